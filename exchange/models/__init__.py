@@ -1,0 +1,21 @@
+"""The venue's tables. Commands, batches and trades refuse UPDATE and DELETE (migration 0002)."""
+
+from exchange.models.access import ApiKey, IdempotencyKey, Membership
+from exchange.models.book import Batch, Book, Command
+from exchange.models.feed import AccountFeed, AccountMessage
+from exchange.models.instrument import Instrument
+from exchange.models.order import Order, Trade
+
+__all__ = [
+    "AccountFeed",
+    "AccountMessage",
+    "ApiKey",
+    "Batch",
+    "Book",
+    "Command",
+    "IdempotencyKey",
+    "Instrument",
+    "Membership",
+    "Order",
+    "Trade",
+]

@@ -1,0 +1,54 @@
+"""Members and keys (API.md, Identity)."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from rights.models import Account, Participant
+
+SCOPES = ("read", "trade", "cancel", "quote", "transfer", "redeem", "consent", "issue", "supply", "clearing", "operate", "audit")
+
+
+class Membership(models.Model):
+    """A user acts for a participant, within these scopes."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="membership")
+    participant = models.ForeignKey(Participant, models.PROTECT, related_name="members")
+    scopes = ArrayField(models.CharField(max_length=16, choices=[(s, s) for s in SCOPES]))
+
+    def __str__(self) -> str:
+        return f"{self.user_id} for {self.participant_id}"
+
+
+class ApiKey(models.Model):
+    """A program's key. Only the SHA-256 of a bearer secret is stored."""
+
+    uuid = models.UUIDField(unique=True)
+    account = models.ForeignKey(Account, models.PROTECT, related_name="keys")
+    kind = models.CharField(max_length=8, default="bearer", choices=[("bearer", "bearer"), ("ed25519", "ed25519")])
+    secret_sha256 = models.CharField(max_length=64)
+    label = models.CharField(max_length=80, default="", blank=True)
+    scopes = ArrayField(models.CharField(max_length=16, choices=[(s, s) for s in SCOPES]))
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"key_{self.uuid}"
+
+
+class IdempotencyKey(models.Model):
+    """What a POST other than an order answered under its `Idempotency-Key` (24 h)."""
+
+    account = models.ForeignKey(Account, models.PROTECT)
+    key = models.CharField(max_length=128)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    body = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "key"], name="idempotency_once")]
+
+    def __str__(self) -> str:
+        return self.key

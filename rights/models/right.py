@@ -1,0 +1,57 @@
+"""A right: one position, immutable terms, mutable accounting (SPEC §2)."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from rights.models.compute import Series, Terms
+from rights.models.party import Account, Issuer
+from rights.models.supply import Assurance
+
+STATUSES = ("issued", "active", "frozen", "fully_consumed", "expired", "finalized", "burned")
+FREEZE_REASONS = ("issuer_pause", "dispute", "compliance", "settlement_lock", "governance", "custom")
+
+
+class Right(models.Model):
+    """0 ≤ reserved ≤ remaining ≤ max, whole units. `netted` children absorb later deliveries from the same parent."""
+
+    id = models.UUIDField(primary_key=True)
+    series = models.ForeignKey(Series, models.PROTECT, related_name="rights", db_index=False)
+    terms = models.ForeignKey(Terms, models.PROTECT, db_column="terms_hash")
+    issuer = models.ForeignKey(Issuer, models.PROTECT)
+    assurance = models.ForeignKey(Assurance, models.PROTECT)
+    holder = models.ForeignKey(Account, models.PROTECT, related_name="rights", db_index=False)
+    controller = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    status = models.CharField(max_length=16, default="issued")
+    prior_status = models.CharField(max_length=16, default="", blank=True)
+    freeze_reason = models.CharField(max_length=16, default="", blank=True)
+    max_units = models.BigIntegerField()
+    remaining_units = models.BigIntegerField()
+    reserved_units = models.BigIntegerField(default=0)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children")
+    root_id = models.UUIDField(db_index=True)
+    netted = models.BooleanField(default=False)
+    activated_at = models.DateTimeField(null=True)
+    acquired_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reserved_units__gte=0, remaining_units__gte=F("reserved_units"), max_units__gte=F("remaining_units")),
+                name="right_units",
+            ),
+            models.CheckConstraint(condition=Q(status__in=STATUSES), name="right_status"),
+            models.CheckConstraint(
+                condition=Q(freeze_reason__in=FREEZE_REASONS, status="frozen") | Q(freeze_reason="") & ~Q(status="frozen"),
+                name="right_freeze_reason",
+            ),
+            models.UniqueConstraint(fields=["parent", "holder"], condition=Q(netted=True, status="active"), name="right_netted_once"),
+        ]
+        indexes = [
+            models.Index(fields=["holder", "series"], name="right_holder_series"),
+            models.Index(fields=["series", "status"], name="right_series_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"rgt_{self.id}"
