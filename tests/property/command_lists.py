@@ -235,7 +235,10 @@ def draw_temper(random: Random) -> Temper:
 
 
 def command_list(seed: int, length: int = COMMANDS) -> CommandList:
-    random = Random(seed)
+    return drawn(Random(seed), length, seed)
+
+
+def drawn(random: Random, length: int, seed: int = -1) -> CommandList:
     generator = Generator(random, draw_temper(random))
     phase = random.choice((*[Phase.CONTINUOUS] * 5, *[Phase.PRE_OPEN] * 4, Phase.HALTED))
     restrictions = generator.temper.restrictions

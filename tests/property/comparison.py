@@ -51,7 +51,7 @@ class CoreBook(Protocol):
     def load(self, order: Any) -> None: ...
 
 
-MakeBook = Callable[[int, set[Pair]], CoreBook]
+MakeBook = Callable[[int, frozenset[Pair]], CoreBook]
 
 
 class DivergedError(AssertionError):
@@ -147,18 +147,17 @@ class Ledger:
 
 
 class Run:
-    def __init__(self, make_core: MakeBook, phase: int, blocked: Iterable[Pair]) -> None:
+    def __init__(self, make_core: MakeBook, phase: int, blocked: frozenset[Pair]) -> None:
         self.make_core = make_core
-        self.blocked = set(blocked)
-        self.core = make_core(phase, set(self.blocked))
-        self.twin = NaiveBook(phase, self.blocked)
+        self.core = make_core(phase, frozenset(blocked))
+        self.twin = NaiveBook(phase, blocked)
         self.ledger = Ledger()
         self.seen: dict[tuple[int, int], tuple[int, int]] = {}  # (side, price): the level, as touches told it
 
     def step(self, step: Step) -> None:
         if step.toggled is not None:
-            for blocked in (self.core.blocked, self.twin.blocked):
-                blocked.symmetric_difference_update({step.toggled})
+            self.twin.blocked ^= {step.toggled}
+            self.core.blocked = frozenset(self.twin.blocked)
         expired = self.core.expire(step.now)
         agree(f"expiries at {step.now}", expired, self.twin.expire(step.now))
         self.ledger.hear(None, expired)
@@ -218,7 +217,7 @@ class Run:
 
     def rebuild(self) -> None:
         """Put every order back into a new book, in join order: nothing may be different afterwards."""
-        old, self.core = self.core, self.make_core(self.core.phase, set(self.core.blocked))
+        old, self.core = self.core, self.make_core(self.core.phase, frozenset(self.core.blocked))
         for order in sorted([*old.orders(Side.BUY), *old.orders(Side.SELL)], key=joined_of):
             self.core.load(order)
         self.core.take_touched()

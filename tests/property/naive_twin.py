@@ -208,9 +208,7 @@ class NaiveBook:
                 return maker
         return None
 
-    def _trade(
-        self, maker: NaiveOrder, taker: NaiveOrder, price: int, *, auction: bool
-    ) -> Outcome:
+    def _trade(self, maker: NaiveOrder, taker: NaiveOrder, price: int, *, auction: bool) -> Outcome:
         lots = min(maker.remaining_lots, taker.remaining_lots)
         maker.filled_lots += lots
         taker.filled_lots += lots
