@@ -6,13 +6,14 @@ from rights.models import Account
 
 
 class AccountFeed(models.Model):
-    """The last sequence numbers of an account's channels."""
+    """The last sequence numbers of an account's channels; `suspended` repeats its status for the batch, which locks this row."""
 
     account = models.OneToOneField(Account, models.PROTECT, primary_key=True)
     seq = models.BigIntegerField(default=0)
     orders_seq = models.BigIntegerField(default=0)
     fills_seq = models.BigIntegerField(default=0)
     balances_seq = models.BigIntegerField(default=0)
+    suspended = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"feed {self.account_id}"

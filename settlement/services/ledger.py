@@ -1,0 +1,118 @@
+"""The one writer of postings and balances (SPEC §5; TRUST L1, L2).
+
+A move takes `amount` of one asset from the debit account to the credit account, so entries balance by
+construction; balances are locked in (account, asset) order and the database refuses overdrafts.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from django.db import IntegrityError
+
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339
+from settlement.models import Asset
+
+# Contra accounts stand for the world outside: they may be owed.
+UNBOUNDED = ("venue:funding", "units:issued")
+
+
+class LedgerRefusal(Exception):
+    """An account would go below its floor, or more would be held than is there; nothing was written."""
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(f"the ledger refused: {constraint}")
+        self.constraint = constraint
+
+
+class Move(msgspec.Struct, frozen=True, gc=False):
+    """One leg: `amount` (> 0) minor units or units of `asset_id` flow from debit to credit."""
+
+    entry_id: str
+    leg: int
+    kind: str
+    asset_id: int
+    debit_id: int
+    credit_id: int
+    amount: int
+
+
+Key = tuple[int, int]  # (account id, asset id)
+
+
+class NewBalance(msgspec.Struct, frozen=True, gc=False):
+    account_id: int
+    asset_id: int
+    amount: int
+    held: int
+
+
+_LOCK_AND_ADD = """
+WITH want AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS w(account_id, asset_id, da, dh)),
+locked AS (
+    SELECT b.account_id, b.asset_id FROM settlement_balance b JOIN want USING (account_id, asset_id)
+    ORDER BY b.account_id, b.asset_id FOR UPDATE OF b)
+UPDATE settlement_balance b SET amount = b.amount + w.da, held = b.held + w.dh
+FROM want w JOIN locked USING (account_id, asset_id)
+WHERE b.account_id = w.account_id AND b.asset_id = w.asset_id
+RETURNING b.account_id, b.asset_id, b.amount, b.held
+"""
+
+_OPEN = """
+INSERT INTO settlement_balance (account_id, asset_id, amount, held, floor)
+SELECT w.account_id, w.asset_id, 0, 0, CASE WHEN a.code = ANY(%s) THEN NULL ELSE 0 END
+FROM unnest(%s::bigint[], %s::bigint[]) AS w(account_id, asset_id) JOIN rights_account a ON a.id = w.account_id
+ORDER BY 1, 2 ON CONFLICT DO NOTHING
+"""
+
+
+def open_balances(keys: Sequence[Key]) -> None:
+    """Make the rows that don't exist yet; a floor of 0 for everybody but the contra accounts."""
+    rows.execute(_OPEN, [list(UNBOUNDED), rows.array(k[0] for k in keys), rows.array(k[1] for k in keys)])
+
+
+def post(
+    *, moves: Sequence[Move], now_us: int, holds: Mapping[Key, int] | None = None, known: set[Key] | None = None
+) -> list[NewBalance]:
+    """Write the moves and change holds, in the caller's transaction; the touched balances afterwards.
+
+    `known` (a caller's memory of rows that exist) saves opening them again. Raises LedgerRefusal.
+    """
+    amounts: dict[Key, int] = {}
+    at = rfc3339(now_us)
+    lines = []
+    for m in moves:
+        giver, taker = (m.debit_id, m.asset_id), (m.credit_id, m.asset_id)
+        amounts[giver] = amounts.get(giver, 0) - m.amount
+        amounts[taker] = amounts.get(taker, 0) + m.amount
+        lines.append(f"{m.entry_id}\t{m.leg}\t{m.kind}\t{m.asset_id}\t{m.debit_id}\t{m.credit_id}\t{m.amount}\t{at}")
+    rows.copy_rows("settlement_posting", "entry_id, leg, kind, asset_id, debit_id, credit_id, amount, at", lines)
+    held = holds or {}
+    keys = sorted(k for k in amounts.keys() | held.keys() if amounts.get(k, 0) or held.get(k, 0))
+    if not keys:
+        return []
+    if known is None or not known.issuperset(keys):
+        open_balances(keys)
+    try:
+        changed = rows.fetch_all(
+            _LOCK_AND_ADD,
+            [
+                rows.array(k[0] for k in keys),
+                rows.array(k[1] for k in keys),
+                rows.array(amounts.get(k, 0) for k in keys),
+                rows.array(held.get(k, 0) for k in keys),
+            ],
+        )
+    except IntegrityError as error:
+        raise LedgerRefusal(getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or "balance") from error
+    return [NewBalance(*row) for row in changed]
+
+
+def cash_asset(code: str = "USD") -> Asset:
+    """The cash asset of that code; USD counts micro-dollars."""
+    return Asset.objects.get_or_create(code=code, defaults={"kind": "cash", "scale": 6})[0]
+
+
+def unit_asset(root_right: str) -> Asset:
+    """The asset that stands for units of one root right."""
+    return Asset.objects.get_or_create(code=f"U:rgt_{root_right}", defaults={"kind": "units", "root_right": root_right})[0]
