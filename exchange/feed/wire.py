@@ -1,0 +1,110 @@
+"""Records and rows in the shapes of API.md. Amounts become strings here and nowhere else."""
+
+from typing import Any
+
+from exchange.domain.amounts import decimal_text
+from exchange.domain.command import OrderType, PostOnly, Reason, SelfTrade, Side, TimeInForce
+from exchange.feed.record import BalanceRecord, FillRecord, OrderRecord, TradeRecord
+from exchange.models.order import OrderStatus
+from exchange.services.rules import Rules
+from rights.kernel.clock import rfc3339
+
+SIDES = [m.name.lower() for m in Side]
+TYPES = [m.name.lower() for m in OrderType]
+TIFS = [m.name.lower() for m in TimeInForce]
+STPS = [m.name.lower() for m in SelfTrade]
+REASONS = {int(m): m.name.lower() for m in Reason}
+STATUSES = {int(m): m.name.lower() for m in OrderStatus}
+LIQUIDITY = ("maker", "taker", "auction")
+AGGRESSORS = ("buy", "sell", "auction")
+POST_ONLY_ACTIONS = {int(PostOnly.OFF): None, int(PostOnly.REJECT): "reject", int(PostOnly.SLIDE): "slide"}
+
+
+def order(record: OrderRecord, rules: Rules, fills: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """API.md, Order answer. `fills` are those of this call, when there was one."""
+    filled = record.filled_lots
+    # Rounded down to the minor unit: information for people, never a basis for money.
+    average = rules.money_text(record.notional_minor // filled) if filled else None
+    answer = {
+        "id": f"ord_{record.id}",
+        "client_order_id": record.client_order_id,
+        "instrument": rules.symbol,
+        "side": SIDES[record.side],
+        "type": TYPES[record.type],
+        "quantity": str(record.quantity_lots),
+        "price": None if record.price_ticks is None else rules.price_text(record.price_ticks),
+        "time_in_force": TIFS[record.tif],
+        "expire_time": rfc3339(record.expire_us) if record.expire_us else None,
+        "post_only": record.post_only != 0,
+        "post_only_action": POST_ONLY_ACTIONS[record.post_only],
+        "self_trade_prevention": STPS[record.stp],
+        "group": record.group or None,
+        "status": STATUSES[record.status],
+        "reason": REASONS[record.reason] if record.reason else None,
+        "filled_quantity": str(filled),
+        "remaining_quantity": str(record.remaining_lots),
+        "average_price": average,
+        "fee_total": rules.money_text(record.fee_minor),
+        "book_seq": str(record.book_seq),
+        "created_at": rfc3339(record.created_us),
+        "updated_at": rfc3339(record.updated_us),
+    }
+    if fills is not None:
+        answer["fills"] = fills
+    return answer
+
+
+def fill(record: FillRecord, rules: Rules) -> dict[str, Any]:
+    """API.md, Fill."""
+    return {
+        "id": f"fil_{record.id}",
+        "trade_id": f"trd_{record.trade_id}",
+        "order_id": f"ord_{record.order_id}",
+        "instrument": rules.symbol,
+        "side": SIDES[record.side],
+        "price": rules.price_text(record.price_ticks),
+        "quantity": str(record.quantity_lots),
+        "units": str(record.quantity_lots * rules.lot_size),
+        "liquidity": LIQUIDITY[record.liquidity],
+        "fee": rules.money_text(record.fee_minor),
+        "book_seq": str(record.book_seq),
+        "executed_at": rfc3339(record.at_us),
+        "deliveries": [
+            {
+                "right_id": f"rgt_{d.right_id}",
+                "parent_right_id": f"rgt_{d.parent_id}",
+                "root_right_id": f"rgt_{d.root_id}",
+                "units": str(d.units),
+                "issuer_id": d.issuer,
+                "assurance_id": f"ast_{d.assurance_id}",
+                "terms_hash": d.terms_hash,
+            }
+            for d in record.deliveries
+        ],
+        "event_id": f"evt_{record.event_id}",
+        "receipt_hash": record.event_hash,
+    }
+
+
+def trade(record: TradeRecord, rules: Rules, book_seq: int, at_us: int) -> dict[str, Any]:
+    """API.md, Trade (public)."""
+    return {
+        "id": f"trd_{record.id}",
+        "trade_no": str(record.trade_no),
+        "price": rules.price_text(record.price_ticks),
+        "quantity": str(record.quantity_lots),
+        "units": str(record.quantity_lots * rules.lot_size),
+        "aggressor_side": AGGRESSORS[record.aggressor],
+        "book_seq": str(book_seq),
+        "executed_at": rfc3339(at_us),
+    }
+
+
+def balance(record: BalanceRecord) -> dict[str, Any]:
+    """API.md, Balance."""
+    return {
+        "currency": record.currency,
+        "total": decimal_text(record.amount, record.scale),
+        "available": decimal_text(record.amount - record.held, record.scale),
+        "held": decimal_text(record.held, record.scale),
+    }
