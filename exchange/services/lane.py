@@ -1,0 +1,112 @@
+"""A lane's memory of its books: rebuilt from rows whenever the remembered sequence is not the row's."""
+
+from typing import Any
+
+from exchange.domain.book import Book, RestingOrder
+from exchange.domain.command import Place
+from exchange.services.live import Live
+from exchange.services.rules import Rules
+from rights.kernel import rows
+
+_OPEN_ORDERS = """
+SELECT id::text, account_id, participant_id, side, quantity_lots, price_ticks, filled_lots, remaining_lots, cancelled_lots,
+       client_order_id, "group", type, tif, post_only, stp, status, notional_minor, fee_minor, held_minor,
+       slice_rights::text[], slice_units, coalesce((extract(epoch from expire_at) * 1000000)::bigint, 0),
+       coalesce((extract(epoch from valid_until) * 1000000)::bigint, 0), valid_reason, policy, holder_profile, joined,
+       (extract(epoch from created_at) * 1000000)::bigint, (extract(epoch from updated_at) * 1000000)::bigint
+FROM exchange_order WHERE book_id = %s AND is_open ORDER BY joined
+"""
+
+
+class BookMemory:
+    """One book as of batch `seq`: the core's book and the order facts beside it."""
+
+    def __init__(self, rules: Rules, phase: int, seq: int) -> None:
+        self.rules = rules
+        self.seq = seq
+        self.core = Book(phase=phase)
+        self.live: dict[str, Live] = {}
+        self.open_buy_lots: dict[int, int] = {}  # by participant, for position limits
+        self.policies: dict[int, list[dict[str, Any]]] = {}  # receiver rules behind the policy keys of resting asks
+        self.known_balances: set[tuple[int, int]] = set()
+
+    def remember(self, order: Live) -> None:
+        self.live[order.id] = order
+
+    def forget(self, order: Live) -> None:
+        self.live.pop(order.id, None)
+
+
+class LaneMemory:
+    """Every book this worker has met."""
+
+    def __init__(self) -> None:
+        self.books: dict[int, BookMemory] = {}
+
+    def book(self, rules: Rules, phase: int, seq: int) -> BookMemory:
+        """The book as of `seq`, from memory when that is what is remembered, else from rows."""
+        memory = self.books.get(rules.book_id)
+        if memory is None or memory.seq != seq:
+            memory = rebuild(rules, phase, seq)
+            self.books[rules.book_id] = memory
+        return memory
+
+    def drop(self, book_id: int) -> None:
+        """Forget a book that a failed batch may have changed."""
+        self.books.pop(book_id, None)
+
+
+def rebuild(rules: Rules, phase: int, seq: int) -> BookMemory:
+    """Load the open orders of a book (the caller holds its row)."""
+    memory = BookMemory(rules, phase, seq)
+    for row in rows.fetch_all(_OPEN_ORDERS, [rules.book_id]):
+        order = Live(row[0], row[1], row[2], row[3], row[4], row[5])
+        order.filled, order.remaining, order.cancelled = row[6], row[7], row[8]
+        order.client_order_id, order.group = row[9], row[10]
+        order.type, order.tif, order.post_only, order.stp, order.status = row[11:16]
+        order.notional, order.fee, order.held = row[16:19]
+        order.slices = list(zip(row[19], row[20], strict=True))
+        order.expire_us, order.valid_us, order.valid_reason = row[21:24]
+        order.policy, order.holder, order.joined, order.created_us, order.updated_us = row[24:29]
+        order.is_new = False
+        memory.remember(order)
+        memory.core.load(resting(order))
+    memory.core.take_touched()
+    _load_policies(memory)
+    return memory
+
+
+def resting(order: Live) -> RestingOrder:
+    """The core's view of an open order."""
+    terms = Place(
+        order_id=order.id,
+        account=order.account,
+        participant=order.participant,
+        side=order.side,
+        type=order.type,
+        price_ticks=order.price or 0,
+        quantity_lots=order.quantity - order.cancelled,
+        tif=order.tif,
+        post_only=order.post_only,
+        stp=order.stp,
+        expire_at=order.valid_us,
+        expire_reason=order.valid_reason,
+        policy=order.policy,
+        holder=order.holder,
+        group=order.group,
+    )
+    return RestingOrder(terms, terms.price_ticks, terms.quantity_lots, order.remaining, order.joined)
+
+
+def _load_policies(memory: BookMemory) -> None:
+    """The receiver rules of resting asks whose rights do not go to everybody."""
+    for order in memory.live.values():
+        if order.policy and order.policy not in memory.policies:
+            found = rows.fetch_all(
+                "SELECT DISTINCT ON (t.terms_hash) t.transfer_policy FROM rights_right r JOIN rights_terms t ON t.terms_hash = r.terms_hash "
+                "WHERE r.id = ANY(%s::uuid[])",
+                [rows.array(right for right, _ in order.slices)],
+            )
+            memory.policies[order.policy] = [policy if isinstance(policy, dict) else {} for (policy,) in found]
+
+

@@ -1,0 +1,48 @@
+"""Which commands a book has not applied yet, found without a lock, a queue table or an update.
+
+Every command row carries its transaction's id. A batch remembers the oldest transaction that was still running when it
+looked (`Book.scan_xid`): everything older is settled, so the next look starts there and leaves out what batches since
+then have applied. A command that commits late is found because its id is at least that. Should a restored database
+count its transactions anew, the mark is above the present ones and the look starts from the beginning.
+"""
+
+import msgspec
+
+from rights.kernel import rows
+
+_SELECT = """
+WITH mark AS (
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS running,
+           CASE WHEN %(scan)s > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN 0 ELSE %(scan)s END AS scan
+), done AS (
+    SELECT unnest(command_ns) AS n FROM exchange_batch WHERE book_id = %(book)s AND max_xid >= (SELECT scan FROM mark)
+)
+SELECT c.n, c.xid::text::bigint, c.account_id, c.kind, c.order_id::text, c.client_order_id, c.payload, c.actor,
+       (extract(epoch from c.accepted_at) * 1000000)::bigint, mark.running
+FROM mark LEFT JOIN LATERAL (
+    SELECT * FROM exchange_command c WHERE c.book_id = %(book)s AND c.xid >= mark.scan::text::xid8
+      AND c.n NOT IN (SELECT n FROM done) ORDER BY c.xid, c.n LIMIT %(limit)s
+) c ON true
+"""
+
+
+class Pending(msgspec.Struct, frozen=True, gc=False):
+    n: int
+    xid: int
+    account_id: int | None
+    kind: int
+    order_id: str | None
+    client_order_id: str | None
+    payload: str
+    actor: str
+    accepted_us: int
+
+
+def pending_commands(*, book_id: int, scan_xid: int, limit: int) -> tuple[list[Pending], int]:
+    """Unapplied commands in order of arrival (at most `limit`), and the mark for the next look."""
+    found = rows.fetch_all(_SELECT, {"book": book_id, "scan": scan_xid, "limit": limit})  # type: ignore[arg-type]
+    running = int(found[0][9])
+    commands = [Pending(*row[:9]) for row in found if row[0] is not None]
+    if len(commands) == limit:
+        return commands, min(running, commands[-1].xid)
+    return commands, running
