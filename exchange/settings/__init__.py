@@ -4,8 +4,12 @@ from pathlib import Path
 
 import environ
 
+from exchange.settings.embedded_urls import database, embedded_urls
+
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data")))
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -13,7 +17,7 @@ if not SECRET_KEY:
     # A key that is made here would differ in every process; sessions need one that all share.
     from exchange.settings.secret import development_key
 
-    SECRET_KEY = development_key(Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))))
+    SECRET_KEY = development_key(DATA_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Exact origins from which a browser may open a socket with its session; empty: the page's own host.
@@ -81,14 +85,17 @@ LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login"
 
-DATABASE_URL = env.str("DATABASE_URL", default="")
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+_embedded = embedded_urls(DATA_DIR)
+DATABASE_URL = env.str("DATABASE_URL", default="") or _embedded.get("DATABASE_URL", "")
+REDIS_URL = env.str("REDIS_URL", default="") or _embedded.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+_database = database(DATABASE_URL or "postgres://postgres@127.0.0.1:5432/synthference")
 DATABASES = {
     "default": {
-        **env.db_url_config(DATABASE_URL or "postgres://postgres@127.0.0.1:5432/synthference"),
+        **_database,
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
+            **_database["OPTIONS"],
             "pool": {"min_size": 1, "max_size": env.int("DB_POOL", default=8), "timeout": 10},
             "options": (
                 "-c statement_timeout=30000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000"
@@ -133,7 +140,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["exchange.api.authentication.KeyAuthentication", "exchange.api.authentication.BrowserAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "exchange.api.authentication.KeyAuthentication",
+        "exchange.api.authentication.BrowserAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["exchange.api.permissions.ScopePermission"],
     "DEFAULT_PARSER_CLASSES": ["exchange.api.strict_json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["exchange.api.strict_json.OrJSONRenderer"],

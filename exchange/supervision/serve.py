@@ -1,0 +1,34 @@
+"""One web process: `python -m exchange.supervision.serve FD`, where FD is a listening socket it was given.
+
+`uvicorn --fd` takes every descriptor for a Unix socket and so leaves Nagle's delay on; the socket is opened here, as what it is.
+"""
+
+import os
+import socket
+import sys
+
+import uvicorn
+
+
+def main() -> None:
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    trusted_proxies = os.environ.get("FORWARDED_ALLOW_IPS", "")
+    config = uvicorn.Config(
+        "exchange.asgi:application",
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=256 * 1024,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies or None,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

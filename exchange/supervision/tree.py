@@ -1,0 +1,62 @@
+"""Which parts the exchange consists of, and their command lines."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.embedded.process import ServerProcess
+from exchange.supervision.part import Part, Stage
+
+# As root Celery warns of pickled messages; ours are JSON, and root is where containers start.
+_CELERY = (sys.executable, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "exchange.celery")
+_MANAGE = str(Path(__file__).resolve().parent.parent.parent / "manage.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many of each, and which lanes of the book are worked here."""
+
+    webs: int
+    matchers: int
+    lanes: tuple[int, ...]
+
+
+def manage(*words: str) -> tuple[str, ...]:
+    return (sys.executable, _MANAGE, *words)
+
+
+def celery_worker(name: str, queues: tuple[str, ...]) -> tuple[str, ...]:
+    return (
+        *_CELERY, "worker",
+        "--hostname", f"{name}@%h", "--queues", ",".join(queues), "--concurrency", "1", "--loglevel", "WARNING",
+        # Chatter between workers, none of which the bell needs.
+        "--without-mingle", "--without-gossip", "--without-heartbeat",
+    )  # fmt: skip
+
+
+def web_parts(shape: Shape, listener: int) -> list[Part]:
+    argv = (sys.executable, "-m", "exchange.supervision.serve", str(listener))
+    return [
+        Part(name=f"web-{number}", stage=Stage.WEB, process=ServerProcess(argv), inherited=(listener,), stop_patience_s=6.0)
+        for number in range(1, shape.webs + 1)
+    ]
+
+
+def worker_parts(shape: Shape, data_dir: Path) -> list[Part]:
+    """Matchers share out the lanes; sweeps, redemption and everything unnamed have a worker of their own."""
+    commands = {
+        f"matcher-{number}": celery_worker(f"matcher-{number}", lanes)
+        for number in range(1, shape.matchers + 1)
+        if (lanes := tuple(f"match.{lane:02d}" for lane in shape.lanes[number - 1 :: shape.matchers]))
+    }
+    commands["tasks"] = celery_worker("tasks", ("sweep", "redeem", "celery"))
+    commands["scheduler"] = (
+        *_CELERY, "beat",
+        "--schedule", str(data_dir / "beat-schedule"), "--pidfile", "", "--loglevel", "WARNING",
+    )  # fmt: skip
+    commands["sweeper"] = manage("sweep")
+    return [Part(name=name, stage=Stage.WORKER, process=ServerProcess(argv)) for name, argv in commands.items()]
+
+
+def bots_part(base_url: str) -> Part:
+    return Part(name="bots", stage=Stage.BOT, process=ServerProcess(manage("demo_bots"), environment={"EXCHANGE_URL": base_url}))
