@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,26 +71,36 @@ async def _run(plan: Plan) -> int:
 
     for order in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(order, on_signal)
-    start = asyncio.create_task(_start(plan, supervisor, environment))
+    with await listening.bind(plan.host, plan.port) as listener:
+        return await _run_until_told(plan, supervisor, environment, listener, told_to_stop)
+
+
+async def _run_until_told(
+    plan: Plan,
+    supervisor: Supervisor,
+    environment: dict[str, str],
+    listener: socket.socket,
+    told_to_stop: asyncio.Event,
+) -> int:
+    start = asyncio.create_task(_start(plan, supervisor, environment, listener))
     stop = asyncio.create_task(told_to_stop.wait())
     await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
     code = 0
     if start.done() and start.exception() is not None:
-        log.say("up", f"cannot start: {start.exception()}")
+        supervisor.log.say("up", f"cannot start: {start.exception()}")
         code = 1
     else:
         await stop  # everything runs; nothing to do until somebody says so
     start.cancel()
     await asyncio.gather(start, return_exceptions=True)
-    log.say("up", "stopping")
+    supervisor.log.say("up", "stopping")
     await supervisor.stop()
-    log.say("up", "stopped")
+    supervisor.log.say("up", "stopped")
     stop.cancel()
     return code
 
 
-async def _start(plan: Plan, supervisor: Supervisor, environment: dict[str, str]) -> None:
-    listener = await listening.bind(plan.host, plan.port)
+async def _start(plan: Plan, supervisor: Supervisor, environment: dict[str, str], listener: socket.socket) -> None:
     base_url = listening.url(plan.host, listener)
     await _start_servers(plan, supervisor, environment)
     if await supervisor.run_once("prepare", tree.manage("prepare")):

@@ -7,8 +7,20 @@ from pathlib import Path
 from exchange.embedded.process import ServerProcess
 from exchange.supervision.part import Part, Stage
 
-# As root Celery warns of pickled messages; ours are JSON, and root is where containers start.
-_CELERY = (sys.executable, "-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "exchange.celery")
+# As root Celery warns of pickled messages; ours are JSON, and root is where containers start. The other warning comes with every
+# lost connection, about tasks that run on: ours commit or do not, whatever the connection does.
+_CELERY = (
+    sys.executable,
+    "-W",
+    "ignore:You're running the worker",
+    "-W",
+    "ignore::PendingDeprecationWarning",
+    "-m",
+    "celery",
+    "--quiet",
+    "-A",
+    "exchange.celery",
+)
 _MANAGE = str(Path(__file__).resolve().parent.parent.parent / "manage.py")
 
 
