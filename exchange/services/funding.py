@@ -1,0 +1,41 @@
+"""Fund or pay out an account of the venue, and tell its owner on the private feed."""
+
+from django.db import transaction
+
+from exchange.feed.record import BalanceRecord
+from exchange.services.account_note import note_balance
+from rights.kernel.ids import Mint
+from rights.models import Account
+from settlement.domain.money import NotAnAmount, minor_of
+from settlement.models import Asset
+from settlement.services import funding as cash
+from settlement.services.funding import Funded, FundingRefusal
+
+
+def fund(*, account: Account, amount: str, currency: str, reason: str, mint: Mint, actor: str, now_us: int) -> Funded:
+    """Credit `amount` (a plain decimal text) from `venue:funding`. Raises FundingRefusal, ReasonMissing."""
+    return _transfer(account, amount, currency, reason, mint=mint, actor=actor, now_us=now_us, out=False)
+
+
+def withdraw(*, account: Account, amount: str, currency: str, reason: str, mint: Mint, actor: str, now_us: int) -> Funded:
+    """Pay `amount` out to `venue:funding`; only what no order holds. Raises FundingRefusal, ReasonMissing."""
+    return _transfer(account, amount, currency, reason, mint=mint, actor=actor, now_us=now_us, out=True)
+
+
+@transaction.atomic
+def _transfer(account: Account, amount: str, currency: str, reason: str, *, mint: Mint, actor: str, now_us: int, out: bool) -> Funded:
+    asset = Asset.objects.filter(code=currency, kind="cash").first()
+    if asset is None:
+        raise FundingRefusal("currency_unknown", f"the venue has no currency {currency}")
+    try:
+        amount_minor = minor_of(amount, asset.scale)
+    except NotAnAmount as error:
+        raise FundingRefusal("amount_malformed", str(error)) from error
+    transfer = cash.Transfer(account, asset, amount_minor, reason, mint.uuid(now_us))
+
+    def tell(after: Funded) -> None:
+        balance = BalanceRecord(after.currency, after.scale, after.amount_minor, after.held_minor)
+        note_balance(account_id=account.pk, balance=balance, now_us=now_us)
+
+    move = cash.withdraw if out else cash.credit
+    return move(transfer=transfer, actor=actor, now_us=now_us, tell=tell)

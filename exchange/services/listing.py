@@ -1,0 +1,153 @@
+"""List an instrument: one series (a class in a window) with its trading rules gets a book (SPEC §3)."""
+
+import zlib
+
+import msgspec
+from django.conf import settings
+from django.db import transaction
+
+from exchange.domain.command import Phase
+from exchange.domain.symbol import LONGEST, symbol_of
+from exchange.models import Book, Instrument
+from exchange.services.operator_refusal import OperatorRefusal
+from rights.kernel.clock import rfc3339, to_datetime, to_us
+from rights.models import Series
+from rights.services import journal
+from rights.services.venue import venue_account
+from settlement.models import Asset
+
+# Trading ends this long before the window does, unless the listing says earlier or later; never after the window's end.
+GATE_BEFORE_END_US = 15 * 60 * 1_000_000
+_BIGINT = 2**63 - 1
+
+
+class TradingRules(msgspec.Struct, frozen=True):
+    """A listing's terms. Prices in ticks of `tick_minor` minor units per lot, quantities in lots, moments in microseconds."""
+
+    tick_minor: int
+    collar_low_ticks: int
+    collar_high_ticks: int
+    opens_us: int
+    gate_us: int | None = None
+    maker_bps: int = 0
+    taker_bps: int = 0
+    min_quantity_lots: int = 1
+    max_quantity_lots: int = 1_000_000
+    position_limit_lots: int | None = None
+    reference_price_ticks: int | None = None
+
+
+def lane_of(symbol: str, lanes: int) -> int:
+    """The matching lane of a symbol: the same in every process and after every restart."""
+    return zlib.crc32(symbol.encode("ascii")) % lanes
+
+
+def price_decimals(tick_minor: int, scale: int) -> int:
+    """Decimals that write every multiple of the tick exactly; at least two where the currency has them."""
+    decimals = scale
+    while decimals > min(2, scale) and tick_minor % 10 ** (scale - decimals + 1) == 0:
+        decimals -= 1
+    return decimals
+
+
+def gate_of(rules: TradingRules, window_end_us: int) -> int:
+    """When trading ends."""
+    return window_end_us - GATE_BEFORE_END_US if rules.gate_us is None else rules.gate_us
+
+
+def listing_refusals(*, rules: TradingRules, lot_size: int, window_end_us: int, now_us: int) -> list[str]:
+    """Everything wrong with these rules, in words; empty when they can be listed."""
+    gate_us = gate_of(rules, window_end_us)
+    reference = rules.reference_price_ticks
+    worst_minor = rules.collar_high_ticks * rules.tick_minor * rules.max_quantity_lots
+    checks = [
+        (rules.tick_minor > 0, "the tick is at least one minor unit"),
+        (0 < rules.collar_low_ticks <= rules.collar_high_ticks, "the collar runs from above zero upwards"),
+        (0 < rules.min_quantity_lots <= rules.max_quantity_lots, "the least quantity is above zero and not above the most"),
+        (0 <= rules.maker_bps <= 1000 and 0 <= rules.taker_bps <= 1000, "fees are 0 to 1000 bps"),
+        (rules.opens_us < gate_us, "trading opens before the gate closes"),
+        (gate_us <= window_end_us, "the gate closes no later than the window ends"),
+        (gate_us > now_us, "the gate is still to come"),
+        (rules.position_limit_lots is None or rules.position_limit_lots > 0, "a position limit is above zero"),
+        (
+            reference is None or rules.collar_low_ticks <= reference <= rules.collar_high_ticks,
+            "the reference price lies inside the collar",
+        ),
+        (worst_minor * 2 <= _BIGINT and rules.max_quantity_lots * lot_size <= _BIGINT, "the largest order fits the ledger's numbers"),
+    ]
+    return [words for holds, words in checks if not holds]
+
+
+@transaction.atomic
+def list_instrument(*, series: Series, rules: TradingRules, actor: str, now_us: int, currency: str = "USD") -> Instrument:
+    """The new instrument with its book in `pre_open`, its fee account and its event.
+
+    Raises OperatorRefusal `rules_refused`, `symbol_too_long`, `already_listed`, `currency_unknown`.
+    """
+    compute_class = series.compute_class
+    asset = Asset.objects.filter(code=currency, kind="cash").first()
+    if asset is None:
+        raise OperatorRefusal("currency_unknown", f"the venue has no currency {currency}")
+    refusals = listing_refusals(rules=rules, lot_size=compute_class.lot_size, window_end_us=to_us(series.window_end), now_us=now_us)
+    if refusals:
+        raise OperatorRefusal("rules_refused", "; ".join(refusals))
+    symbol = symbol_of(compute_class.key, series.window_start, series.window_end)
+    if len(symbol) > LONGEST:
+        raise OperatorRefusal("symbol_too_long", f"{symbol} is longer than {LONGEST}")
+    if Instrument.objects.filter(series=series).exists() or Instrument.objects.filter(symbol=symbol).exists():
+        raise OperatorRefusal("already_listed", f"{symbol} is listed")
+    instrument = Instrument.objects.create(
+        symbol=symbol,
+        series=series,
+        currency=asset,
+        tick_minor=rules.tick_minor,
+        price_decimals=price_decimals(rules.tick_minor, asset.scale),
+        lot_size=compute_class.lot_size,
+        min_quantity_lots=rules.min_quantity_lots,
+        max_quantity_lots=rules.max_quantity_lots,
+        collar_low_ticks=rules.collar_low_ticks,
+        collar_high_ticks=rules.collar_high_ticks,
+        maker_bps=rules.maker_bps,
+        taker_bps=rules.taker_bps,
+        position_limit_lots=rules.position_limit_lots,
+        opens_at=to_datetime(rules.opens_us),
+        gate_closes_at=to_datetime(gate_of(rules, to_us(series.window_end))),
+        reference_price_ticks=rules.reference_price_ticks,
+        listed_at=to_datetime(now_us),
+    )
+    Book.objects.create(
+        instrument=instrument,
+        lane=lane_of(symbol, settings.LANES),
+        phase=Phase.PRE_OPEN,
+        fee_account=venue_account(code=f"venue:fees:{symbol}", now_us=now_us),
+        updated_at=to_datetime(now_us),
+    )
+    _remember(instrument, series, actor, now_us)
+    return instrument
+
+
+def _remember(instrument: Instrument, series: Series, actor: str, now_us: int) -> None:
+    limit, reference = instrument.position_limit_lots, instrument.reference_price_ticks
+    payload = {
+        "class": series.compute_class.key,
+        "collar_high_ticks": str(instrument.collar_high_ticks),
+        "collar_low_ticks": str(instrument.collar_low_ticks),
+        "currency": instrument.currency.code,
+        "fee_account": f"venue:fees:{instrument.symbol}",
+        "gate_closes_at": rfc3339(to_us(instrument.gate_closes_at)),
+        "lot_size": str(instrument.lot_size),
+        "maker_bps": instrument.maker_bps,
+        "max_quantity_lots": str(instrument.max_quantity_lots),
+        "min_quantity_lots": str(instrument.min_quantity_lots),
+        "opens_at": rfc3339(to_us(instrument.opens_at)),
+        "position_limit_lots": None if limit is None else str(limit),
+        "price_decimals": instrument.price_decimals,
+        "reference_price_ticks": None if reference is None else str(reference),
+        "series": f"series:{series.pk}",
+        "taker_bps": instrument.taker_bps,
+        "tick_minor": str(instrument.tick_minor),
+        "window_end": rfc3339(to_us(series.window_end)),
+        "window_start": rfc3339(to_us(series.window_start)),
+    }
+    event = journal.NewEvent(type="instrument.listed", object_type="instrument", object_id=instrument.symbol, payload=payload)
+    journal.append(stream_id=journal.stream_for("registry"), events=[event], actor=actor, now_us=now_us)

@@ -1,0 +1,41 @@
+"""What happens by itself as time passes: openings, gates, expiries. Called every second; any number of callers do no harm."""
+
+import msgspec
+from django.db import transaction
+
+from exchange.domain.command import Phase
+from exchange.services import bell
+from exchange.services.phases import ACTOR, due_phase_changes, set_phase
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339
+
+# Any fixed number: callers that find it taken leave the work to whoever holds it.
+_ONE_AT_A_TIME = "SELECT pg_try_advisory_xact_lock(7310001)"
+_EXPIRING = "SELECT instrument_id, lane FROM exchange_book WHERE next_expiry <= %s AND phase <> %s ORDER BY instrument_id"
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What one look at the timetable did."""
+
+    opened: int = 0
+    closed: int = 0
+    rung: int = 0
+    rights_expired: int = 0
+
+
+def run_due(*, now_us: int) -> Run:
+    """Do what is due at `now_us` and not yet done."""
+    opened = closed = 0
+    with transaction.atomic():
+        row = rows.fetch_one(_ONE_AT_A_TIME)
+        if row is None or not row[0]:
+            return Run()
+        for book_id, phase in due_phase_changes(now_us):
+            reason = "the gate has come" if phase is Phase.CLOSED else "the opening has come"
+            set_phase(book_id=book_id, phase=phase, reason=reason, actor=ACTOR, now_us=now_us)
+            opened += phase is Phase.CONTINUOUS
+            closed += phase is Phase.CLOSED
+        expiring = rows.fetch_all(_EXPIRING, [rfc3339(now_us), int(Phase.CLOSED)])
+    for book_id, lane in expiring:
+        bell.ring(book_id, lane)
+    return Run(opened, closed, len(expiring), 0)
