@@ -61,7 +61,8 @@ async def _run(plan: Plan) -> int:
         "DATA_DIR": str(plan.data_dir),
         "DJANGO_SETTINGS_MODULE": "exchange.settings",
     }
-    supervisor = Supervisor(log, plan.data_dir / "parts.json", environment)
+    environment.setdefault("STATIC_ROOT", str(plan.data_dir / "static"))
+    supervisor = Supervisor(log, plan.data_dir / "parts.json", environment, tree.ROOT)
     told_to_stop = asyncio.Event()
 
     def on_signal() -> None:

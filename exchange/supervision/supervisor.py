@@ -22,8 +22,9 @@ _OUR_NAME = "up"
 class Supervisor:
     """Use inside one event loop on the main thread (see `die_with_parent`)."""
 
-    def __init__(self, log: MergedLog, parts_file: Path, environment: dict[str, str]) -> None:
+    def __init__(self, log: MergedLog, parts_file: Path, environment: dict[str, str], root: Path) -> None:
         self.log = log
+        self._root = root
         self._parts_file = parts_file
         self._environment = environment
         self._running: dict[str, asyncio.subprocess.Process] = {}
@@ -46,6 +47,7 @@ class Supervisor:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=self._environment,
+            cwd=self._root,
             start_new_session=True,
             preexec_fn=die_with_parent(signal.SIGKILL),
         )
@@ -121,7 +123,7 @@ class Supervisor:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=self._environment | part.process.environment,
-            cwd=None if part.process.account.is_own else "/",
+            cwd=self._root if part.process.account.is_own else "/",
             pass_fds=part.inherited,
             start_new_session=True,  # the terminal's Ctrl-C is for us; and what a part leaves behind is found by its group
             preexec_fn=die_with_parent(part.process.orphan_signal),

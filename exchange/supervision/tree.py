@@ -21,7 +21,7 @@ _CELERY = (
     "-A",
     "exchange.celery",
 )
-_MANAGE = str(Path(__file__).resolve().parent.parent.parent / "manage.py")
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Shape:
 
 
 def manage(*words: str) -> tuple[str, ...]:
-    return (sys.executable, _MANAGE, *words)
+    return (sys.executable, str(ROOT / "manage.py"), *words)
 
 
 def celery_worker(name: str, queues: tuple[str, ...]) -> tuple[str, ...]:
