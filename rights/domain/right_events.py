@@ -1,0 +1,110 @@
+"""The payloads of a right's events (docs/events.md). Both writers, registry and delivery, build them here.
+
+Arguments are bare UUID texts and whole units; payloads carry public ids and amounts as strings. The event's own
+`at` is the moment of the fact, so no payload repeats it. Replaying the payloads alone rebuilds every right except
+`reserved_units`, which follows from open orders.
+"""
+
+from typing import Final
+
+Payload = dict[str, object]
+
+ISSUED: Final = "right.issued"
+ACTIVATED: Final = "right.activated"
+SPLIT: Final = "right.split"
+MERGED: Final = "right.merged"
+TRANSFERRED: Final = "right.transferred"
+FROZEN: Final = "right.frozen"
+UNFROZEN: Final = "right.unfrozen"
+EXPIRED: Final = "right.expired"
+BURNED: Final = "right.burned"
+BALANCE_CHANGED: Final = "right.balance_changed"
+
+
+def issued(
+    *,
+    right: str,
+    series_id: int,
+    class_key: str,
+    class_fingerprint: str,
+    window_start: str,
+    window_end: str,
+    window_mode: str,
+    epoch_size_s: int,
+    unit: str,
+    terms_hash: str,
+    issuer: str,
+    assurance: str,
+    holder: str,
+    units: int,
+) -> Payload:
+    """A new root right of `units` whole units, status `issued`. `issuer` is a slug, the window RFC 3339."""
+    return {
+        "assurance": f"ast_{assurance}",
+        "class": {"fingerprint": class_fingerprint, "key": class_key},
+        "holder": f"acc_{holder}",
+        "issuer": issuer,
+        "right": f"rgt_{right}",
+        "series": str(series_id),
+        "terms_hash": terms_hash,
+        "unit": unit,
+        "units": str(units),
+        "window": {"end": window_end, "epoch_size_s": epoch_size_s, "mode": window_mode, "start": window_start},
+    }
+
+
+def activated(*, right: str) -> Payload:
+    """`issued` → `active`."""
+    return {"right": f"rgt_{right}"}
+
+
+def split(*, parent: str, child: str, units: int, to_account: str, netted: bool) -> Payload:
+    """`units` leave the parent's max and remaining and become the child's; the child belongs to `to_account`.
+
+    A delivery splits straight into the buyer's hands (`netted`: later deliveries may join the child); it is the
+    change of holder too, and no `right.transferred` follows.
+    """
+    return {"child": f"rgt_{child}", "holder": f"acc_{to_account}", "netted": netted, "parent": f"rgt_{parent}", "units": str(units)}
+
+
+def merged(*, source: str, target: str, units: int) -> Payload:
+    """`units` leave the source's max and remaining and join the target's.
+
+    Two siblings of one holder, or a delivery: the parent (source) sells more to the buyer of a netted child (target).
+    """
+    return {"source": f"rgt_{source}", "target": f"rgt_{target}", "units": str(units)}
+
+
+def merged_delivery(*, parent: str, child: str, units: int) -> Payload:
+    """A delivery of `units` joins an earlier netted child of the same parent and buyer."""
+    return merged(source=parent, target=child, units=units)
+
+
+def transferred(*, right: str, giver: str, taker: str, units: int) -> Payload:
+    """The whole right changes hands (holder and controller); `units` is what remained in it."""
+    return {"from": f"acc_{giver}", "right": f"rgt_{right}", "to": f"acc_{taker}", "units": str(units)}
+
+
+def frozen(*, right: str, reason: str, prior_status: str, note: str) -> Payload:
+    """`reason` is a freeze reason (SPEC §2), `note` the operator's words."""
+    return {"note": note, "prior_status": prior_status, "reason": reason, "right": f"rgt_{right}"}
+
+
+def unfrozen(*, right: str, status: str, note: str) -> Payload:
+    """Back to `status`: what it was, or what has come true meanwhile."""
+    return {"note": note, "right": f"rgt_{right}", "status": status}
+
+
+def expired(*, right: str, units: int) -> Payload:
+    """The window ended; `units` remained unused and left the holder: remaining is zero afterwards."""
+    return {"right": f"rgt_{right}", "units": str(units)}
+
+
+def burned(*, right: str, units: int) -> Payload:
+    """Taken out of existence by decision; remaining is zero afterwards."""
+    return {"right": f"rgt_{right}", "units": str(units)}
+
+
+def balance_changed(*, right: str, max_units: int, remaining_units: int) -> Payload:
+    """Absolute amounts after a correction that no other type describes."""
+    return {"max_units": str(max_units), "remaining_units": str(remaining_units), "right": f"rgt_{right}"}
