@@ -62,6 +62,13 @@ class BookState:
                 return order
         return None
 
+    def next_expiry(self) -> int:
+        """Tell the moment of the next expiry (0: none), forgetting entries that are stale."""
+        expiries = self.expiries
+        while expiries and not self._is_current(expiries[0]):
+            heappop(expiries)
+        return expiries[0][0] if expiries else 0
+
     def _is_current(self, entry: tuple[int, int, str]) -> bool:
         expire_at, joined, order_id = entry
         order = self.by_id.get(order_id)

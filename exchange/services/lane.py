@@ -18,6 +18,9 @@ FROM exchange_order WHERE book_id = %s AND is_open ORDER BY joined
 """
 
 
+_uuids: dict[int, str] = {}  # by account id
+
+
 class BookMemory:
     """One book as of batch `seq`: the core's book and the order facts beside it."""
 
@@ -29,6 +32,13 @@ class BookMemory:
         self.open_buy_lots: dict[int, int] = {}  # by participant, for position limits
         self.policies: dict[int, list[dict[str, Any]]] = {}  # receiver rules behind the policy keys of resting asks
         self.known_balances: set[tuple[int, int]] = set()
+
+    def account_uuid(self, account_id: int) -> str:
+        """The UUID of an account; it never changes."""
+        uuid = _uuids.get(account_id)
+        if uuid is None:
+            uuid = _uuids[account_id] = rows.fetch_all("SELECT uuid::text FROM rights_account WHERE id = %s", [account_id])[0][0]
+        return uuid
 
     def remember(self, order: Live) -> None:
         self.live[order.id] = order

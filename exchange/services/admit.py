@@ -1,0 +1,177 @@
+"""Admission: may this command enter the core now? Holds cash or reserves rights when it may (SPEC §4, §5).
+
+Nothing is written here: the batch works on its own copy of what it read and writes the sums once at the end.
+"""
+
+from exchange.domain.command import Amend, OrderType, Place, Reason, Side, TimeInForce
+from exchange.services.facts import Parcel, rights_valid_until
+from exchange.services.live import Live, cash_need
+from exchange.services.pairs import block
+from exchange.services.payload import AmendPayload, PlacePayload
+from exchange.services.working import Working
+from rights.domain.gates import restriction_key
+
+
+class Refusal(Exception):
+    """The command is refused by a rule; nothing has changed."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.name)
+        self.reason = reason
+
+
+def admit_place(work: Working, *, order: Live, payload: PlacePayload, now_us: int) -> Place:
+    """The order as the core may have it; holds or reserves what it needs. Raises Refusal."""
+    rules = work.rules
+    if payload.deadline_us and now_us > payload.deadline_us:
+        raise Refusal(Reason.DEADLINE_PASSED)
+    party = work.parties[order.account]
+    if not party.active:
+        raise Refusal(Reason.HOLDER_SUSPENDED)
+    if not rules.min_lots <= order.quantity <= rules.max_lots:
+        raise Refusal(Reason.QUANTITY_LIMIT)
+    if now_us >= rules.gate_us:
+        raise Refusal(Reason.GATE_CLOSED)
+    lots = order.remaining
+    if order.type == OrderType.MARKET:
+        order.price, lots = _market_bound(work, order)
+    elif order.price is None or not rules.collar_low <= order.price <= rules.collar_high:
+        raise Refusal(Reason.PRICE_OUTSIDE_COLLAR)
+    if order.side == Side.BUY:
+        _hold_cash(work, order, lots, order.price)
+    else:
+        reserve(work, order, order.remaining * rules.lot_size, payload.rights)
+    return Place(
+        order_id=order.id,
+        account=order.account,
+        participant=order.participant,
+        side=order.side,
+        type=order.type,
+        price_ticks=order.price,
+        quantity_lots=order.quantity,
+        tif=order.tif,
+        post_only=order.post_only,
+        stp=order.stp,
+        expire_at=order.valid_us,
+        expire_reason=order.valid_reason,
+        policy=order.policy,
+        holder=order.holder,
+        group=order.group,
+    )
+
+
+def _market_bound(work: Working, order: Live) -> tuple[int, int]:
+    """The worst price a market order needs, never beyond the collar (API.md: never unbounded), and the lots on offer to it."""
+    rules = work.rules
+    if order.side == Side.SELL:
+        return rules.collar_low, order.quantity
+    left, bound = order.quantity, rules.collar_low
+    for price, lots, _ in work.memory.core.levels(Side.SELL):
+        if price > rules.collar_high or left <= 0:
+            break
+        bound = price
+        left -= lots
+    return bound, order.quantity - max(left, 0)
+
+
+def _hold_cash(work: Working, order: Live, lots: int, price: int) -> None:
+    """Hold what the rest of a buy needs, instead of what it held before."""
+    rules = work.rules
+    if rules.position_limit_lots is not None:
+        held = work.holdings.get(order.participant, 0) + work.memory.open_buy_lots.get(order.participant, 0)
+        if held + lots > rules.position_limit_lots:
+            raise Refusal(Reason.POSITION_LIMIT)
+    need = cash_need(lots, price, rules.tick_minor, work.worst_bps)
+    if need - order.held > work.parties[order.account].cash:
+        raise Refusal(Reason.INSUFFICIENT_FUNDS)
+    work.set_held(order, need)
+
+
+def reserve(work: Working, order: Live, units: int, chosen: list[str] | None) -> None:
+    """Reserve `units` of the seller's rights: those it named, else the oldest first (SPEC §5). Raises Refusal."""
+    parcels = work.parcels.get(order.account, [])
+    if chosen is not None:
+        by_id = {p.right_id: p for p in parcels}
+        if any(right not in by_id for right in chosen):
+            raise Refusal(Reason.INSUFFICIENT_RIGHTS)
+        parcels = [by_id[right] for right in chosen]
+    elif order.slices:
+        # The core keeps the terms an ask was placed with: what is added must be under the same ones.
+        parcels = [p for p in parcels if _same_terms(p, order)]
+    taken, left = _pick(parcels, units, order.tif == TimeInForce.FOK)
+    if left:
+        shut = any(p.units for p in parcels if p.refused)
+        raise Refusal(Reason.GATE_REFUSED if shut else Reason.INSUFFICIENT_RIGHTS)
+    for parcel, part in taken:
+        work.reserve(order, parcel, part)
+    _bind_rules(work, order, [p for p, _ in taken])
+
+
+def _pick(parcels: list[Parcel], units: int, whole_only: bool) -> tuple[list[tuple[Parcel, int]], int]:  # noqa: FBT001
+    """Parts of parcels that make up `units`, and what is missing."""
+    taken: list[tuple[Parcel, int]] = []
+    for parcel in parcels:
+        if units == 0:
+            break
+        part = min(parcel.units, units)
+        if parcel.refused or part == 0 or part < parcel.min_units:
+            continue
+        if not parcel.splittable and not (whole_only and part == parcel.whole_units):
+            continue
+        taken.append((parcel, part))
+        units -= part
+    return taken, units
+
+
+def _same_terms(parcel: Parcel, order: Live) -> bool:
+    until_fits = not parcel.until_us or (order.valid_us != 0 and order.valid_us <= parcel.until_us)
+    return until_fits and (restriction_key([parcel.policy]) if parcel.restricted else 0) == order.policy
+
+
+def _bind_rules(work: Working, order: Live, parcels: list[Parcel]) -> None:
+    """The order is valid only as long as every right behind it may move, and only for takers all of them accept."""
+    for parcel in parcels:
+        if parcel.until_us and (not order.valid_us or parcel.until_us < order.valid_us):
+            order.valid_us, order.valid_reason = parcel.until_us, int(Reason.TRANSFER_CUTOFF)
+    restricted = [p.policy for p in parcels if p.restricted]
+    if restricted or order.policy:
+        policies = [*work.memory.policies.get(order.policy, []), *restricted]
+        order.policy = restriction_key(policies)
+        work.memory.policies[order.policy] = policies
+        block(work, order.policy)
+
+
+def admit_amend(work: Working, *, order: Live, payload: AmendPayload, now_us: int) -> Amend:
+    """The amend as the core may have it, after holding what its growth needs. Raises Refusal.
+
+    The core may still refuse; the caller then restores the order from its own copy.
+    """
+    rules = work.rules
+    if payload.deadline_us and now_us > payload.deadline_us:
+        raise Refusal(Reason.DEADLINE_PASSED)
+    quantity = order.quantity if payload.quantity_lots is None else payload.quantity_lots
+    price = order.price if payload.price_ticks is None else payload.price_ticks
+    if quantity > rules.max_lots:
+        raise Refusal(Reason.QUANTITY_LIMIT)
+    if price is None or not rules.collar_low <= price <= rules.collar_high:
+        raise Refusal(Reason.PRICE_OUTSIDE_COLLAR)
+    remaining = quantity - order.filled - order.cancelled
+    if remaining > 0:
+        if order.is_buy:
+            _hold_cash(work, order, remaining, price)
+        elif remaining > order.remaining:
+            if not work.parties[order.account].active:
+                raise Refusal(Reason.HOLDER_SUSPENDED)
+            reserve(work, order, (remaining - order.remaining) * rules.lot_size, None)
+    expire_at: int | None = None
+    if payload.expire_us is not None:
+        expire_at = payload.expire_us
+        until = 0 if order.is_buy else rights_valid_until(rules, order)
+        if until and (not expire_at or until < expire_at):
+            expire_at = until
+    return Amend(
+        order_id=order.id,
+        price_ticks=payload.price_ticks,
+        quantity_lots=None if payload.quantity_lots is None else payload.quantity_lots - order.cancelled,
+        expire_at=expire_at,
+    )

@@ -1,0 +1,149 @@
+"""The batch: the only writer of a book (ARCHITECTURE.md, life of an order).
+
+Lock the book's row, number its pending commands, admit each, match in the pure core, deliver, journal, advance the fence,
+one commit. If under the locks something turns out to have changed, everything is rolled back and done again with
+the orders concerned pulled first, as recorded commands.
+"""
+
+import enum
+from collections.abc import Sequence
+
+import msgspec
+from django.db import transaction
+
+from exchange.services import bell
+from exchange.domain.command import Side
+from exchange.services.apply import apply_command, expire
+from exchange.services.batch_write import write
+from exchange.services.header import Header
+from exchange.services.facts import load_holdings, load_parcels, load_parties
+from exchange.services.intake import INSERT, NewCommand, parameters
+from exchange.services.lane import LaneMemory
+from exchange.services.pairs import block_resting
+from exchange.services.payload import AmendPayload, Payload, PlacePayload, decode
+from exchange.services.pending import Pending, pending_commands
+from exchange.services.retry import CONFLICTS, is_transient
+from exchange.services.rules import rules_of
+from exchange.services.stale import pulls_for
+from exchange.services.working import Working
+from rights.kernel import rows
+from rights.services.deliveries import StaleRights
+from settlement.services.ledger import LedgerRefusal
+
+LIMIT = 1000
+ATTEMPTS = 8
+
+
+class Outcome(enum.Enum):
+    """What a call found: matched something, had nothing to do, or another worker holds the book."""
+
+    MATCHED = "matched"
+    IDLE = "idle"
+    BUSY = "busy"
+
+
+class Suspended(Exception):
+    """Accounts that were suspended between being read and being locked."""
+
+    def __init__(self, accounts: set[int]) -> None:
+        super().__init__(f"{len(accounts)} accounts are suspended")
+        self.accounts = accounts
+
+
+class Matched(msgspec.Struct, frozen=True):
+    outcome: Outcome
+    commands: int = 0
+    trades: int = 0
+    seq: int = 0
+    more: bool = False
+
+
+_BOOK = """
+SELECT phase, seq, last_command_seq, scan_xid, trade_count, last_hash,
+       coalesce((extract(epoch from next_expiry) * 1000000)::bigint, 0), last_price_ticks
+FROM exchange_book WHERE instrument_id = %s FOR UPDATE SKIP LOCKED
+"""
+
+
+def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
+    """One batch of at most LIMIT commands. Publishes a notice after commit."""
+    pulls: list[NewCommand] = []
+    for attempt in range(ATTEMPTS):
+        try:
+            with transaction.atomic(durable=True):
+                matched = _batch(lane, book_id, now_us, pulls)
+        except StaleRights as stale:
+            pulls = [*pulls, *pulls_for(lane, book_id, rights=stale.statuses)]
+        except Suspended as suspended:
+            pulls = [*pulls, *pulls_for(lane, book_id, accounts=suspended.accounts)]
+        except LedgerRefusal:
+            # Cash or units left through another book between our look and our lock: look again.
+            pass
+        except CONFLICTS as error:
+            if not is_transient(error) or attempt == ATTEMPTS - 1:
+                lane.drop(book_id)
+                raise
+        except BaseException:
+            lane.drop(book_id)
+            raise
+        else:
+            if matched.outcome is Outcome.MATCHED:
+                bell.notify(book_id, matched.seq)
+            return matched
+        lane.drop(book_id)
+    raise RuntimeError(f"book {book_id}: nothing settled after {ATTEMPTS} attempts")
+
+
+def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewCommand]) -> Matched:
+    found = rows.fetch_one(_BOOK, [book_id])
+    if found is None:
+        return Matched(Outcome.BUSY)
+    phase, seq, last_command_seq, scan_xid, trade_count, last_hash, next_expiry, last_price = found
+    commands, mark = pending_commands(book_id=book_id, scan_xid=scan_xid, limit=LIMIT)
+    if not commands and not pulls and not (next_expiry and next_expiry <= now_us):
+        return Matched(Outcome.IDLE)
+    full = len(commands) == LIMIT
+    rules = rules_of(book_id)
+    memory = lane.book(rules, phase, seq)
+    if pulls:
+        commands = [*_record_pulls(pulls, now_us), *commands]
+    asked = [decode(c.kind, c.payload) for c in commands]
+    accounts = {c.account_id for c in commands if c.account_id is not None}
+    sellers = {c.account_id for c, p in zip(commands, asked, strict=True) if c.account_id is not None and _may_offer(p)}
+    parties = load_parties(rules, accounts) if accounts else {}
+    parcels = load_parcels(rules, parties, sellers, now_us) if sellers else {}
+    holdings = {} if rules.position_limit_lots is None else load_holdings(rules, {p.participant for p in parties.values()})
+    work = Working(memory, parties, parcels, holdings, trade_count)
+    header = Header(
+        book_id=book_id,
+        seq=seq + 1,
+        last_command_seq=last_command_seq,
+        scan_xid=mark,
+        last_hash=last_hash,
+        now_us=now_us,
+        last_price=last_price,
+    )
+    expire(work, header)
+    block_resting(work)
+    for command, payload in zip(commands, asked, strict=True):
+        apply_command(work, header, command, payload)
+    suspended = write(work, header, commands)
+    if suspended:
+        raise Suspended(suspended)
+    memory.seq = header.seq
+    return Matched(Outcome.MATCHED, len(commands), len(work.trades), header.seq, full)
+
+
+def _may_offer(payload: Payload) -> bool:
+    return isinstance(payload, AmendPayload) or (isinstance(payload, PlacePayload) and payload.side == Side.SELL)
+
+
+def _record_pulls(pulls: Sequence[NewCommand], now_us: int) -> list[Pending]:
+    """Write the pulls as commands of this very batch, before those that are waiting."""
+    numbers = rows.fetch_all(INSERT, parameters(pulls, now_us))
+    own = rows.fetch_one("SELECT pg_current_xact_id()::text::bigint")
+    xid = own[0] if own else 0
+    return [
+        Pending(number[0], xid, None, pull.kind, pull.order_id, None, pull.payload, pull.actor, now_us)
+        for number, pull in zip(numbers, pulls, strict=True)
+    ]

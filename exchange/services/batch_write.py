@@ -1,0 +1,180 @@
+"""A batch's one write: delivery, orders, trades, what it tells, the fence."""
+
+from collections.abc import Sequence
+
+from exchange.domain.checksum import checksum
+from exchange.domain.command import Side
+from exchange.feed.record import DeliveryRecord, FillRecord, PublicRecord, TradeRecord
+from exchange.feed.record import encode as encode_record
+from exchange.services import batch_record
+from exchange.services.header import Header
+from exchange.services.messages import tell
+from exchange.services.order_rows import insert_orders, insert_trades, update_orders
+from exchange.services.pending import Pending
+from exchange.services.working import TradeFacts, Working
+from exchange.services.facts import policies_of
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339
+from rights.kernel.ids import numbered
+from rights.services.deliveries import Pair
+from settlement.services.deliver import Delivered, Sale, Venue, deliver
+
+ACTOR = "venue:matcher"
+DEPTH = 10  # levels in the checksum
+_SLICES = 1 << 8  # numbers kept per trade for the rights it makes
+
+
+class FenceBroken(RuntimeError):
+    """Another writer advanced the book although its row was locked: never expected, never survivable."""
+
+
+def write(work: Working, header: Header, commands: Sequence[Pending]) -> set[int]:
+    """Write everything; the suspended accounts that took part, in which case the caller must roll back."""
+    trade_ids = [numbered(header.now_us, header.book_id, t.trade_no) for t in work.trades]
+    delivered = _deliver(work, header, trade_ids)
+    changed = list(work.changed.values())
+    insert_orders(header.book_id, header.seq, [o for o in changed if o.is_new])
+    update_orders(header.seq, [o for o in changed if not o.is_new])
+    insert_trades(work, header, trade_ids, delivered)
+    suspended = tell(work, header, _fills(work, header, trade_ids, delivered), delivered.balances)
+    if suspended:
+        return suspended
+    _advance(work, header, commands, trade_ids)
+    for order in changed:
+        order.is_new = False
+    return set()
+
+
+def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> Delivered:
+    rules = work.rules
+    sales: list[Sale] = []
+    first: dict[Pair, int] = {}
+    for trade, trade_id in zip(work.trades, trade_ids, strict=True):
+        for position, (right, _) in enumerate(trade.parts):
+            first.setdefault((right, trade.buy.account), trade.trade_no * _SLICES + position)
+        sales.append(_sale(work, trade, trade_id))
+    return deliver(
+        sales=sales,
+        reserved_delta={right: delta for right, delta in work.reserved_delta.items() if delta},
+        held_delta=work.held_delta,
+        owner_of=work.owner_of,
+        venue=Venue(rules.currency_id, rules.fee_account_id, rules.stream_id, ACTOR),
+        new_id=lambda pair: numbered(header.now_us, header.book_id, first[pair], bit=1),
+        mergeable=lambda terms: not policies_of([terms])[terms].get("min_hold_seconds"),
+        account_uuid=work.memory.account_uuid,
+        more_events=header.events,
+        known_balances=work.memory.known_balances,
+        now_us=header.now_us,
+    )
+
+
+def _sale(work: Working, trade: TradeFacts, trade_id: str) -> Sale:
+    uuid_of = work.memory.account_uuid
+    buyer, seller = trade.buy.account, trade.sell.account
+    payload = {
+        "aggressor": ("buy", "sell", "auction")[trade.aggressor],
+        "buy_fee": str(trade.buy_fee),
+        "buy_order": f"ord_{trade.buy.id}",
+        "buyer": f"acc_{uuid_of(buyer)}",
+        "instrument": work.rules.symbol,
+        "notional": str(trade.notional),
+        "price": str(trade.price),
+        "quantity": str(trade.lots),
+        "sell_fee": str(trade.sell_fee),
+        "sell_order": f"ord_{trade.sell.id}",
+        "seller": f"acc_{uuid_of(seller)}",
+        "trade_no": str(trade.trade_no),
+    }
+    return Sale(trade_id, buyer, seller, trade.notional, trade.buy_fee, trade.sell_fee, trade.parts, payload)
+
+
+def _fills(work: Working, header: Header, trade_ids: Sequence[str], delivered: Delivered) -> list[tuple[int, FillRecord]]:
+    """Both sides of every trade: (account, fill)."""
+    fills: list[tuple[int, FillRecord]] = []
+    rights, receives = delivered.plan.rights, delivered.plan.receives
+    stream = work.rules.stream_id
+    for trade, trade_id, event in zip(work.trades, trade_ids, delivered.trade_events, strict=True):
+        buyer = trade.buy.account
+        deliveries = []
+        for right, units in trade.parts:
+            held = rights[right]
+            child = receives[(right, buyer)]
+            deliveries.append(DeliveryRecord(child, right, held.root_id, units, held.issuer, held.assurance_id, held.terms_hash))
+        event_id = numbered(header.now_us, stream, event.seq)
+        for order, fee, bit in ((trade.buy, trade.buy_fee, 0), (trade.sell, trade.sell_fee, 1)):
+            liquidity = 2 if trade.aggressor == 2 else int(order.side == trade.aggressor)
+            fill = FillRecord(
+                id=trade_id if not bit else numbered(header.now_us, header.book_id, trade.trade_no, bit=1),
+                trade_id=trade_id,
+                order_id=order.id,
+                book_id=header.book_id,
+                side=order.side,
+                price_ticks=trade.price,
+                quantity_lots=trade.lots,
+                liquidity=liquidity,
+                fee_minor=fee,
+                book_seq=header.seq,
+                at_us=header.now_us,
+                event_id=event_id,
+                event_hash=event.hash,
+                deliveries=deliveries,
+            )
+            fills.append((order.account, fill))
+    return fills
+
+
+def book_checksum(work: Working) -> int:
+    """The checksum of the book as it stands (docs/matching.md)."""
+    text = work.rules.price_text
+    bids, asks = (
+        [(text(price), str(lots)) for price, lots, _ in work.memory.core.levels(side, DEPTH)] for side in (Side.BUY, Side.SELL)
+    )
+    return checksum(bids, asks)
+
+
+_FENCE = """
+UPDATE exchange_book SET phase = %s, seq = %s, last_command_seq = %s, scan_xid = %s, trade_count = %s, last_price_ticks = %s,
+    last_hash = %s, next_expiry = %s, updated_at = %s
+WHERE instrument_id = %s AND last_command_seq = %s AND seq = %s
+"""
+
+
+def _advance(work: Working, header: Header, commands: Sequence[Pending], trade_ids: Sequence[str]) -> None:
+    """Write the batch's own row and move the book from exactly the sequence that was read."""
+    core, at = work.memory.core, rfc3339(header.now_us)
+    trades = [TradeRecord(i, t.trade_no, t.price, t.lots, t.aggressor) for t, i in zip(work.trades, trade_ids, strict=True)]
+    public = encode_record(PublicRecord(header.now_us, core.phase, core.take_touched(), trades))
+    blocked = sorted(core.blocked)
+    inputs = batch_record.encode(batch_record.BatchInputs(blocked, header.steps))
+    crc = book_checksum(work)
+    link = batch_record.chain(
+        header.last_hash, book_id=header.book_id, seq=header.seq, at=at, inputs=inputs, public=public, checksum=crc
+    )
+    numbers = rows.array(c.n for c in commands)
+    max_xid = max((c.xid for c in commands), default=0)
+    line = (
+        f"{header.book_id}\t{header.seq}\t{at}\t{header.last_command_seq + 1}\t{numbers}\t{max_xid}\t"
+        f"{rows.bytea(inputs)}\t{rows.bytea(public)}\t{crc}\t{link}"
+    )
+    rows.copy_rows("exchange_batch", "book_id, seq, at, first_command_seq, command_ns, max_xid, inputs, public, checksum, hash", [line])
+    expiry = core.next_expiry()
+    last_price = work.trades[-1].price if work.trades else header.last_price
+    moved = rows.execute(
+        _FENCE,
+        [
+            core.phase,
+            header.seq,
+            header.last_command_seq + len(commands),
+            header.scan_xid,
+            work.trade_count,
+            last_price,
+            link,
+            rfc3339(expiry) if expiry else None,
+            at,
+            header.book_id,
+            header.last_command_seq,
+            header.seq - 1,
+        ],
+    )
+    if moved != 1:
+        raise FenceBroken(f"book {header.book_id} is no longer at command {header.last_command_seq}")

@@ -1,0 +1,201 @@
+"""Units change hands: the registry's half of a delivery (SPEC §5), for a whole batch at once.
+
+Several deliveries from one parent to one buyer make one child; a child that an earlier batch made the same way absorbs
+them (siblings of the same terms and holder). When everything that is left of a right is sold, the right itself moves.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from rights.domain import right_events
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339
+from rights.services.journal import NewEvent
+
+Pair = tuple[str, int]  # (right, receiving account)
+MOVABLE = ("issued", "active")
+
+
+class StaleRights(Exception):
+    """Rights that no longer are what the caller decided on; nothing was written. Right ids by present status."""
+
+    def __init__(self, statuses: dict[str, str]) -> None:
+        super().__init__(f"{len(statuses)} rights have changed")
+        self.statuses = statuses
+
+
+class Held(msgspec.Struct, gc=False):
+    """A right under lock."""
+
+    id: str
+    holder_id: int
+    status: str
+    remaining: int
+    reserved: int
+    root_id: str
+    parent_id: str | None
+    netted: bool
+    terms_hash: str
+    issuer: str
+    assurance_id: str
+
+
+class Plan(msgspec.Struct, gc=False):
+    """What a set of deliveries does: the right each pair receives, and the facts for the journal."""
+
+    receives: dict[Pair, str]
+    rights: dict[str, Held]
+    events: list[NewEvent]
+
+
+_LOCK = """
+SELECT r.id::text, r.holder_id, r.status, r.remaining_units, r.reserved_units, r.root_id::text, r.parent_id::text, r.netted,
+       r.terms_hash, i.slug, a.uuid::text
+FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id JOIN rights_assurance a ON a.id = r.assurance_id
+WHERE r.id IN (
+    SELECT unnest(%s::uuid[]) UNION ALL
+    SELECT c.id FROM rights_right c JOIN unnest(%s::uuid[], %s::bigint[]) AS w(parent, holder)
+      ON c.parent_id = w.parent AND c.holder_id = w.holder WHERE c.netted AND c.status = 'active')
+ORDER BY r.id FOR UPDATE OF r
+"""
+
+_ADD = """
+UPDATE rights_right r SET remaining_units = r.remaining_units + w.d, max_units = r.max_units + w.d, reserved_units = r.reserved_units + w.res,
+       acquired_at = CASE WHEN w.d > 0 THEN %s ELSE r.acquired_at END, updated_at = %s
+FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS w(id, d, res) WHERE r.id = w.id
+"""
+
+_MOVE = """
+UPDATE rights_right r SET holder_id = w.holder, controller_id = w.holder, reserved_units = r.reserved_units + w.res, netted = false,
+       acquired_at = %s, updated_at = %s
+FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS w(id, holder, res) WHERE r.id = w.id
+"""
+
+_BRANCH = """
+INSERT INTO rights_right (id, series_id, terms_hash, issuer_id, assurance_id, holder_id, controller_id, status, prior_status, freeze_reason,
+    max_units, remaining_units, reserved_units, parent_id, root_id, netted, activated_at, acquired_at, created_at, updated_at)
+SELECT w.id, p.series_id, p.terms_hash, p.issuer_id, p.assurance_id, w.holder, w.holder, p.status, '', '',
+    w.units, w.units, 0, p.id, p.root_id, w.netted, p.activated_at, %s, %s, %s
+FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::boolean[]) AS w(id, parent, holder, units, netted)
+JOIN rights_right p ON p.id = w.parent
+"""
+
+
+def lock_rights(right_ids: Sequence[str], pairs: Sequence[Pair]) -> dict[str, Held]:
+    """Lock, in id order, these rights and the children that may absorb deliveries of these pairs."""
+    found = rows.fetch_all(_LOCK, [rows.array(right_ids), rows.array(p for p, _ in pairs), rows.array(h for _, h in pairs)])
+    return {row[0]: Held(*row) for row in found}
+
+
+def deliver_units(
+    *,
+    net: Mapping[Pair, int],
+    reserved_delta: Mapping[str, int],
+    owner_of: Mapping[str, int],
+    new_id: Callable[[Pair], str],
+    mergeable: Callable[[str], bool],
+    account_uuid: Callable[[int], str],
+    now_us: int,
+) -> Plan:
+    """Move `net[(right, buyer)]` units and change reservations, in the caller's transaction.
+
+    `owner_of` is who the caller believes holds each right; `mergeable(terms_hash)` tells whether deliveries under those terms may
+    join an earlier child. Raises StaleRights before writing when a right froze, ended or changed hands meanwhile.
+    """
+    touched = sorted(reserved_delta.keys() | {right for right, _ in net})
+    if not touched:
+        return Plan({}, {}, [])
+    rights = lock_rights(touched, list(net))
+    stale = {
+        r: (rights[r].status if r in rights else "missing")
+        for r in touched
+        if r not in rights
+        or rights[r].holder_id != owner_of[r]
+        or (rights[r].status not in MOVABLE and (reserved_delta.get(r, 0) > 0 or any(right == r for right, _ in net)))
+    }
+    if stale:
+        raise StaleRights(stale)
+    return _write(_plan(net, rights, new_id, mergeable, account_uuid), net, rights, reserved_delta, now_us)
+
+
+class _Draft(msgspec.Struct, gc=False):
+    receives: dict[Pair, str]
+    moved: dict[str, int]  # whole rights: right -> new holder
+    born: dict[str, tuple[str, int, int, bool]]  # child -> (parent, holder, units, netted)
+    added: dict[str, int]  # right -> units (negative: left it)
+    events: list[NewEvent]
+
+
+def _plan(
+    net: Mapping[Pair, int],
+    rights: Mapping[str, Held],
+    new_id: Callable[[Pair], str],
+    mergeable: Callable[[str], bool],
+    account_uuid: Callable[[int], str],
+) -> _Draft:
+    taken: dict[str, int] = {}
+    last: dict[str, Pair] = {}
+    for pair, units in net.items():
+        taken[pair[0]] = taken.get(pair[0], 0) + units
+        last[pair[0]] = pair
+    absorbers = {(r.parent_id, r.holder_id): r.id for r in rights.values() if r.netted and r.status == "active" and taken.get(r.id) != r.remaining}
+    draft = _Draft({}, {}, {}, {}, [])
+    for pair, units in net.items():
+        right = rights[pair[0]]
+        buyer = account_uuid(pair[1])
+        if taken[right.id] == right.remaining and last[right.id] == pair:
+            draft.receives[pair] = right.id
+            draft.moved[right.id] = pair[1]
+            fact = right_events.transferred(right=right.id, giver=account_uuid(right.holder_id), taker=buyer, units=units)
+            draft.events.append(NewEvent(right_events.TRANSFERRED, "right", f"rgt_{right.id}", fact))
+            continue
+        draft.added[right.id] = draft.added.get(right.id, 0) - units
+        child = absorbers.get(pair) if mergeable(right.terms_hash) else None
+        if child is not None:
+            draft.added[child] = draft.added.get(child, 0) + units
+            fact = right_events.merged_delivery(parent=right.id, child=child, units=units)
+            draft.events.append(NewEvent(right_events.MERGED, "right", f"rgt_{child}", fact))
+        else:
+            child = new_id(pair)
+            draft.born[child] = (right.id, pair[1], units, mergeable(right.terms_hash) and right.status == "active")
+            fact = right_events.split(parent=right.id, child=child, units=units, to_account=buyer, netted=draft.born[child][3])
+            draft.events.append(NewEvent(right_events.SPLIT, "right", f"rgt_{right.id}", fact))
+        draft.receives[pair] = child
+    return draft
+
+
+def _write(draft: _Draft, net: Mapping[Pair, int], rights: dict[str, Held], reserved_delta: Mapping[str, int], now_us: int) -> Plan:
+    at = rfc3339(now_us)
+    changed = sorted((draft.added.keys() | reserved_delta.keys()) - draft.moved.keys())
+    changed = [r for r in changed if draft.added.get(r, 0) or reserved_delta.get(r, 0)]
+    if changed:
+        added, reserved = (draft.added.get(r, 0) for r in changed), (reserved_delta.get(r, 0) for r in changed)
+        rows.execute(_ADD, [at, at, rows.array(changed), rows.array(added), rows.array(reserved)])
+    if draft.moved:
+        moved = sorted(draft.moved)
+        # Units that other buyers took in the same batch leave first; what is left moves with the right.
+        leaving = [r for r in moved if draft.added.get(r, 0)]
+        if leaving:
+            rows.execute(_ADD, [at, at, rows.array(leaving), rows.array(draft.added[r] for r in leaving), rows.array(draft.added[r] for r in leaving)])
+        rest = (reserved_delta.get(r, 0) - draft.added.get(r, 0) for r in moved)
+        rows.execute(_MOVE, [at, at, rows.array(moved), rows.array(draft.moved[r] for r in moved), rows.array(rest)])
+    if draft.born:
+        born = sorted(draft.born.items())
+        rows.execute(
+            _BRANCH,
+            [
+                at,
+                at,
+                at,
+                rows.array(c for c, _ in born),
+                rows.array(b[0] for _, b in born),
+                rows.array(b[1] for _, b in born),
+                rows.array(b[2] for _, b in born),
+                rows.array("t" if b[3] else "f" for _, b in born),
+            ],
+        )
+    for child, (parent, holder, units, netted) in draft.born.items():
+        p = rights[parent]
+        rights[child] = Held(child, holder, p.status, units, 0, p.root_id, parent, netted, p.terms_hash, p.issuer, p.assurance_id)
+    return Plan(draft.receives, rights, draft.events)
