@@ -87,6 +87,7 @@ class Generator:
     temper: Temper
     now: int = OPENING
     placed: int = 0
+    closed: bool = False
     orders: list[Remembered] = field(default_factory=list)  # those that may rest
 
     def step(self, *, last: bool) -> Step:
@@ -95,11 +96,12 @@ class Generator:
         if self.random.random() < self.temper.toggle:
             toggled = self.pair()
         if last:
+            self.closed = True
             return Step(self.now, SetPhase(Phase.CLOSED), toggled)
         temper = self.temper
         make = self.random.choices(
             (self.place, self.amend, self.cancel, self.cancel_many, self.set_phase),
-            (temper.place, temper.amend, temper.cancel, temper.cancel_many, temper.set_phase),
+            (temper.place, temper.amend, temper.cancel, temper.cancel_many, 30 if self.closed else temper.set_phase),
         )[0]
         return Step(self.now, make(), toggled)
 
@@ -179,13 +181,13 @@ class Generator:
         expire_at: int | None = None
         what = self.random.randint(1, 7)
         if what & 1:
-            price = self.random.choice((order.price_ticks, self.random.randint(1, self.temper.prices)))
+            price = self.random.choice((order.price_ticks, self.random.randint(1, self.temper.prices), 1, self.temper.prices))
         if what & 2:
             quantity = self.random.choice(
                 (order.quantity_lots, max(order.quantity_lots - 1, 0), order.quantity_lots + 1, self.quantity(), self.quantity())
             )
         if what & 4:
-            expire_at = self.random.choice((order.expire_at, 0, self.moment(), self.moment()))
+            expire_at = self.random.choice((order.expire_at, 0, self.now, self.moment(), self.moment()))
         if self.random.random() < 0.02:
             price = quantity = expire_at = None
         order.price_ticks = order.price_ticks if price is None else price
@@ -206,6 +208,8 @@ class Generator:
 
     def set_phase(self) -> Command:
         """Closed is left to the end: what follows it is all refusals."""
+        if self.closed:
+            return SetPhase(self.random.choice(tuple(Phase)))
         likely = (*[Phase.CONTINUOUS] * 6, *[Phase.PRE_OPEN] * 3, Phase.HALTED)
         return SetPhase(self.random.choice(likely))
 
@@ -219,7 +223,7 @@ def draw_temper(random: Random) -> Temper:
         restrictions=random.choice((1, 2, 2)) if blocking else 0,
         hurry=random.choice((5, 30, 150)),
         place=60,
-        amend=random.choice((0, 15, 30)),
+        amend=random.choice((0, 15, 40)),
         cancel=random.choice((2, 6, 12)),
         cancel_many=random.choice((0, 1, 3)),
         set_phase=random.choice((0, 1, 3, 8)),

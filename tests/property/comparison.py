@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Protocol
 
-from exchange.domain.command import Amend, Phase, Place, Side
+from exchange.domain.command import Amend, OrderType, Phase, Place, Side
 from exchange.domain.outcome import Amended, Cancelled, Outcome, Reduced, Refused, Rested, Traded
 from tests.property.command_lists import CommandList, Pair, Step
 from tests.property.naive_twin import NaiveBook
@@ -146,6 +146,28 @@ class Ledger:
                 agree(f"what is left of {order_id}, which does not rest", account.remaining, 0)
 
 
+def anew(order: Any) -> Any:
+    """The same order as it would be made from a stored row."""
+    terms = Place(
+        order_id=order.order_id,
+        account=order.account,
+        participant=order.participant,
+        side=order.side,
+        type=OrderType.LIMIT,
+        price_ticks=order.price_ticks,
+        quantity_lots=order.quantity_lots,
+        tif=order.tif,
+        post_only=order.post_only,
+        stp=order.stp,
+        expire_at=order.expire_at,
+        expire_reason=order.expire_reason,
+        policy=order.policy,
+        holder=order.holder,
+        group=order.group,
+    )
+    return type(order)(terms, order.price_ticks, order.quantity_lots, order.remaining_lots, order.joined)
+
+
 class Run:
     def __init__(self, make_core: MakeBook, phase: int, blocked: frozenset[Pair]) -> None:
         self.make_core = make_core
@@ -203,6 +225,7 @@ class Run:
 
     def check_touched(self) -> None:
         touched = list(self.core.take_touched())
+        agree("touched levels", touched, self.twin.take_touched())
         places = [(side, price) for side, price, _, _ in touched]
         agree("touched levels are sorted and named once", places, sorted(set(places)))
         for side, price, lots, count in touched:
@@ -219,8 +242,11 @@ class Run:
         """Put every order back into a new book, in join order: nothing may be different afterwards."""
         old, self.core = self.core, self.make_core(self.core.phase, frozenset(self.core.blocked))
         for order in sorted([*old.orders(Side.BUY), *old.orders(Side.SELL)], key=joined_of):
-            self.core.load(order)
-        self.core.take_touched()
+            again = anew(order)
+            self.core.load(again)
+            agree("a loaded order", (state_of(again), again.joined), (state_of(order), order.joined))
+        loaded = [(side, price, lots, count) for side in Side for price, lots, count in sorted(self.core.levels(side))]
+        agree("levels touched by loading", list(self.core.take_touched()), loaded)
 
     def end(self) -> None:
         self.ledger.check_ended({order.order_id: order for order in self.twin_orders()})

@@ -34,7 +34,7 @@ from exchange.domain.outcome import (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class NaiveOrder:
     order_id: str
     account: int
@@ -72,6 +72,7 @@ class NaiveBook:
         self.blocked: set[tuple[int, int]] = set(blocked)
         self._resting: list[NaiveOrder] = []
         self._joins = 0
+        self._touched: set[tuple[int, int]] = set()
 
     # Reading
 
@@ -111,6 +112,14 @@ class NaiveBook:
             if order.order_id == order_id:
                 return order
         return None
+
+    def take_touched(self) -> list[tuple[int, int, int, int]]:
+        touched, self._touched = sorted(self._touched), set()
+        found = []
+        for side, price in touched:
+            at_price = [o for o in self._resting if o.side == side and o.price_ticks == price]
+            found.append((side, price, sum(o.remaining_lots for o in at_price), len(at_price)))
+        return found
 
     # Telling
 
@@ -212,6 +221,8 @@ class NaiveBook:
         lots = min(maker.remaining_lots, taker.remaining_lots)
         maker.filled_lots += lots
         taker.filled_lots += lots
+        self._touch(maker)
+        self._touch(taker)
         self._resting = [order for order in self._resting if order.remaining_lots > 0]
         return Traded(maker.order_id, taker.order_id, price, lots, auction)
 
@@ -249,6 +260,7 @@ class NaiveBook:
                 said.append(self._take_out(order, Reason.SELF_TRADE))
             else:
                 order.quantity_lots -= by
+                self._touch(order)
                 said.append(Reduced(order.order_id, by, order.remaining_lots))
         return said, taker_ends
 
@@ -352,15 +364,17 @@ class NaiveBook:
         kept = over or (price == order.price_ticks and quantity <= order.quantity_lots)
         if not kept and self._post_only_refuses(order, price):
             return [Refused(order.order_id, Reason.POST_ONLY_WOULD_TAKE)]
+        if over or not kept or quantity != order.quantity_lots:
+            self._touch(order)
         order.price_ticks = price
         order.quantity_lots = quantity
         order.expire_at = expire_at
         amended = Amended(order.order_id, price, quantity, expire_at, kept)
-        if over:
-            return [amended, self._take_out(order, order.expire_reason)]
-        if kept:
+        if kept and not over:
             return [amended]
         self._resting.remove(order)
+        if over:
+            return [amended, self._left(order, order.expire_reason)]
         return [amended, *self._enter(order, may_rest=True)]
 
     # Rule 10
@@ -387,12 +401,19 @@ class NaiveBook:
         self._joins += 1
         order.joined = self._joins
         self._resting.append(order)
+        self._touch(order)
         return Rested(order.order_id, order.price_ticks, order.remaining_lots)
+
+    def _touch(self, order: NaiveOrder) -> None:
+        """Its level changes, if it is in one: an incoming order is not."""
+        if order in self._resting:
+            self._touched.add((order.side, order.price_ticks))
 
     def _left(self, order: NaiveOrder, reason: int) -> Outcome:
         return Cancelled(order.order_id, order.remaining_lots, reason)
 
     def _take_out(self, order: NaiveOrder, reason: int) -> Outcome:
+        self._touch(order)
         self._resting = [other_one for other_one in self._resting if other_one is not order]
         return self._left(order, reason)
 
