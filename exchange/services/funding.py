@@ -1,9 +1,13 @@
 """Fund or pay out an account of the venue, and tell its owner on the private feed."""
 
+import contextlib
+
+import redis
 from django.db import transaction
 
 from exchange.feed.record import BalanceRecord
-from exchange.services.account_note import note_balance
+from exchange.services import bell
+from exchange.services.messages import tell_balance
 from rights.kernel.ids import Mint
 from rights.models import Account
 from settlement.domain.money import NotAnAmount, minor_of
@@ -35,7 +39,14 @@ def _transfer(account: Account, amount: str, currency: str, reason: str, *, mint
 
     def tell(after: Funded) -> None:
         balance = BalanceRecord(after.currency, after.scale, after.amount_minor, after.held_minor)
-        note_balance(account_id=account.pk, balance=balance, now_us=now_us)
+        seq = tell_balance(account_id=account.pk, balance=balance, now_us=now_us)
+        transaction.on_commit(lambda: _notify(account.pk, seq))
 
     move = cash.withdraw if out else cash.credit
     return move(transfer=transfer, actor=actor, now_us=now_us, tell=tell)
+
+
+def _notify(account_id: int, seq: int) -> None:
+    """Say that the account's feed has grown; readers look by themselves should this be lost."""
+    with contextlib.suppress(redis.RedisError, OSError):
+        bell.client().publish("notices", f"account:{account_id}:{seq}")
