@@ -13,6 +13,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from exchange.celery import app
+from exchange.services.rules import rules_of
 
 FLAG_MS = 1000
 _client: redis.Redis | None = None
@@ -39,6 +40,11 @@ def ring(book_id: int, lane: int) -> bool:
     except (redis.RedisError, OperationalError, OSError):
         return False
     return True
+
+
+def ring_book(book_id: int) -> None:
+    """Ring a book whose rules this process knows; for threads beside an event loop."""
+    ring(book_id, rules_of(book_id).lane)
 
 
 def ring_after_commit(book_id: int, lane: int) -> None:

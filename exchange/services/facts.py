@@ -118,7 +118,7 @@ def load_parcels(rules: Rules, parties: dict[int, Party], sellers: Iterable[int]
                 refused=any(r.code not in PER_SLICE for r in refusals),
                 splittable=policy.get("splittable", True),
                 min_units=int(policy.get("min_transfer_units") or 0),
-                until_us=transferable_until_us(policy, rules.window_end_us),
+                until_us=_until(policy, rules),
                 policy=policy,
                 restricted=restriction_key([policy]) != 0,
                 issuer=issuer,
@@ -127,8 +127,14 @@ def load_parcels(rules: Rules, parties: dict[int, Party], sellers: Iterable[int]
     return parcels
 
 
+def _until(policy: dict[str, Any], rules: Rules) -> int:
+    """The cut-off when it comes before the gate does; else 0, for the gate closes every order anyhow."""
+    until = transferable_until_us(policy, rules.window_end_us)
+    return until if until < rules.gate_us else 0
+
+
 # Judged when the size of a slice is known, not when the parcel is read.
-PER_SLICE = frozenset({"not_splittable", "below_min_transfer_units"})
+PER_SLICE = frozenset({"not_splittable", "below_min_transfer"})
 
 
 def load_holdings(rules: Rules, participants: Iterable[int]) -> dict[int, int]:
@@ -142,5 +148,5 @@ def rights_valid_until(rules: Rules, order: Live) -> int:
         "SELECT DISTINCT terms_hash FROM rights_right WHERE id = ANY(%s::uuid[])", [rows.array(right for right, _ in order.slices)]
     )
     policies = policies_of([row[0] for row in found])
-    moments = [transferable_until_us(policies[row[0]], rules.window_end_us) for row in found]
+    moments = [_until(policies[row[0]], rules) for row in found]
     return min((m for m in moments if m), default=0)
