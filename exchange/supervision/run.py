@@ -94,7 +94,6 @@ async def _run_until_told(
         await stop  # everything runs; nothing to do until somebody says so
     start.cancel()
     await asyncio.gather(start, return_exceptions=True)
-    supervisor.log.say("up", "stopping")
     await supervisor.stop()
     supervisor.log.say("up", "stopped")
     stop.cancel()

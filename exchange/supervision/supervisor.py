@@ -78,6 +78,7 @@ class Supervisor:
         self._stopping = True
         for stage in sorted({part.stage for part in self._parts.values()}, reverse=True):
             names = [name for name, part in self._parts.items() if part.stage == stage]
+            self.log.say(_OUR_NAME, f"stopping {', '.join(names)}")
             await asyncio.gather(*(self._stop_part(self._parts[name]) for name in names))
         self._running.clear()
         self._write_parts()

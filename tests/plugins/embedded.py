@@ -63,7 +63,7 @@ class SessionServers:
                 stderr=subprocess.STDOUT,
                 env=os.environ | server.environment,
                 start_new_session=True,
-                preexec_fn=die_with_parent(server.orphan_signal),
+                preexec_fn=die_with_parent(server.orphan_signal),  # noqa: PLW1509 - one prctl call, no locks
                 **server.account.popen_arguments(),
             )
         self._running.append((process, server))

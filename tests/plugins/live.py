@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.embedded.process import die_with_parent
+from exchange.embedded.process import Account, die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 120.0
@@ -32,13 +32,15 @@ def wait_until(condition: Callable[[], object], patience_s: float, what: str) ->
 class LiveExchange:
     """A process tree on a free port with a data directory of its own."""
 
-    def __init__(self, data_dir: Path, *words: str, python: str = sys.executable, prefix: tuple[str, ...] = (), **environment: str) -> None:
+    def __init__(
+        self, data_dir: Path, *words: str, python: str = sys.executable, account: Account | None = None, **environment: str
+    ) -> None:
         self.data_dir = data_dir
         self.base_url = ""
         self.port = 0
         self._words = words
         self._python = python
-        self._prefix = prefix
+        self._account = account or Account.own()
         # Its servers are its own, whatever the test session uses.
         inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL", "STATIC_ROOT"}}
         self._environment = inherited | {"DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"} | environment
@@ -57,10 +59,11 @@ class LiveExchange:
 
     def start(self) -> "LiveExchange":
         """Start and wait for the ready line; the port of the first start is kept."""
+        if self._process is not None:
+            self._process.wait(10)
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 [
-                    *self._prefix,
                     self._python,
                     str(ROOT / "manage.py"),
                     "up",
@@ -75,7 +78,8 @@ class LiveExchange:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self._environment,
-                preexec_fn=die_with_parent(signal.SIGTERM),
+                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one prctl call, no locks
+                **self._account.popen_arguments(),
             )
         wait_until(lambda: self._ready_line() or self._process.poll() is not None, START_S, f"the ready line; said so far:\n{self.output}")
         line = self._ready_line()
@@ -105,8 +109,17 @@ class LiveExchange:
     def manage(self, *words: str, check: bool = True, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
         """Run a `manage.py` command as somebody in another terminal would."""
         environment = self._environment | {"DATA_DIR": str(self.data_dir)}
-        argv = [*self._prefix, self._python, str(ROOT / "manage.py"), *words]
-        done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False)
+        argv = [self._python, str(ROOT / "manage.py"), *words]
+        done = subprocess.run(
+            argv,
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+            **self._account.popen_arguments(),
+        )
         assert not check or done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done
 
