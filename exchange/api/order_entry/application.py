@@ -1,0 +1,253 @@
+"""Routes and envelope of order entry: body in, problem or answer out. Everything else is in the modules beside it."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from exchange.api.order_entry import operations as ops
+from exchange.api.order_entry.access import header, need, principal_of
+from exchange.api.order_entry.batch import run_batch
+from exchange.api.order_entry.mass_cancel import cancel_many
+from exchange.api.order_entry.parse import BadFields
+from exchange.api.order_entry.preview import preview
+from exchange.api.problems import Problem, of_malformed, problem_body, problem_of
+from exchange.api.request_id import request_id
+from exchange.api.strict_json import MAX_BYTES, Malformed, parse_object
+from exchange.services.identity import Principal
+from exchange.services.rate_limit import check_async
+from rights.kernel.clock import now_us
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+ROOT = "/api/v1/orders"
+DEFAULT_WAIT_S = 2.0
+MOST_WAIT_S = 30.0
+_LOG = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+_ORDER = re.compile(re.escape(ROOT) + r"/(ord_[^/]*)", re.ASCII)
+_BY_CLIENT_ID = re.compile(re.escape(ROOT) + r"/by-client-id/([^?]*)")
+_WAIT = re.compile(r"wait=([0-9]{1,3})", re.ASCII)
+
+
+class Call(msgspec.Struct):
+    """One request, understood as far as HTTP goes."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    who: Principal
+    body: dict[str, Any]
+    wait_s: float
+    request_id: str
+    order: str = ""
+
+
+class Answer(msgspec.Struct):
+    status: int
+    body: Any
+    book_seq: int | None = None
+    headers: dict[str, str] = {}
+
+
+def serves(scope: Scope) -> bool:
+    """Whether this application answers the request; reads and unknown paths are Django's."""
+    path, method = scope["path"], scope["method"]
+    if not path.startswith(ROOT):
+        return False
+    if method == "POST":
+        return path in (ROOT, f"{ROOT}/batch", f"{ROOT}/preview")
+    if method == "DELETE":
+        return path == ROOT or path.startswith(f"{ROOT}/")
+    return method == "PATCH" and path.startswith(f"{ROOT}/")
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    rid = request_id(header(scope, b"x-request-id"))
+    try:
+        answer = await _answer(scope, receive, rid)
+    except Exception as error:  # noqa: BLE001 - whatever happens, the caller hears a problem
+        answer = _problem(_problem_of(error), rid)
+    await _send(send, answer, rid)
+
+
+def _problem_of(error: Exception) -> Problem:
+    if isinstance(error, BadFields):
+        return ops.bad_fields(error)
+    if isinstance(error, Malformed):
+        return of_malformed(error)
+    if isinstance(error, psycopg.Error | PoolTimeout | OSError):
+        _LOG.warning("order entry can't reach the database: %s", error)
+        return Problem("unavailable", headers={"Retry-After": "1"})
+    problem = problem_of(error)
+    if problem.code == "internal_error":
+        _LOG.error("unforeseen error in order entry", exc_info=error)
+    return problem
+
+
+def _problem(problem: Problem, rid: str) -> Answer:
+    return Answer(problem.status, problem_body(problem, rid), headers={**problem.headers, "Content-Type": "application/problem+json"})
+
+
+async def _answer(scope: Scope, receive: Receive, rid: str) -> Answer:
+    who = await principal_of(scope)
+    handler, wanted, weight_class = _route(scope)
+    need(who, wanted)
+    body = await _body(scope, receive)
+    query = _query(scope)
+    weight = len(body["operations"]) if isinstance(body.get("operations"), list) else 1
+    limit_headers = await check_async(who.account_id, weight_class, max(weight, 1))
+    call = Call(scope["method"], scope["path"], query, who, body, _wait(scope), rid)
+    answer = await handler(call)
+    answer.headers.update(limit_headers)
+    return answer
+
+
+def _route(scope: Scope) -> tuple[Callable[[Call], Awaitable[Answer]], str, str]:
+    path, method = scope["path"], scope["method"]
+    if method == "POST":
+        return {ROOT: (_place, "trade", "order"), f"{ROOT}/batch": (_batch, "cancel", "order")}.get(path, (_preview, "trade", "order"))
+    if method == "PATCH":
+        return (_amend, "trade", "order")
+    return (_cancel_many if path == ROOT else _cancel), "cancel", "cancel"
+
+
+def _wait(scope: Scope) -> float:
+    """How long the caller lets us wait (RFC 7240)."""
+    prefer = header(scope, b"prefer") or ""
+    if "respond-async" in prefer:
+        return 0.0
+    match = _WAIT.search(prefer)
+    return min(float(match[1]), MOST_WAIT_S) if match else DEFAULT_WAIT_S
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    try:
+        text = scope["query_string"].decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), errors="strict", max_num_fields=20)
+    except (UnicodeDecodeError, ValueError):
+        raise Problem("malformed_request", "the query string can't be read") from None
+    if len(dict(pairs)) != len(pairs) or any("\x00" in v for _, v in pairs):
+        raise Problem("malformed_request", "a query parameter stands twice or holds NUL")
+    return dict(pairs)
+
+
+async def _body(scope: Scope, receive: Receive) -> dict[str, Any]:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem("malformed_request", "the caller hung up")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BYTES:
+            raise Malformed(f"larger than {MAX_BYTES} bytes")
+        parts.append(part)
+        if not message.get("more_body"):
+            break
+    if not size:
+        if scope["method"] == "DELETE":
+            return {}
+        raise Malformed("the body must be a JSON object")
+    kind = (header(scope, b"content-type") or "").split(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem("unsupported_media_type")
+    if scope["method"] == "DELETE":
+        raise Problem("malformed_request", "a cancel has no body")
+    return parse_object(b"".join(parts))
+
+
+def _only(call: Call, *names: str) -> None:
+    unknown = [name for name in call.query if name not in names]
+    if unknown:
+        rows = [{"field": name[:80], "code": "unknown_parameter", "detail": "no such parameter here"} for name in unknown]
+        raise Problem("unknown_parameter", field_errors=rows)
+
+
+async def _place(call: Call) -> Answer:
+    _only(call, "validate_only")
+    flag = call.query.get("validate_only", "false")
+    if flag not in ("true", "false"):
+        rows = [{"field": "validate_only", "code": "not_a_boolean", "detail": "must be true or false"}]
+        raise Problem("validation_failed", field_errors=rows)
+    ready = await ops.ready_place(call.body, call.who, now_us())
+    if flag == "true":
+        return Answer(200, {**await preview(ready, call.who), "validate_only": True})
+    promises, outcomes = await ops.run([ready], call.who, call.wait_s)
+    status, order = await ops.place_answer(ready, promises[0], outcomes, call.who)
+    outcome = outcomes.get(promises[0].n or 0)
+    seq = outcome.batch_seq if outcome else None
+    if status == 422:
+        problem = Problem(order["reason"])
+        body = {**problem_body(problem, call.request_id), "order": order}
+        if order["reason"] == "gate_refused":
+            body["gates"] = (await preview(ready, call.who))["gates"]
+        return Answer(422, body, seq, {"Content-Type": "application/problem+json"})
+    return Answer(status, order, seq, {"Location": f"{ROOT}/{order['id']}"})
+
+
+async def _batch(call: Call) -> Answer:
+    _only(call)
+    results, seq = await run_batch(call.body, call.who, call.wait_s, now_us(), call.request_id)
+    return Answer(200, {"results": results}, seq or None)
+
+
+async def _preview(call: Call) -> Answer:
+    _only(call)
+    return Answer(200, await preview(await ops.ready_place(call.body, call.who, now_us()), call.who))
+
+
+async def _target(call: Call) -> str:
+    by_client = _BY_CLIENT_ID.fullmatch(call.path)
+    if by_client:
+        return await ops.order_of_client_id(by_client[1], call.who)
+    by_id = _ORDER.fullmatch(call.path)
+    if not by_id:
+        raise Problem("not_found")
+    return ops.order_id_of(by_id[1])
+
+
+async def _change(ready: ops.Ready, call: Call) -> Answer:
+    promises, outcomes = await ops.run([ready], call.who, call.wait_s)
+    outcome = outcomes.get(promises[0].n or 0)
+    status, body = await ops.change_answer(ready, promises[0], outcomes, call.who)
+    return Answer(status, body, outcome.batch_seq if outcome else None)
+
+
+async def _amend(call: Call) -> Answer:
+    _only(call)
+    order_id = await _target(call)
+    return await _change(await ops.ready_amend(order_id, call.body, call.who, now_us()), call)
+
+
+async def _cancel(call: Call) -> Answer:
+    _only(call)
+    return await _change(await ops.ready_cancel(await _target(call), call.who), call)
+
+
+async def _cancel_many(call: Call) -> Answer:
+    _only(call, "instrument", "class", "side", "group")
+    return Answer(200, await cancel_many(call.query, call.who, call.wait_s))
+
+
+async def _send(send: Send, answer: Answer, rid: str) -> None:
+    body = _encode(answer.body)
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "X-Request-Id": rid, "Cache-Control": "no-store"}
+    if answer.book_seq is not None:
+        headers["X-Book-Seq"] = str(answer.book_seq)
+    headers.update(answer.headers)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

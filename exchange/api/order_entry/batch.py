@@ -1,0 +1,159 @@
+"""POST /orders/batch: up to 500 operations, applied in order, one result each, never all or nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from exchange.api.order_entry.operations import (
+    CANCEL,
+    Ready,
+    bad_fields,
+    books_of,
+    change_answer,
+    order_of_client_id,
+    place_answer,
+    ready_place,
+    run,
+)
+from exchange.api.order_entry.parse import BadFields, FieldProblem, amend_payload
+from exchange.api.problems import Problem, problem_body
+from exchange.models.book import CommandKind
+from exchange.services.identity import Principal
+from exchange.services.intake import NewCommand
+from exchange.services.payload import encode
+from exchange.services.rules import rules_of
+from asgiref.sync import sync_to_async
+from rights.kernel.ids import bare
+
+MOST = 500
+SCOPES = {"place": "trade", "amend": "trade", "cancel": "cancel"}
+
+
+class Slot(msgspec.Struct, gc=False):
+    """One operation: ready to be stored, or already refused."""
+
+    op: str
+    ready: Ready | None = None
+    problem: Problem | None = None
+
+
+def operations_of(body: Any) -> list[Any]:
+    """The list in `{"operations": [...]}`. Raises Problem."""
+    listed = body.get("operations") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or set(body) - {"operations"} or not isinstance(listed, list) or not 1 <= len(listed) <= MOST:
+        detail = f"must be a list of 1 to {MOST} operations, and the only field"
+        raise Problem("validation_failed", field_errors=[{"field": "operations", "code": "invalid", "detail": detail}])
+    return listed
+
+
+async def run_batch(body: Any, who: Principal, wait_s: float, now_us: int, request_id: str) -> tuple[list[dict[str, Any]], int]:
+    """One result per operation, and the newest book sequence among them."""
+    slots = await _prepare(operations_of(body), who, now_us)
+    listed = [s.ready for s in slots if s.ready is not None]
+    promises, outcomes = await run(listed, who, wait_s) if listed else ([], {})
+    answers = iter(promises)
+    results = []
+    for slot in slots:
+        if slot.ready is None:
+            results.append(_refused(slot, request_id))
+            continue
+        promise = next(answers)
+        try:
+            answer = place_answer if slot.op == "place" else change_answer
+            status, order = await answer(slot.ready, promise, outcomes, who)
+            results.append({"op": slot.op, "status": status, "order": order})
+        except Problem as problem:
+            slot.problem = problem
+            results.append(_refused(slot, request_id))
+    return results, max((o.batch_seq for o in outcomes.values()), default=0)
+
+
+def _refused(slot: Slot, request_id: str) -> dict[str, Any]:
+    problem = slot.problem or Problem("internal_error")
+    return {"op": slot.op, "status": problem.status, "error": problem_body(problem, request_id)}
+
+
+async def _prepare(listed: list[Any], who: Principal, now_us: int) -> list[Slot]:
+    slots: list[Slot] = []
+    fresh: dict[str, Ready] = {}  # orders this very call places, by client_order_id
+    later: list[tuple[Slot, str, Mapping[str, Any]]] = []
+    for source in listed:
+        op = source.get("op") if isinstance(source, dict) else None
+        slot = Slot(op if isinstance(op, str) and op in SCOPES else "unknown")
+        slots.append(slot)
+        try:
+            if slot.op == "unknown":
+                raise BadFields([FieldProblem("op", "not_a_choice", "must be place, amend or cancel")])
+            if SCOPES[slot.op] not in who.scopes:
+                raise Problem("scope_missing", f"the scope {SCOPES[slot.op]} is needed")
+            rest = {k: v for k, v in source.items() if k != "op"}
+            if slot.op == "place":
+                slot.ready = await ready_place(rest, who, now_us)
+                if slot.ready.command.client_order_id:
+                    fresh.setdefault(slot.ready.command.client_order_id, slot.ready)
+            else:
+                await _target(slot, rest, who, fresh, later, now_us)
+        except BadFields as error:
+            slot.problem = bad_fields(error)
+        except Problem as problem:
+            slot.problem = problem
+    await _resolve(later, who, now_us)
+    return slots
+
+
+async def _target(
+    slot: Slot, rest: dict[str, Any], who: Principal, fresh: Mapping[str, Ready], later: list[tuple[Slot, str, Mapping[str, Any]]], now_us: int
+) -> None:
+    """Find which order an amend or a cancel means: by `id` or `client_order_id`, also one placed earlier in this call."""
+    given, cid = rest.pop("id", None), rest.pop("client_order_id", None)
+    if (given is None) == (cid is None):
+        raise BadFields([FieldProblem("id", "required", "give either id or client_order_id")])
+    if slot.op == "cancel" and rest:
+        raise BadFields([FieldProblem(name[:80], "unknown_field", "no such field here") for name in rest])
+    if cid is not None:
+        if not isinstance(cid, str):
+            raise BadFields([FieldProblem("client_order_id", "invalid", "must be a string")])
+        if cid in fresh:
+            _aim(slot, fresh[cid].command.order_id or "", fresh[cid].command.book_id, rest, who, now_us)
+            return
+        order_id = await order_of_client_id(cid, who)
+    else:
+        found = bare("ord", given) if isinstance(given, str) else None
+        if found is None:
+            raise BadFields([FieldProblem("id", "not_an_id", "must be an order id such as ord_…")])
+        order_id = found
+    later.append((slot, order_id, rest))
+
+
+async def _resolve(later: list[tuple[Slot, str, Mapping[str, Any]]], who: Principal, now_us: int) -> None:
+    """Look up the books of all orders that were named, at once."""
+    if not later:
+        return
+    books = await books_of([order_id for _, order_id, _ in later], who)
+    for book_id in set(books.values()):
+        await sync_to_async(rules_of, thread_sensitive=False)(book_id)
+    for slot, order_id, rest in later:
+        if order_id not in books:
+            slot.problem = Problem("not_found")
+            continue
+        try:
+            _aim(slot, order_id, books[order_id], rest, who, now_us)
+        except BadFields as error:
+            slot.problem = bad_fields(error)
+
+
+def _aim(slot: Slot, order_id: str, book_id: int, rest: Mapping[str, Any], who: Principal, now_us: int) -> None:
+    rules = rules_of(book_id)
+    cancel = slot.op == "cancel"
+    payload = CANCEL if cancel else encode(amend_payload(rest, rules, now_us))
+    command = NewCommand(
+        book_id=book_id,
+        account_id=who.account_id,
+        kind=int(CommandKind.CANCEL if cancel else CommandKind.AMEND),
+        payload=payload,
+        actor=who.actor,
+        order_id=order_id,
+        key_id=who.key_id,
+    )
+    slot.ready = Ready(command, rules)

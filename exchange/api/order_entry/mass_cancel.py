@@ -1,0 +1,49 @@
+"""DELETE /orders: cancel everything of the caller that rests, narrowed by instrument, class, side and group."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from exchange.api.order_entry.operations import Ready, run
+from exchange.api.order_entry.parse import cancel_many_payload
+from exchange.feed.pool import pool
+from exchange.models.book import CommandKind
+from exchange.services.identity import Principal
+from exchange.services.intake import NewCommand
+from exchange.services.payload import encode
+from exchange.services.rules import rules_of
+
+# Books in which the caller has something resting, or something on its way.
+_BOOKS = """
+SELECT i.id FROM exchange_instrument i JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
+WHERE (%(symbol)s::text IS NULL OR i.symbol = %(symbol)s) AND (%(class)s::text IS NULL OR c.key = %(class)s)
+  AND (EXISTS (SELECT 1 FROM exchange_order o WHERE o.account_id = %(account)s AND o.book_id = i.id AND o.is_open)
+       OR EXISTS (SELECT 1 FROM exchange_command x JOIN exchange_book b ON b.instrument_id = x.book_id
+                  WHERE x.book_id = i.id AND x.account_id = %(account)s AND x.xid::text::bigint >= b.scan_xid
+                    AND NOT EXISTS (SELECT 1 FROM exchange_batch t WHERE t.book_id = i.id AND t.max_xid >= b.scan_xid AND x.n = ANY(t.command_ns))))
+ORDER BY i.id
+"""
+
+
+async def cancel_many(source: Mapping[str, Any], who: Principal, wait_s: float) -> dict[str, Any]:
+    """Ids and count of what was cancelled. Raises BadFields."""
+    payload = encode(cancel_many_payload(source))
+    filters = {"symbol": source.get("instrument"), "class": source.get("class"), "account": who.account_id}
+    async with (await pool()).connection() as connection:
+        books = [row[0] for row in await (await connection.execute(_BOOKS, filters)).fetchall()]
+    listed = []
+    for book_id in books:
+        rules = await sync_to_async(rules_of, thread_sensitive=False)(book_id)
+        command = NewCommand(
+            book_id=book_id,
+            account_id=who.account_id,
+            kind=int(CommandKind.CANCEL_MANY),
+            payload=payload,
+            actor=who.actor,
+            key_id=who.key_id,
+        )
+        listed.append(Ready(command, rules))
+    promises, outcomes = await run(listed, who, wait_s) if listed else ([], {})
+    ids = [f"ord_{order}" for o in outcomes.values() for order in o.result.orders]
+    return {"ids": ids, "count": len(ids), "complete": len(outcomes) == len(promises)}

@@ -1,0 +1,193 @@
+"""Place, amend, cancel: from a parsed request to a stored command to its outcome."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from asgiref.sync import sync_to_async
+
+from exchange.api.order_entry import answers
+from exchange.api.order_entry.parse import BadFields, FieldProblem, amend_payload, is_client_order_id, is_symbol, place_payload
+from exchange.api.order_entry.promise import Promise, door
+from exchange.api.problems import Problem
+from exchange.feed import hub as hubs
+from exchange.feed import wire
+from exchange.feed.accounts import Outcome
+from exchange.feed.pool import pool
+from exchange.models.book import CommandKind
+from exchange.services.identity import Principal
+from exchange.services.intake import NewCommand
+from exchange.services.payload import CancelPayload, encode
+from exchange.services.rules import Rules, known, rules_named, rules_of
+from rights.kernel.ids import Mint, bare
+
+MINT = Mint()
+CANCEL = encode(CancelPayload())
+
+
+class Ready(msgspec.Struct, gc=False):
+    """A command that can be stored, and the rules of its book."""
+
+    command: NewCommand
+    rules: Rules
+
+
+def bad_fields(error: BadFields) -> Problem:
+    rows = [{"field": p.field, "code": p.code, "detail": p.detail} for p in error.problems]
+    return Problem("validation_failed", str(error), field_errors=rows)
+
+
+async def rules_for(symbol: object) -> Rules:
+    """The rules of the instrument a body names. Raises BadFields."""
+    if not is_symbol(symbol):
+        raise BadFields([FieldProblem("instrument", "required" if symbol is None else "invalid", "must be an instrument's symbol")])
+    found = known(str(symbol)) or await sync_to_async(rules_named, thread_sensitive=False)(str(symbol))
+    if found is None:
+        raise BadFields([FieldProblem("instrument", "unknown_instrument", "no such instrument is listed")])
+    return found
+
+
+async def ready_place(source: Mapping[str, Any], who: Principal, now_us: int) -> Ready:
+    """A place as a command with a fresh order id. Raises BadFields."""
+    rules = await rules_for(source.get("instrument"))
+    payload, cid = place_payload(source, rules, now_us)
+    order_id = MINT.uuid(now_us)
+    return Ready(_command(rules, who, CommandKind.PLACE, encode(payload), order_id, cid), rules)
+
+
+async def ready_amend(order_id: str, source: Mapping[str, Any], who: Principal, now_us: int) -> Ready:
+    rules = await rules_of_order(order_id, who)
+    return Ready(_command(rules, who, CommandKind.AMEND, encode(amend_payload(source, rules, now_us)), order_id), rules)
+
+
+async def ready_cancel(order_id: str, who: Principal) -> Ready:
+    rules = await rules_of_order(order_id, who)
+    return Ready(_command(rules, who, CommandKind.CANCEL, CANCEL, order_id), rules)
+
+
+def _command(
+    rules: Rules, who: Principal, kind: CommandKind, payload: str, order_id: str | None, cid: str | None = None
+) -> NewCommand:
+    return NewCommand(
+        book_id=rules.book_id,
+        account_id=who.account_id,
+        kind=int(kind),
+        payload=payload,
+        actor=who.actor,
+        order_id=order_id,
+        client_order_id=cid,
+        key_id=who.key_id,
+    )
+
+
+# An order is found by its row, or by its command while no batch has applied it yet.
+_BOOKS_OF = """
+SELECT id::text, book_id FROM exchange_order WHERE id = ANY(%(ids)s::uuid[]) AND account_id = %(account)s
+UNION SELECT order_id::text, book_id FROM exchange_command WHERE kind = 0 AND order_id = ANY(%(ids)s::uuid[]) AND account_id = %(account)s
+"""
+_BY_CLIENT_ID = "SELECT order_id::text FROM exchange_command WHERE account_id = %s AND client_order_id = %s"
+
+
+async def books_of(order_ids: Sequence[str], who: Principal) -> dict[str, int]:
+    """The books of the caller's own orders."""
+    async with (await pool()).connection() as connection:
+        cursor = await connection.execute(_BOOKS_OF, {"ids": list(order_ids), "account": who.account_id})
+        return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
+async def rules_of_order(order_id: str, who: Principal) -> Rules:
+    books = await books_of([order_id], who)
+    if order_id not in books:
+        raise Problem("not_found")
+    return await sync_to_async(rules_of, thread_sensitive=False)(books[order_id])
+
+
+async def order_of_client_id(cid: str, who: Principal) -> str:
+    """The id of the caller's order with this client_order_id. Raises Problem `not_found`."""
+    if not is_client_order_id(cid):
+        raise Problem("not_found")
+    async with (await pool()).connection() as connection:
+        row = await (await connection.execute(_BY_CLIENT_ID, [who.account_id, cid])).fetchone()
+    if row is None:
+        raise Problem("not_found")
+    return str(row[0])
+
+
+def order_id_of(text: object) -> str:
+    """The UUID of a public order id. Raises Problem `not_found`."""
+    found = bare("ord", text) if isinstance(text, str) else None
+    if found is None:
+        raise Problem("not_found")
+    return found
+
+
+async def run(
+    ready: Sequence[Ready], who: Principal, wait_s: float
+) -> tuple[list[Promise], dict[int, Outcome]]:
+    """Store the commands and wait for what becomes of them, at most `wait_s` seconds after they are durable."""
+    hub = await hubs.started()
+    with await hub.expect(who.account_id) as waiter:
+        promises = await door().promise([r.command for r in ready])
+        numbers = [p.n for p in promises if p.n is not None]
+        outcomes = await waiter.results(numbers, wait_s) if numbers and wait_s > 0 else {}
+    return promises, outcomes
+
+
+async def place_answer(ready: Ready, promise: Promise, outcomes: Mapping[int, Outcome], who: Principal) -> tuple[int, dict[str, Any]]:
+    """(status, body) of one place."""
+    order_id = ready.command.order_id or ""
+    if promise.n is None:
+        return await _twin(ready, promise, who)
+    outcome = outcomes.get(promise.n)
+    if outcome is None:
+        return 202, answers.pending(order_id, ready.command.client_order_id, ready.rules)
+    return answers.placed(outcome, order_id, ready.rules)
+
+
+async def _twin(ready: Ready, promise: Promise, who: Principal) -> tuple[int, dict[str, Any]]:
+    """The same client_order_id came before: a replay when everything is the same, a conflict when not."""
+    if promise.twin_order_id is None:
+        raise Problem("unauthenticated")  # no twin: the key was revoked between the look and the insert
+    if promise.twin_payload != ready.command.payload or promise.twin_book != ready.command.book_id:
+        raise Problem("client_order_id_reused", field_errors=[{"field": "client_order_id", "code": "reused", "detail": "belongs to another order"}])
+    record = None
+    until = time.monotonic() + 2
+    hub = await hubs.started()
+    with await hub.expect(who.account_id) as waiter:
+        while record is None:
+            record = await stored(promise.twin_order_id, who)
+            if record is None and promise.twin_n is not None and not await waiter.result(promise.twin_n, until - time.monotonic()):
+                break
+    body = record or answers.pending(promise.twin_order_id, ready.command.client_order_id, ready.rules)
+    return 200, {**body, "replayed": True}
+
+
+async def stored(order_id: str, who: Principal) -> dict[str, Any] | None:
+    """The caller's order as its row says, or None while it has none."""
+    async with (await pool()).connection() as connection:
+        row = await (await connection.execute(answers.BY_ID, [order_id, who.account_id])).fetchone()
+    if row is None:
+        return None
+    record = answers.record_of(row)
+    rules = await sync_to_async(rules_of, thread_sensitive=False)(record.book_id)
+    return wire.order(record, rules)
+
+
+async def change_answer(ready: Ready, promise: Promise, outcomes: Mapping[int, Outcome], who: Principal) -> tuple[int, dict[str, Any]]:
+    """(status, body) of an amend or a cancel: the order after it. Raises Problem when a rule refused it."""
+    if promise.n is None:
+        raise Problem("unauthenticated")
+    order_id = ready.command.order_id or ""
+    outcome = outcomes.get(promise.n)
+    if outcome is None:
+        return 202, answers.pending(order_id, None, ready.rules) | {"status": "pending"}
+    if outcome.result.reason:
+        code = answers.reason_code(outcome.result.reason)
+        if code == "order_unknown" and await stored(order_id, who) is not None:
+            code = "order_terminal"
+        raise Problem(code)
+    body = answers.changed(outcome, order_id, ready.rules) or await stored(order_id, who) or {}
+    if outcome.result.priority_kept is not None:
+        body["priority"] = "kept" if outcome.result.priority_kept else "lost"
+    return 200, body

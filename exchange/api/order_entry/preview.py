@@ -1,0 +1,200 @@
+"""POST /orders/preview: everything an order would meet, and nothing placed. A picture of now, not a promise."""
+
+from typing import Any
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.db import transaction
+
+from exchange.api.order_entry.operations import Ready
+from exchange.domain.command import OrderType, Phase, PostOnly, Reason, Side, TimeInForce
+from exchange.services.facts import Party, load_parties, policies_of
+from exchange.services.identity import Principal
+from exchange.services.live import cash_need
+from exchange.services.payload import PlacePayload, decode
+from exchange.services.rules import Rules
+from rights.domain.gates import HolderFacts, RightFacts, transfer_verdicts
+from rights.kernel import rows
+from rights.kernel.clock import now_us
+from settlement.domain.fees import fee_minor
+
+MOST_MAKERS = 500
+
+
+class Maker(msgspec.Struct, frozen=True):
+    order_id: str
+    participant: int
+    account: int
+    price: int
+    lots: int
+    slice_rights: list[str]
+    slice_units: list[int]
+
+
+class Walk(msgspec.Struct):
+    """What the order would take now."""
+
+    lots: int = 0
+    notional: int = 0
+    worst_price: int | None = None
+    self_cross: bool = False
+    parts: list[tuple[str, int]] = []  # (right, units)
+
+
+_PHASE = "SELECT phase FROM exchange_book WHERE instrument_id = %s"
+_MAKERS = """
+SELECT id::text, participant_id, account_id, price_ticks, remaining_lots, slice_rights::text[], slice_units FROM exchange_order
+WHERE book_id = %s AND is_open AND side = %s AND CASE WHEN %s = 0 THEN price_ticks <= %s ELSE price_ticks >= %s END
+ORDER BY CASE WHEN %s = 0 THEN price_ticks ELSE -price_ticks END, joined LIMIT %s
+"""
+_RIGHTS = """
+SELECT r.id::text, r.status, r.freeze_reason, r.remaining_units, r.reserved_units, (extract(epoch from r.acquired_at) * 1000000)::bigint,
+       r.activated_at IS NOT NULL, r.terms_hash, i.slug, r.holder_id
+FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
+WHERE r.id = ANY(%s::uuid[]) OR (%s AND r.series_id = %s AND r.holder_id = %s AND r.remaining_units > r.reserved_units)
+ORDER BY r.created_at, r.id
+"""
+
+
+async def preview(ready: Ready, who: Principal) -> dict[str, Any]:
+    """The preview's body; reads one snapshot."""
+    return await sync_to_async(_preview, thread_sensitive=False)(ready, who)
+
+
+def _preview(ready: Ready, who: Principal) -> dict[str, Any]:
+    payload = decode(0, ready.command.payload)
+    if not isinstance(payload, PlacePayload):
+        raise TypeError("only a place can be previewed")
+    with transaction.atomic():
+        rows.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return _look(ready.rules, payload, who)
+
+
+def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]:
+    party = load_parties(rules, [who.account_id])[who.account_id]
+    phase = int((rows.fetch_one(_PHASE, [rules.book_id]) or (Phase.CLOSED,))[0])
+    walk = _walk(rules, payload, party)
+    limit = payload.price_ticks if payload.price_ticks is not None else walk.worst_price
+    buying = payload.side == Side.BUY
+    resting = 0 if payload.type == OrderType.MARKET else payload.quantity_lots - walk.lots
+    taker, maker = fee_minor(walk.notional, rules.taker_bps), fee_minor(resting * (limit or 0) * rules.tick_minor, rules.maker_bps)
+    held_lots = walk.lots if payload.type == OrderType.MARKET else payload.quantity_lots
+    hold = cash_need(held_lots, limit or 0, rules.tick_minor, max(rules.maker_bps, rules.taker_bps)) if buying else 0
+    parts, gates, missing = _rights(rules, payload, party, walk, now_us())
+    reason = _first_refusal(rules, payload, party, phase, walk, hold, missing, gates)
+    return {
+        "instrument": rules.symbol,
+        "accepted": reason is None,
+        "reason": None if reason is None else reason.name.lower(),
+        "phase": Phase(phase).name.lower(),
+        "would_fill": str(walk.lots),
+        "would_rest": str(resting if payload.tif not in (TimeInForce.IOC, TimeInForce.FOK) else 0),
+        "worst_price": None if walk.worst_price is None else rules.price_text(walk.worst_price),
+        "notional": rules.money_text(walk.notional),
+        "fee": {"taker": rules.money_text(taker), "maker_if_filled_later": rules.money_text(maker), "currency": rules.currency},
+        "hold": {"cash": rules.money_text(hold), "currency": rules.currency, "units": "0" if buying else str(payload.quantity_lots * rules.lot_size)},
+        "available": {"cash": rules.money_text(party.cash), "currency": rules.currency},
+        "self_cross": walk.self_cross,
+        "rights": parts,
+        "gates": gates,
+    }
+
+
+def _walk(rules: Rules, payload: PlacePayload, party: Party) -> Walk:
+    buying = payload.side == Side.BUY
+    bound = payload.price_ticks
+    if bound is None:
+        bound = rules.collar_high if buying else rules.collar_low
+    opposite = int(Side.SELL if buying else Side.BUY)
+    found = rows.fetch_all(_MAKERS, [rules.book_id, opposite, payload.side, bound, bound, payload.side, MOST_MAKERS])
+    walk = Walk(parts=[])
+    left = payload.quantity_lots
+    for row in found:
+        maker = Maker(*row)
+        if maker.participant == party.participant:
+            walk.self_cross = True
+            continue
+        if left == 0:
+            break
+        lots = min(left, maker.lots)
+        left -= lots
+        walk.lots += lots
+        walk.notional += lots * maker.price * rules.tick_minor
+        walk.worst_price = maker.price
+        if buying:
+            _slices(walk, maker, lots * rules.lot_size)
+    return walk
+
+
+def _slices(walk: Walk, maker: Maker, units: int) -> None:
+    for right, have in zip(maker.slice_rights, maker.slice_units, strict=True):
+        part = min(have, units)
+        if part == 0:
+            break
+        walk.parts.append((right, part))
+        units -= part
+
+
+def _rights(
+    rules: Rules, payload: PlacePayload, party: Party, walk: Walk, now: int
+) -> tuple[list[dict[str, str]], list[dict[str, Any]], int]:
+    """(rights and units, every gate's verdict on each, units that are missing). A sell shows its own rights, a buy the makers'."""
+    buying = payload.side == Side.BUY
+    wanted = dict(walk.parts) if buying else {}
+    named = list(wanted) if buying else (payload.rights or [])
+    found = rows.fetch_all(_RIGHTS, [rows.array(named), not buying and payload.rights is None, rules.series_id, party.id])
+    policies = policies_of({row[7] for row in found})
+    givers = load_parties(rules, {row[9] for row in found}) if buying else {party.id: party}
+    left = 0 if buying else payload.quantity_lots * rules.lot_size
+    parts: list[dict[str, str]] = []
+    gates: list[dict[str, Any]] = []
+    for row in found:
+        right_id, free = row[0], row[3] - row[4]
+        units = wanted.get(right_id, 0) if buying else min(left, free)
+        if not units or (not buying and row[9] != party.id):
+            continue
+        facts = RightFacts(
+            id=right_id,
+            status=row[1],
+            freeze_reason=row[2],
+            remaining_units=row[3],
+            reserved_units=row[4] - (units if buying else 0),
+            window_end_us=rules.window_end_us,
+            acquired_us=row[5],
+            activated=row[6],
+        )
+        giver: HolderFacts = givers[row[9]].facts
+        verdicts = transfer_verdicts(
+            right=facts, policy=policies[row[7]], units=units, giver=giver, taker=party.facts if buying else None, now_us=now
+        )
+        gates += [{"right_id": f"rgt_{right_id}", "code": v.code, "passed": v.passed, "detail": v.detail} for v in verdicts]
+        parts.append({"right_id": f"rgt_{right_id}", "units": str(units), "issuer_id": row[8]})
+        if all(v.passed for v in verdicts):
+            left -= min(left, units)
+    return parts, gates, left
+
+
+def _first_refusal(  # noqa: PLR0911 - the rules in the order in which the batch judges them
+    rules: Rules, payload: PlacePayload, party: Party, phase: int, walk: Walk, hold: int, missing: int, gates: list[dict[str, Any]]
+) -> Reason | None:
+    if not party.active:
+        return Reason.HOLDER_SUSPENDED
+    if not rules.min_lots <= payload.quantity_lots <= rules.max_lots:
+        return Reason.QUANTITY_LIMIT
+    if phase == Phase.CLOSED or now_us() >= rules.gate_us:
+        return Reason.GATE_CLOSED
+    if phase == Phase.HALTED:
+        return Reason.PHASE_HALTED
+    if payload.price_ticks is not None and not rules.collar_low <= payload.price_ticks <= rules.collar_high:
+        return Reason.PRICE_OUTSIDE_COLLAR
+    if payload.side == Side.BUY and hold > party.cash:
+        return Reason.INSUFFICIENT_FUNDS
+    if missing:
+        return Reason.GATE_REFUSED if any(not g["passed"] for g in gates) else Reason.INSUFFICIENT_RIGHTS
+    if phase == Phase.PRE_OPEN and (payload.type == OrderType.MARKET or payload.tif in (TimeInForce.IOC, TimeInForce.FOK)):
+        return Reason.PHASE_PRE_OPEN
+    if phase == Phase.CONTINUOUS and payload.post_only == PostOnly.REJECT and walk.lots:
+        return Reason.POST_ONLY_WOULD_TAKE
+    if payload.tif == TimeInForce.FOK and walk.lots < payload.quantity_lots:
+        return Reason.FOK_UNFILLABLE
+    return None
