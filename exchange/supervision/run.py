@@ -14,7 +14,7 @@ from exchange.embedded.account import EmbeddedError
 from exchange.embedded.postgres import EmbeddedPostgres
 from exchange.embedded.record import Record, write_private
 from exchange.embedded.valkey import EmbeddedValkey
-from exchange.supervision import listening, readiness, tree
+from exchange.supervision import listening, readiness, tree, watchdog
 from exchange.supervision.merged_log import MergedLog
 from exchange.supervision.part import Part, Stage
 from exchange.supervision.supervisor import Supervisor
@@ -88,7 +88,7 @@ async def _run_until_told(
     await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
     code = 0
     if start.done() and start.exception() is not None:
-        supervisor.log.say("up", f"cannot start: {start.exception()}")
+        supervisor.log.say("up", f"cannot go on: {start.exception()}")
         code = 1
     else:
         await stop  # everything runs; nothing to do until somebody says so
@@ -101,6 +101,7 @@ async def _run_until_told(
 
 
 async def _start(plan: Plan, supervisor: Supervisor, environment: dict[str, str], listener: socket.socket) -> None:
+    """Start everything, say so, and from then on watch; returns only by failing."""
     base_url = listening.url(plan.host, listener)
     await _start_servers(plan, supervisor, environment)
     if await supervisor.run_once("prepare", tree.manage("prepare")):
@@ -118,6 +119,7 @@ async def _start(plan: Plan, supervisor: Supervisor, environment: dict[str, str]
     for line in seeded:
         supervisor.log.plain(line)
     supervisor.log.plain(f"ready {base_url}")
+    await watchdog.watch(supervisor, environment["REDIS_URL"], watchdog.ears(tree.worker_queues(plan.shape)))
 
 
 async def _start_servers(plan: Plan, supervisor: Supervisor, environment: dict[str, str]) -> None:

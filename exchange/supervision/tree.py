@@ -21,6 +21,7 @@ _CELERY = (
     "-A",
     "exchange.celery",
 )
+TASKS = "tasks"
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -46,6 +47,13 @@ def celery_worker(name: str, queues: tuple[str, ...]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def worker_queues(shape: Shape) -> dict[str, tuple[str, ...]]:
+    """Which Celery worker listens to which queues: matchers share out the lanes, everything else has a worker of its own."""
+    lanes = [f"match.{lane:02d}" for lane in shape.lanes]
+    shares = {f"matcher-{number}": tuple(lanes[number - 1 :: shape.matchers]) for number in range(1, shape.matchers + 1)}
+    return {name: share for name, share in shares.items() if share} | {TASKS: ("sweep", "redeem", "celery")}
+
+
 def web_parts(shape: Shape, listener: int) -> list[Part]:
     argv = (sys.executable, "-m", "exchange.supervision.serve", str(listener))
     return [
@@ -55,13 +63,7 @@ def web_parts(shape: Shape, listener: int) -> list[Part]:
 
 
 def worker_parts(shape: Shape, data_dir: Path) -> list[Part]:
-    """Matchers share out the lanes; sweeps, redemption and everything unnamed have a worker of their own."""
-    commands = {
-        f"matcher-{number}": celery_worker(f"matcher-{number}", lanes)
-        for number in range(1, shape.matchers + 1)
-        if (lanes := tuple(f"match.{lane:02d}" for lane in shape.lanes[number - 1 :: shape.matchers]))
-    }
-    commands["tasks"] = celery_worker("tasks", ("sweep", "redeem", "celery"))
+    commands = {name: celery_worker(name, queues) for name, queues in worker_queues(shape).items()}
     commands["scheduler"] = (
         *_CELERY, "beat",
         "--schedule", str(data_dir / "beat-schedule"), "--pidfile", "", "--loglevel", "WARNING",

@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from celery import Celery
 
 from exchange.embedded.account import can_enter, can_run
 from exchange.embedded.process import Account
@@ -131,6 +132,17 @@ def test_what_a_killed_worker_leaves_behind_is_ended(exchange: LiveExchange) -> 
     assert children, "a Celery worker has a pool process"
     exchange.wait_for_return("matcher-2", exchange.kill("matcher-2"))
     wait_until(lambda: all(map(is_gone, children)), 5, "the pool process to end")
+
+
+def test_a_deaf_worker_is_ended_and_comes_back(exchange: LiveExchange) -> None:
+    pid = exchange.parts()["matcher-1"]
+    with redis.Redis.from_url(exchange.env["REDIS_URL"]) as client:
+        os.kill(pid, signal.SIGSTOP)  # alive by every process table, and hears nothing
+        with Celery(broker=exchange.env["REDIS_URL"], set_as_current=False) as app:
+            app.send_task("exchange.tasks.match_book", args=[-1], queue="match.00", ignore_result=True)
+        assert client.llen("match.00") == 1
+        exchange.wait_for_return("matcher-1", pid, patience_s=30)
+        wait_until(lambda: client.llen("match.00") == 0, 15, "the ring to be taken")
 
 
 def test_matchers_share_out_all_lanes(exchange: LiveExchange) -> None:
