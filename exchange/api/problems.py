@@ -16,6 +16,7 @@ from rest_framework.views import set_rollback
 from exchange.api.error_table import row_of
 from exchange.api.fields import FieldError
 from exchange.api.strict_json import Malformed
+from exchange.services.rate_limit import RateLimited
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_BASE = "/api/v1/errors#"
@@ -101,6 +102,8 @@ def problem_of(error: Exception) -> Problem:
         return of_field(error)
     if isinstance(error, Malformed):
         return of_malformed(error)
+    if isinstance(error, RateLimited):
+        return Problem("rate_limited", str(error), headers=error.decision.headers())
     for kind, code in _CODES.items():
         if isinstance(error, kind):
             return Problem(code, headers=_headers(error, code))

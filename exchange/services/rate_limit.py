@@ -26,7 +26,7 @@ DEFAULT_RULES = {
     "read": Rule(500, 2_000),
     "write": Rule(100, 400),
     "order_requests": Rule(5_000, 10_000),
-    "orders": Rule(25_000, 50_000),
+    "order": Rule(25_000, 50_000),
     "login": Rule(1, 20),
 }
 FREE = frozenset({"cancel"})
@@ -46,7 +46,9 @@ class Decision(msgspec.Struct, frozen=True):
     retry_after_s: int
 
     def headers(self) -> dict[str, str]:
-        """IETF `RateLimit` and `RateLimit-Policy`, and `Retry-After` on a refusal."""
+        """IETF `RateLimit` and `RateLimit-Policy`, and `Retry-After` on a refusal; nothing for what is not counted."""
+        if self.limit == 0:
+            return {}
         window = max(1, math.ceil(self.limit / self.per_s))
         found = {
             "RateLimit-Policy": f'"{self.action}";q={self.limit};w={window}',
@@ -55,6 +57,14 @@ class Decision(msgspec.Struct, frozen=True):
         if not self.allowed:
             found["Retry-After"] = str(self.retry_after_s)
         return found
+
+
+class RateLimited(Exception):  # noqa: N818 - the answer's word
+    """The bucket is empty; `decision` says for how long."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(f"too many requests of the class {decision.action}; try again in {decision.retry_after_s} s")
+        self.decision = decision
 
 
 # KEYS: buckets. ARGV: per bucket rate, burst, cost. Nothing is drawn unless every bucket can give its part.
@@ -193,7 +203,7 @@ def _keys(account_id: int, wanted: Sequence[Draw]) -> list[str]:
 
 def _free(draws: Sequence[Draw]) -> Decision:
     action = draws[0][0] if draws else "cancel"
-    return Decision(allowed=True, action=action, limit=1, per_s=1, remaining=1, reset_s=0, retry_after_s=0)
+    return Decision(allowed=True, action=action, limit=0, per_s=1, remaining=0, reset_s=0, retry_after_s=0)
 
 
 _limiter: Limiter | None = None
@@ -205,3 +215,24 @@ def limiter() -> Limiter:
     if _limiter is None:
         _limiter = Limiter()
     return _limiter
+
+
+def draws_of(action: str, cost: int) -> tuple[Draw, ...]:
+    """What one request draws: order entry counts its requests and, on their own, the orders inside."""
+    return (("order_requests", 1), ("order", cost)) if action == "order" else ((action, cost),)
+
+
+def check(account_id: int, action: str, cost: int = 1) -> dict[str, str]:
+    """The answer's rate headers; raises RateLimited."""
+    return _headers(limiter().take(account_id, *draws_of(action, cost)))
+
+
+async def check_async(account_id: int, action: str, cost: int = 1) -> dict[str, str]:
+    """`check` for event loops."""
+    return _headers(await limiter().take_async(account_id, *draws_of(action, cost)))
+
+
+def _headers(decision: Decision) -> dict[str, str]:
+    if not decision.allowed:
+        raise RateLimited(decision)
+    return decision.headers()

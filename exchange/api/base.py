@@ -1,0 +1,114 @@
+"""What every REST view shares: strict queries, scopes, buckets, problems, and the shape of lists."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from exchange.api import cursors
+from exchange.api.fields import FieldError
+from exchange.api.json_place import is_clean
+from exchange.api.permissions import check_scope
+from exchange.api.problems import Problem, of_field
+from exchange.api.query import Query
+from exchange.services.identity import Principal
+from exchange.services.rate_limit import check
+from rights.kernel.clock import now_us
+
+T = TypeVar("T")
+Scope = str | frozenset[str]
+
+
+class JsonOnly(BaseContentNegotiation):
+    """There is one representation; Accept headers and `?format=` choose nothing."""
+
+    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+        kind = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == kind), None)
+
+    def select_renderer(
+        self,
+        request: Request,  # noqa: ARG002 - DRF's signature
+        renderers: Sequence[BaseRenderer],
+        format_suffix: str | None = None,  # noqa: ARG002
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type or "application/json"
+
+
+class ApiView(APIView):
+    """`scopes`: method → scope (or PUBLIC); `queries`: method → the parameters it knows; `actions`: method → bucket."""
+
+    content_negotiation_class = JsonOnly
+    scopes: ClassVar[Mapping[str, Scope]] = {}
+    queries: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    actions: ClassVar[Mapping[str, str]] = {}
+    now_us: int
+    query: Query
+    _rate: Mapping[str, str] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse what can't be read, then authenticate, check the scope and draw from the caller's bucket."""
+        self.now_us = now_us()
+        check_text(request)
+        super().initial(request, *args, **kwargs)
+        method = "GET" if request.method in {"HEAD", None} else str(request.method)
+        try:
+            self.query = Query.read(request.META.get("QUERY_STRING", ""), self.queries.get(method, ()))
+        except FieldError as error:
+            raise of_field(error) from error
+        if isinstance(request.user, Principal):
+            default = "read" if method in {"GET", "OPTIONS"} else "write"
+            self._rate = check(request.user.account_id, self.actions.get(method, default))
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in self._rate.items():
+            answer.headers.setdefault(name, value)
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer  # type: ignore[no-any-return]
+
+    def options(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:  # noqa: ARG002 - DRF's signature
+        raise Problem("method_not_allowed")
+
+    @property
+    def principal(self) -> Principal:
+        """The caller; only for methods that need a scope."""
+        return check_scope(self.request.user, self.scopes.get("GET" if self.request.method == "HEAD" else str(self.request.method)))
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The request's object."""
+        data = self.request.data
+        if not isinstance(data, dict):
+            raise Problem("malformed_json", "the body must be a JSON object")
+        return data
+
+
+def check_text(request: Request) -> None:
+    """Paths and headers are ASCII here; NUL and broken UTF-8 (which Django leaves percent-encoded) never get further."""
+    if "%" in request.path or not is_clean(request.path) or any(ord(c) < 32 for c in request.path):
+        raise Problem("malformed_request", "the path holds characters that can't be taken")
+    for name, value in request.META.items():
+        if name.startswith("HTTP_") and not is_clean(str(value)):
+            raise Problem("malformed_request", "a header holds characters that can't be taken")
+
+
+def listing(data: Sequence[Any], next_cursor: str | None = None) -> Response:
+    return Response({"data": data, "next_cursor": next_cursor})
+
+
+def page(found: Sequence[T], limit: int, kind: str, key: Callable[[T], cursors.Key], show: Callable[[T], Any]) -> Response:
+    """A list answer from `limit` + 1 rows at most: the one too many only tells that there are more."""
+    shown = found[:limit]
+    following = cursors.encode(kind, key(shown[-1])) if len(found) > limit else None
+    return listing([show(row) for row in shown], following)
+
+
+def not_found() -> Problem:
+    """The one answer for what is missing and for what is somebody else's."""
+    return Problem("not_found")

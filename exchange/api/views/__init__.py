@@ -1,0 +1,1 @@
+"""The REST views: thin; reads come from exchange/selectors, writes from services."""

@@ -1,0 +1,1 @@
+"""Reads: one question, one statement, rows out. Nothing here changes anything."""
