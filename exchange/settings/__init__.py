@@ -4,6 +4,7 @@ from pathlib import Path
 
 import environ
 
+from exchange.settings.console import UNFOLD as UNFOLD
 from exchange.settings.embedded_urls import database, embedded_urls
 
 env = environ.Env()
@@ -59,6 +60,7 @@ AUTHENTICATION_BACKENDS = [
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

@@ -1,0 +1,5 @@
+"""The operators' console. Django finds it by name; each module registers its tables."""
+
+from exchange.admin import access, instruments, orders, parties, rights_desk
+
+__all__ = ["access", "instruments", "orders", "parties", "rights_desk"]

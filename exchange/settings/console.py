@@ -1,0 +1,70 @@
+"""The operators' console: unfold's settings. Loaded by `exchange.settings`."""
+
+from typing import Any
+
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _item(title: str, icon: str, view: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(view)}
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Synthference console",
+    "SITE_HEADER": "Synthference",
+    "SITE_SUBHEADER": "Operators' console",
+    "SITE_SYMBOL": "candlestick_chart",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "exchange.admin.dashboard.dashboard",
+    "STYLES": [lambda request: static("console/console.css")],  # noqa: ARG005 - unfold passes the request
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "Venue",
+                "items": [
+                    _item("Overview", "monitoring", "admin:index"),
+                    _item("Instruments", "candlestick_chart", "admin:exchange_instrument_changelist"),
+                    _item("Orders", "receipt_long", "admin:exchange_order_changelist"),
+                    _item("Trades", "swap_horiz", "admin:exchange_trade_changelist"),
+                    _item("Commands", "keyboard", "admin:exchange_command_changelist"),
+                    _item("Batches", "inventory_2", "console_batches"),
+                ],
+            },
+            {
+                "title": "Parties",
+                "items": [
+                    _item("Participants", "groups", "admin:rights_participant_changelist"),
+                    _item("Accounts", "account_balance_wallet", "admin:rights_account_changelist"),
+                    _item("Members", "badge", "admin:exchange_membership_changelist"),
+                    _item("API keys", "key", "admin:exchange_apikey_changelist"),
+                    _item("Issuers", "verified", "admin:rights_issuer_changelist"),
+                ],
+            },
+            {
+                "title": "Registry",
+                "items": [
+                    _item("Rights", "confirmation_number", "admin:rights_right_changelist"),
+                    _item("Assurances", "shield", "admin:rights_assurance_changelist"),
+                    _item("Classes", "category", "admin:rights_computeclass_changelist"),
+                    _item("Series", "date_range", "admin:rights_series_changelist"),
+                    _item("Terms", "contract", "admin:rights_terms_changelist"),
+                    _item("Events", "history", "console_events"),
+                ],
+            },
+            {
+                "title": "Ledger",
+                "items": [
+                    _item("Balances", "balance", "console_balances"),
+                    _item("Postings", "menu_book", "console_postings"),
+                    _item("Assets", "token", "admin:settlement_asset_changelist"),
+                ],
+            },
+        ],
+    },
+}
