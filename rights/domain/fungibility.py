@@ -1,0 +1,129 @@
+"""From rights to a class (SPEC §3): the dimensions a buyer may care about, their fingerprint, a readable key, a lot.
+
+Two rights trade in one book when every dimension and the window are equal; the verdicts say which field differs.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from rights.domain.canonical_json import sha256_of
+from rights.domain.manifest import Manifest
+
+# Units per lot: the natural trading unit (API.md, conventions).
+_LOTS = {"tokens": 1_000_000, "requests": 1_000, "jobs": 1, "frames": 1_000, "seconds": 3_600, "minutes": 60}
+
+_TYPES = {
+    "text_inference": "TXT",
+    "image_generation": "IMG",
+    "video_generation": "VID",
+    "embeddings": "EMB",
+    "agent_runtime": "AGT",
+    "gpu_time": "GPU",
+    "custom": "CUS",
+}
+_MODELS = {"chat": "CHAT", "reasoning": "REAS", "image": "IMG", "video": "VID", "embedding": "EMB"}
+_BANDS = {"economy": "ECO", "standard": "STD", "high": "HIGH", "premium": "PREM", "deterministic": "DET"}
+_LATENCIES = {"realtime": "RT", "interactive": "INT", "async": "ASY", "batch": "BAT"}
+_PRIVACIES = {"public": "PUB", "private": "PRV", "confidential": "CONF", "local-only": "LOC"}
+_WORD = re.compile(r"[A-Z0-9]+", re.ASCII)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One dimension of a right against a class or window: equal, or the field that differs."""
+
+    field: str
+    expected: Any
+    actual: Any
+    passed: bool
+
+
+class WindowFacts(msgspec.Struct, frozen=True):
+    """The window of a series; `start` and `end` RFC 3339 as manifests write them, `period_s` of epoch and rolling."""
+
+    start: str
+    end: str
+    mode: str
+    period_s: int
+
+
+def lot_size(unit: str) -> int:
+    """Units per lot."""
+    return _LOTS[unit]
+
+
+def dimensions(manifest: Manifest, *, issuer_tier: int) -> dict[str, Any]:
+    """What makes a class, flat, by the path of each field; nothing else of the manifest counts."""
+    document = manifest.document
+    service, settlement = document["service"], document["settlement_policy"]
+    resource = document["resource"]
+    found = {
+        **{f"resource.{name}": resource[name] for name in ("type", "unit", "model_class", "capability_tags")},
+        **{f"service.{name}": service[name] for name in ("priority", "quality_band", "latency_class", "privacy_class", "jurisdiction")},
+        **{f"service.provider_constraints.{name}": value for name, value in service["provider_constraints"].items()},
+        **{f"fallback_policy.{name}": value for name, value in document["fallback_policy"].items()},
+        **{
+            f"settlement_policy.{name}": settlement[name]
+            for name in ("proof_profile", "refund_policy", "expiry_policy", "dispute_window_seconds")
+        },
+        "issuer.tier": issuer_tier,
+        **{f"limits.{name}": value for name, value in document["limits"].items()},
+    }
+    return dict(sorted(found.items()))
+
+
+def fingerprint(dims: dict[str, Any]) -> str:
+    """SHA-256 of the canonical dimensions, hexadecimal."""
+    return sha256_of(dims)
+
+
+def class_key(dims: dict[str, Any]) -> str:
+    """A readable name such as TXT.CHAT.STD.INT.PRV; at most 24 characters, not unique by itself.
+
+    It shows type, first model class, quality, latency and privacy. Classes that differ elsewhere share it, and the
+    registry tells the later one apart by `told_apart`.
+    """
+    parts = [
+        _TYPES[dims["resource.type"]],
+        _model_word(dims["resource.model_class"]),
+        _BANDS[dims["service.quality_band"]],
+        _LATENCIES[dims["service.latency_class"]],
+        _PRIVACIES[dims["service.privacy_class"]],
+    ]
+    return ".".join(part for part in parts if part)
+
+
+def told_apart(key: str, print_hex: str) -> str:
+    """The key of a class whose plain key another class has: its fingerprint's first four digits follow."""
+    return f"{key}.{print_hex[:4].upper()}"
+
+
+def eligibility_verdicts(
+    manifest: Manifest, *, issuer_tier: int, class_dims: dict[str, Any], window: WindowFacts | None = None
+) -> list[Verdict]:
+    """One verdict per dimension, and per part of the window when one is given; eligible when all passed."""
+    own = dimensions(manifest, issuer_tier=issuer_tier)
+    verdicts = [
+        Verdict(field, class_dims.get(field), own.get(field), field in own and field in class_dims and class_dims[field] == own[field])
+        for field in sorted(own.keys() | class_dims.keys())
+    ]
+    if window is not None:
+        stated = manifest.document["window"]
+        for field, expected, actual in (
+            ("window.start", window.start, stated["start"]),
+            ("window.end", window.end, stated["end"]),
+            ("window.mode", window.mode, stated["mode"]),
+            ("window.period_s", window.period_s, manifest.period_s),
+        ):
+            verdicts.append(Verdict(field, expected, actual, expected == actual))
+    return verdicts
+
+
+def _model_word(models: list[str]) -> str:
+    """The first model class, shortened to four letters unless it has a customary short form; `+` becomes a count."""
+    if not models:
+        return ""
+    first = models[0]
+    word = _MODELS.get(first) or "".join(_WORD.findall(first.upper()))[:4]
+    return word if len(models) == 1 else f"{word}{len(models)}"
