@@ -1,1 +1,35 @@
 """Fixtures for all tests. Servers and the running exchange are plugins (`tests/plugins`), named in pyproject.toml."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(embedded_servers: Any) -> Iterator[None]:
+    """pytest-django asks for this before it makes the test database; here, because a conftest outranks its plugin."""
+    yield embedded_servers and None
+
+
+_APPEND_ONLY = ("rights_event", "rights_terms", "settlement_posting", "exchange_command", "exchange_batch", "exchange_trade")
+
+
+def _flush(self: DatabaseOperations, sql_list: list[str]) -> None:
+    """Emptying tables between tests is the one time append-only tables may be emptied."""
+    with connection.cursor() as cursor:
+        for table in _APPEND_ONLY:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        for sql in sql_list:
+            cursor.execute(sql)
+        for table in _APPEND_ONLY:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_may_be_emptied() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", _flush)
+        yield

@@ -66,9 +66,14 @@ def cancel_rest(work: Working, order: Live, lots: int, reason: int, now_us: int)
 
 
 def reject(work: Working, order: Live, reason: int, now_us: int) -> None:
-    """The order never entered; whatever it held goes back."""
-    cancel_rest(work, order, order.remaining, reason, now_us)
-    order.status = int(OrderStatus.REJECTED)
+    """The order never entered; whatever admission held for it goes back."""
+    work.set_held(order, 0)
+    work.release(order, sum(units for _, units in order.slices))
+    order.cancelled += order.remaining
+    order.remaining = 0
+    order.status, order.reason = int(OrderStatus.REJECTED), reason
+    work.memory.forget(order)
+    touch(work, order, now_us)
 
 
 def _amended(work: Working, outcome: Amended, now_us: int) -> None:

@@ -67,9 +67,9 @@ FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS w(id, d, res) WHERE r.id 
 """
 
 _MOVE = """
-UPDATE rights_right r SET holder_id = w.holder, controller_id = w.holder, reserved_units = r.reserved_units + w.res, netted = false,
-       acquired_at = %s, updated_at = %s
-FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS w(id, holder, res) WHERE r.id = w.id
+UPDATE rights_right r SET holder_id = w.holder, controller_id = w.holder, remaining_units = r.remaining_units + w.d,
+       max_units = r.max_units + w.d, reserved_units = r.reserved_units + w.res, netted = false, acquired_at = %s, updated_at = %s
+FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[]) AS w(id, holder, d, res) WHERE r.id = w.id
 """
 
 _BRANCH = """
@@ -174,12 +174,10 @@ def _write(draft: _Draft, net: Mapping[Pair, int], rights: dict[str, Held], rese
         rows.execute(_ADD, [at, at, rows.array(changed), rows.array(added), rows.array(reserved)])
     if draft.moved:
         moved = sorted(draft.moved)
-        # Units that other buyers took in the same batch leave first; what is left moves with the right.
-        leaving = [r for r in moved if draft.added.get(r, 0)]
-        if leaving:
-            rows.execute(_ADD, [at, at, rows.array(leaving), rows.array(draft.added[r] for r in leaving), rows.array(draft.added[r] for r in leaving)])
-        rest = (reserved_delta.get(r, 0) - draft.added.get(r, 0) for r in moved)
-        rows.execute(_MOVE, [at, at, rows.array(moved), rows.array(draft.moved[r] for r in moved), rows.array(rest)])
+        # What other buyers took in the same batch leaves; the rest moves with the right.
+        holders, leaving = (draft.moved[r] for r in moved), (draft.added.get(r, 0) for r in moved)
+        released = (reserved_delta.get(r, 0) for r in moved)
+        rows.execute(_MOVE, [at, at, rows.array(moved), rows.array(holders), rows.array(leaving), rows.array(released)])
     if draft.born:
         born = sorted(draft.born.items())
         rows.execute(
