@@ -1,0 +1,62 @@
+"""Asynchronous connections of this process, for order entry and for the feed.
+
+Connections are in autocommit: one statement is one transaction, unless the caller opens `connection.transaction()`.
+"""
+
+import asyncio
+from typing import Any
+
+from django.conf import settings
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+Connections = AsyncConnectionPool[AsyncConnection[TupleRow]]
+
+_OF_DJANGO = {"pool", "isolation_level", "server_side_binding", "assume_role"}
+_pools: dict[asyncio.AbstractEventLoop, Connections] = {}
+
+
+def _parameters() -> dict[str, Any]:
+    """What libpq needs, from Django's settings."""
+    database = settings.DATABASES["default"]
+    named = {
+        "dbname": database["NAME"],
+        "user": database.get("USER"),
+        "password": database.get("PASSWORD"),
+        "host": database.get("HOST"),
+        "port": database.get("PORT"),
+    }
+    options = {key: value for key, value in database.get("OPTIONS", {}).items() if key not in _OF_DJANGO}
+    return {**options, **{key: value for key, value in named.items() if value}, "autocommit": True}
+
+
+async def open_pool(*, name: str, max_size: int, min_size: int = 1) -> Connections:
+    """A pool of its own; the caller closes it. Does not wait for the database: the first use does."""
+    made = _make(name, max_size, min_size)
+    await made.open(wait=False)
+    return made
+
+
+def _make(name: str, max_size: int, min_size: int = 1) -> Connections:
+    return AsyncConnectionPool(
+        kwargs=_parameters(), min_size=min_size, max_size=max_size, timeout=5, reconnect_timeout=30, name=name, open=False
+    )
+
+
+async def pool() -> Connections:
+    """The pool that the entry rooms of this process share."""
+    loop = asyncio.get_running_loop()
+    if loop not in _pools:
+        # Set before the first await, so that two callers never make two.
+        size = settings.DATABASES["default"].get("OPTIONS", {}).get("pool", {}).get("max_size", 8)
+        _pools[loop] = _make("entry", size)
+        await _pools[loop].open(wait=False)
+    return _pools[loop]
+
+
+async def close() -> None:
+    """Close the shared pool of the running loop."""
+    found = _pools.pop(asyncio.get_running_loop(), None)
+    if found is not None:
+        await found.close()

@@ -1,0 +1,39 @@
+"""A committed market for the tests of the feed. Its rows are append-only, so nothing is wiped: each test lists its own instrument."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+from exchange.feed import hub as feed
+from tests.feed.market import Lane, list_one, open_account
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(embedded_servers) -> None:
+    """The test database is made on the session's own servers."""
+
+
+@pytest.fixture
+async def in_thread(db) -> AsyncIterator[Callable]:
+    """Run blocking work with the ORM. Another thread's connection is outside the test's transaction: what it does is committed."""
+    yield sync_to_async
+    await sync_to_async(connections.close_all)()
+
+
+@pytest.fixture
+async def hub(in_thread) -> AsyncIterator[feed.Hub]:
+    yield await feed.started()
+    await feed.stop()
+
+
+@pytest.fixture
+async def lane(in_thread) -> Lane:
+    """A new instrument whose lane the test plays."""
+    return await in_thread(Lane)((await in_thread(list_one)()).pk)
+
+
+@pytest.fixture
+async def account(in_thread) -> int:
+    return await in_thread(open_account)()
