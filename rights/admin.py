@@ -13,11 +13,10 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
+from rights.domain.staff import AUDITORS, OPERATORS
 from rights.kernel.ids import bare, public
 from rights.models import ComputeClass, Issuer, Right, Series, Terms
 
-OPERATORS = "operators"
-AUDITORS = "auditors"
 STATUS_COLOURS = {
     "active": "success",
     "issued": "info",

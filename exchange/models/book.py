@@ -49,8 +49,8 @@ class Command(models.Model):
     """
 
     n = models.BigAutoField(primary_key=True)
-    book = models.ForeignKey(Book, models.PROTECT, db_index=False)
-    account = models.ForeignKey(Account, models.PROTECT, null=True, db_index=False)
+    book = models.ForeignKey(Book, models.PROTECT, db_index=False, db_constraint=False)
+    account = models.ForeignKey(Account, models.PROTECT, null=True, db_index=False, db_constraint=False)
     kind = models.PositiveSmallIntegerField(choices=CommandKind.choices)
     order_id = models.UUIDField(null=True)
     client_order_id = models.CharField(max_length=64, null=True)
@@ -69,7 +69,7 @@ class Batch(models.Model):
     """One transaction of matching. `inputs` and `public` are msgpack; layouts in services/batch_record.py."""
 
     pk = models.CompositePrimaryKey("book_id", "seq")
-    book = models.ForeignKey(Book, models.PROTECT, db_index=False)
+    book = models.ForeignKey(Book, models.PROTECT, db_index=False, db_constraint=False)
     seq = models.BigIntegerField()
     at = models.DateTimeField()
     first_command_seq = models.BigIntegerField()

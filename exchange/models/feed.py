@@ -26,7 +26,7 @@ class AccountMessage(models.Model):
     """
 
     pk = models.CompositePrimaryKey("account_id", "seq")
-    account = models.ForeignKey(Account, models.PROTECT, db_index=False)
+    account = models.ForeignKey(Account, models.PROTECT, db_index=False, db_constraint=False)
     seq = models.BigIntegerField()
     book_id = models.BigIntegerField(null=True)
     batch_seq = models.BigIntegerField(null=True)

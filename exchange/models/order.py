@@ -22,9 +22,9 @@ class Order(models.Model):
     """filled + remaining + cancelled = quantity, in lots. An ask's slices name the rights it reserved, in order of delivery."""
 
     id = models.UUIDField(primary_key=True)
-    book = models.ForeignKey(Book, models.PROTECT, db_index=False)
-    account = models.ForeignKey(Account, models.PROTECT, db_index=False)
-    participant = models.ForeignKey(Participant, models.PROTECT, db_index=False)
+    book = models.ForeignKey(Book, models.PROTECT, db_index=False, db_constraint=False)
+    account = models.ForeignKey(Account, models.PROTECT, db_index=False, db_constraint=False)
+    participant = models.ForeignKey(Participant, models.PROTECT, db_index=False, db_constraint=False)
     client_order_id = models.CharField(max_length=64, null=True)
     group = models.CharField(max_length=64, default="")
     side = models.PositiveSmallIntegerField()
@@ -85,7 +85,7 @@ class Trade(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    book = models.ForeignKey(Book, models.PROTECT, db_index=False)
+    book = models.ForeignKey(Book, models.PROTECT, db_index=False, db_constraint=False)
     trade_no = models.BigIntegerField()
     batch_seq = models.BigIntegerField()
     at = models.DateTimeField()

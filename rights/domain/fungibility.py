@@ -24,9 +24,9 @@ _TYPES = {
     "custom": "CUS",
 }
 _MODELS = {"chat": "CHAT", "reasoning": "REAS", "image": "IMG", "video": "VID", "embedding": "EMB"}
-_BANDS = {"economy": "ECO", "standard": "STD", "high": "HIGH", "premium": "PREM", "deterministic": "DET"}
+_BANDS = {"economy": "ECO", "standard": "STD", "high": "HI", "premium": "PRM", "deterministic": "DET"}
 _LATENCIES = {"realtime": "RT", "interactive": "INT", "async": "ASY", "batch": "BAT"}
-_PRIVACIES = {"public": "PUB", "private": "PRV", "confidential": "CONF", "local-only": "LOC"}
+_PRIVACIES = {"public": "PUB", "private": "PRV", "confidential": "CNF", "local-only": "LOC"}
 _WORD = re.compile(r"[A-Z0-9]+", re.ASCII)
 
 
@@ -79,10 +79,10 @@ def fingerprint(dims: dict[str, Any]) -> str:
 
 
 def class_key(dims: dict[str, Any]) -> str:
-    """A readable name such as TXT.CHAT.STD.INT.PRV; at most 24 characters, not unique by itself.
+    """A readable name such as TXT.CHAT.STD.INT.PRV; at most 22 characters, not unique by itself.
 
     It shows type, first model class, quality, latency and privacy. Classes that differ elsewhere share it, and the
-    registry tells the later one apart by `told_apart`.
+    registry gives the later one a longer key (`candidate_keys`).
     """
     parts = [
         _TYPES[dims["resource.type"]],
@@ -94,9 +94,10 @@ def class_key(dims: dict[str, Any]) -> str:
     return ".".join(part for part in parts if part)
 
 
-def told_apart(key: str, print_hex: str) -> str:
-    """The key of a class whose plain key another class has: its fingerprint's first four digits follow."""
-    return f"{key}.{print_hex[:4].upper()}"
+def candidate_keys(dims: dict[str, Any], print_hex: str) -> tuple[str, ...]:
+    """Keys to try in turn: the plain one, then with digits of the fingerprint where another class was first."""
+    key = class_key(dims)
+    return (key, *(f"{key}.{print_hex[:digits].upper()}" for digits in (4, 8, 16)))
 
 
 def eligibility_verdicts(
@@ -121,7 +122,7 @@ def eligibility_verdicts(
 
 
 def _model_word(models: list[str]) -> str:
-    """The first model class, shortened to four letters unless it has a customary short form; `+` becomes a count."""
+    """The first model class, shortened to four letters unless it has a customary short form; then how many there are."""
     if not models:
         return ""
     first = models[0]

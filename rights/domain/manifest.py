@@ -15,6 +15,7 @@ from rights.domain.canonical_json import canonical_json, sha256_of
 from rights.domain.manifest_faults import Fault, schema_faults
 from rights.domain.manifest_rules import cross_field_faults
 from rights.domain.moment import parse_us, text_of
+from rights.domain.window import ends_us
 
 VERSION = "synthference/v0"
 SCHEMA_PATH = Path(__file__).parent / "schema" / "manifest.v0.json"
@@ -61,10 +62,9 @@ class Manifest(msgspec.Struct, frozen=True):
         return window["epoch_size_seconds"] or window["rolling_length_seconds"] or 0
 
     def ends_us(self, activated_us: int | None) -> int:
-        """When the right ends: a rolling window by its activation, never past the window itself."""
-        if self.document["window"]["mode"] != "rolling" or activated_us is None:
-            return self.window_end_us
-        return min(self.window_end_us, activated_us + self.period_s * 1_000_000)
+        """When the right ends, activated at that moment or not yet."""
+        mode = self.document["window"]["mode"]
+        return ends_us(mode=mode, window_end_us=self.window_end_us, period_s=self.period_s, activated_us=activated_us)
 
 
 def read_manifest(document: object) -> Manifest:

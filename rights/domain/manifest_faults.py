@@ -34,7 +34,7 @@ def _pattern(_validator: object, pattern: str, value: object, _schema: object) -
         yield ValidationError("does not match")
 
 
-_Validator: Any = validators.extend(
+_Validator: Any = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     validators={"pattern": _pattern},
     # JSON Schema calls 1.0 an integer; here no number with a point passes.
@@ -56,13 +56,15 @@ def _path(error: ValidationError, *more: str) -> str:
 
 
 def _faults(error: ValidationError) -> Iterator[Fault]:
-    rule, wanted, value = str(error.validator), error.validator_value, error.instance
+    rule, value = str(error.validator), error.instance
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
     if rule == "required" and isinstance(value, dict):
         for name in wanted:
             if name not in value:
                 yield Fault(_path(error, name), "required", "is missing")
     elif rule == "additionalProperties" and isinstance(value, dict):
-        for name in sorted(map(str, set(value) - set(error.schema["properties"]))):
+        for name in sorted(map(str, set(value) - set(schema["properties"]))):
             if "privacy" in name and "fallback_policy" in error.absolute_path:
                 yield Fault(_path(error, name), "privacy_kept", "does not exist: privacy is never downgraded")
             else:
@@ -75,14 +77,15 @@ def _faults(error: ValidationError) -> Iterator[Fault]:
 
 def _alternatives(error: ValidationError) -> Iterator[Fault]:
     """`any` or a set, a value or null: tell of the alternative that was meant."""
+    options: Any = error.validator_value
     meant = [inner for inner in error.context or () if inner.validator not in {"const", "type"} or len(inner.path)]
-    if isinstance(error.instance, str) and all(isinstance(option, dict) and "const" in option for option in error.validator_value[:1]):
+    if isinstance(error.instance, str) and "const" in options[0]:
         meant = []
     if meant:
         for inner in meant:
             yield from _faults(inner)
     else:
-        yield Fault(_path(error), "invalid", f"must be {_options(error.validator_value)}")
+        yield Fault(_path(error), "invalid", f"must be {_options(options)}")
 
 
 def _options(options: list[Mapping[str, Any]]) -> str:
@@ -121,20 +124,27 @@ _TYPES = {
 }
 
 
+_LIMITS = {
+    "const": "must be {}",
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "minItems": "must have at least {} entry",
+    "maxItems": "may have at most {} entries",
+    "maxLength": "may have at most {} characters",
+}
+
+
 def _words(rule: str, wanted: Any, error: ValidationError) -> str:
     said = str(error.schema.get("description", "")) if isinstance(error.schema, dict) else ""
-    sentences = {
-        "type": lambda: (
-            f"must be {_TYPES.get(str(wanted), str(wanted))}" + (f" ({said.rstrip('.')})" if wanted == "string" and said else "")
-        ),
-        "enum": lambda: "must be one of " + ", ".join("null" if w is None else str(w) for w in wanted),
-        "const": lambda: f"must be {wanted}",
-        "pattern": lambda: f"must match {wanted}" + (f" ({said.rstrip('.')})" if said else ""),
-        "minimum": lambda: f"must be at least {wanted}",
-        "maximum": lambda: f"must be at most {wanted}",
-        "minItems": lambda: f"must have at least {wanted} entry",
-        "maxItems": lambda: f"may have at most {wanted} entries",
-        "maxLength": lambda: f"may have at most {wanted} characters",
-        "uniqueItems": lambda: "holds an entry twice",
-    }
-    return sentences.get(rule, lambda: f"breaks the rule {rule}")()
+    match rule:
+        case "type":
+            hint = f" ({said.rstrip('.')})" if wanted == "string" and said else ""
+            return f"must be {_TYPES.get(str(wanted), str(wanted))}{hint}"
+        case "pattern":
+            return f"must match {wanted}" + (f" ({said.rstrip('.')})" if said else "")
+        case "enum":
+            return "must be one of " + ", ".join("null" if option is None else str(option) for option in wanted)
+        case "uniqueItems":
+            return "holds an entry twice"
+        case _:
+            return _LIMITS.get(rule, "breaks the rule " + rule).format(wanted)

@@ -37,13 +37,18 @@ def issued(
     assurance: str,
     holder: str,
     units: int,
+    manifest: dict[str, object],
 ) -> Payload:
-    """A new root right of `units` whole units, status `issued`. `issuer` is a slug, the window RFC 3339."""
+    """A new root right of `units` whole units, status `issued`. `issuer` is a slug, the window RFC 3339.
+
+    `manifest` is the canonical document; its SHA-256 is `terms_hash`, so the terms too are remembered.
+    """
     return {
         "assurance": f"ast_{assurance}",
         "class": {"fingerprint": class_fingerprint, "key": class_key},
         "holder": f"acc_{holder}",
         "issuer": issuer,
+        "manifest": manifest,
         "right": f"rgt_{right}",
         "series": str(series_id),
         "terms_hash": terms_hash,
@@ -62,22 +67,25 @@ def split(*, parent: str, child: str, units: int, to_account: str, netted: bool)
     """`units` leave the parent's max and remaining and become the child's; the child belongs to `to_account`.
 
     A delivery splits straight into the buyer's hands (`netted`: later deliveries may join the child); it is the
-    change of holder too, and no `right.transferred` follows.
+    change of holder too, and no `right.transferred` follows. A child that stays in the parent's hands keeps its
+    controller and the moment since which it has been held; otherwise both begin with the event.
     """
     return {"child": f"rgt_{child}", "holder": f"acc_{to_account}", "netted": netted, "parent": f"rgt_{parent}", "units": str(units)}
 
 
-def merged(*, source: str, target: str, units: int) -> Payload:
+def merged(*, source: str, target: str, units: int, source_status: str) -> Payload:
     """`units` leave the source's max and remaining and join the target's.
 
-    Two siblings of one holder, or a delivery: the parent (source) sells more to the buyer of a netted child (target).
+    Two siblings of one holder: the source ends `finalized`, the target is held since the later of both. Or a
+    delivery: the parent (source) sells more to the buyer of a netted child (target), stays what it is, and the
+    target is held since the event.
     """
-    return {"source": f"rgt_{source}", "target": f"rgt_{target}", "units": str(units)}
+    return {"source": f"rgt_{source}", "source_status": source_status, "target": f"rgt_{target}", "units": str(units)}
 
 
 def merged_delivery(*, parent: str, child: str, units: int) -> Payload:
     """A delivery of `units` joins an earlier netted child of the same parent and buyer."""
-    return merged(source=parent, target=child, units=units)
+    return merged(source=parent, target=child, units=units, source_status="active")
 
 
 def transferred(*, right: str, giver: str, taker: str, units: int) -> Payload:

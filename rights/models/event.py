@@ -18,9 +18,9 @@ class Event(models.Model):
     """`body` is the canonical JSON that was hashed; the other columns repeat parts of it for look-ups."""
 
     pk = models.CompositePrimaryKey("stream_id", "seq")
-    stream = models.ForeignKey(Stream, models.PROTECT, db_index=False)
+    stream = models.ForeignKey(Stream, models.PROTECT, db_index=False, db_constraint=False)
     seq = models.BigIntegerField()
-    id = models.UUIDField(unique=True)
+    id = models.UUIDField()  # made of stream and seq: `numbered` in rights/kernel/ids.py
     type = models.CharField(max_length=48)
     object_id = models.CharField(max_length=48)
     at = models.DateTimeField()

@@ -42,15 +42,18 @@ class Balance(models.Model):
 
 
 class Posting(models.Model):
-    """One leg of a ledger entry; append-only. Trades use their own id as entry id (audit D1)."""
+    """One leg of a ledger entry; append-only. Trades use their own id as entry id (audit D1).
+
+    No foreign keys: the writer locks the balance rows of the same accounts and assets, which have them (docs/adr/0004).
+    """
 
     pk = models.CompositePrimaryKey("entry_id", "leg")
     entry_id = models.UUIDField()
     leg = models.SmallIntegerField()
     kind = models.CharField(max_length=16)
-    asset = models.ForeignKey(Asset, models.PROTECT, db_index=False)
-    debit = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
-    credit = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    asset = models.ForeignKey(Asset, models.PROTECT, db_index=False, db_constraint=False)
+    debit = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    credit = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     amount = models.BigIntegerField()
     at = models.DateTimeField()
 
