@@ -1,5 +1,15 @@
+"""Where everything is: the API, the console, the pages."""
+
 from django.urls import include, path
 
+from exchange.api import handlers
+
 urlpatterns = [
+    path("api/v1/", include("exchange.api.urls")),
     path("admin/", include("exchange.admin.urls")),
 ]
+
+handler400 = handlers.bad_request
+handler403 = handlers.permission_denied
+handler404 = handlers.not_found
+handler500 = handlers.server_error

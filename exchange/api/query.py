@@ -65,3 +65,9 @@ class Query:
     def cursor(self, kind: str, shape: str) -> cursors.Key | None:
         value = self._values.get("cursor")
         return None if value is None else cursors.decode(kind, value, shape)
+
+    def required_text(self, name: str, high: int = 64) -> str:
+        found = self.text(name, high)
+        if found is None:
+            raise FieldError(name, "is required", "required")
+        return found

@@ -1,0 +1,16 @@
+"""What a view says of itself for the OpenAPI document; the document is built from it and from the running routes."""
+
+import msgspec
+
+
+class Doc(msgspec.Struct, frozen=True):
+    """One method. `answer` and `body` name schemas of exchange/api/schemas; `listed`: answered as a page of them."""
+
+    summary: str
+    answer: str
+    listed: bool = False
+    body: str | None = None
+    status: int = 200
+    idempotent: bool = False
+    description: str = ""
+    errors: tuple[str, ...] = ()

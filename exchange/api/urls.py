@@ -1,0 +1,23 @@
+"""Every REST route that Django serves. Writes of orders are served by exchange/api/order_entry in front of it."""
+
+from django.urls import path
+
+from exchange.api.views import instruments, market_data, system
+
+urlpatterns = [
+    path("time", system.TimeView.as_view()),
+    path("status", system.StatusView.as_view()),
+    path("errors", system.ErrorsView.as_view()),
+    path("fees", system.FeesView.as_view()),
+    path("calendar", system.CalendarView.as_view()),
+    path("classes", instruments.ClassesView.as_view()),
+    path("classes/<str:key>", instruments.ClassView.as_view()),
+    path("instruments", instruments.InstrumentsView.as_view()),
+    path("instruments/<str:symbol>", instruments.InstrumentView.as_view()),
+    path("instruments/<str:symbol>/book", market_data.BookView.as_view()),
+    path("instruments/<str:symbol>/trades", market_data.TradesView.as_view()),
+    path("instruments/<str:symbol>/candles", market_data.CandlesView.as_view()),
+    path("instruments/<str:symbol>/ticker", market_data.TickerView.as_view()),
+    path("tickers", market_data.TickersView.as_view()),
+    path("curve", market_data.CurveView.as_view()),
+]

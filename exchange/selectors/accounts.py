@@ -1,0 +1,108 @@
+"""What an account has: cash, positions, ledger lines, limits."""
+
+import msgspec
+
+from exchange.feed.record import BalanceRecord
+from exchange.selectors import named
+from exchange.selectors.named import moment
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339
+
+
+class PositionRow(msgspec.Struct, frozen=True):
+    """Units in one instrument. `sellable`: of active, transferable rights; `free`: of those, not reserved."""
+
+    symbol: str
+    lot_size: int
+    units: int
+    reserved: int
+    sellable: int
+    free: int
+    rights: int
+
+
+class LedgerRow(msgspec.Struct, frozen=True):
+    """One posting as the account sees it. The other side is not told: trading is anonymous."""
+
+    entry_id: str
+    leg: int
+    kind: str
+    asset: str
+    asset_kind: str
+    scale: int
+    incoming: bool
+    amount: int
+    at_us: int
+
+
+class LimitRow(msgspec.Struct, frozen=True):
+    """A position limit and what counts against it, in lots, for the whole participant."""
+
+    symbol: str
+    limit_lots: int
+    held_lots: int
+
+
+_BALANCES = """
+SELECT a.code, a.scale, b.amount, b.held FROM settlement_balance b JOIN settlement_asset a ON a.id = b.asset_id
+WHERE b.account_id = %s AND a.kind = 'cash' ORDER BY a.code
+"""
+_POSITIONS = """
+SELECT i.symbol, i.lot_size, sum(r.remaining_units)::bigint, sum(r.reserved_units)::bigint,
+       coalesce(sum(r.remaining_units) FILTER (WHERE may.sell), 0)::bigint,
+       coalesce(sum(r.remaining_units - r.reserved_units) FILTER (WHERE may.sell), 0)::bigint, count(*)
+FROM rights_right r JOIN rights_series s ON s.id = r.series_id JOIN exchange_instrument i ON i.series_id = s.id
+JOIN rights_terms t ON t.terms_hash = r.terms_hash
+CROSS JOIN LATERAL (SELECT r.status = 'active' AND s.window_end > %(now)s
+    AND coalesce((t.transfer_policy->>'transferable')::boolean, true) AS sell) may
+WHERE r.holder_id = %(account)s AND r.remaining_units > 0 AND r.status IN ('issued', 'active', 'frozen') AND i.symbol > %(after)s
+  AND (%(symbol)s::text IS NULL OR i.symbol = %(symbol)s)
+GROUP BY i.symbol, i.lot_size ORDER BY i.symbol LIMIT %(limit)s
+"""
+_SIDE = """(SELECT p.entry_id, p.leg, p.kind, p.asset_id, {incoming} AS incoming, p.amount, p.at FROM settlement_posting p
+    WHERE p.{side}_id = %(account)s AND (%(entry)s::uuid IS NULL OR (p.entry_id, p.leg) < (%(entry)s::uuid, %(leg)s))
+    ORDER BY p.entry_id DESC, p.leg DESC LIMIT %(limit)s)"""
+_LEDGER = f"""
+SELECT x.entry_id::text, x.leg, x.kind, a.code, a.kind, a.scale, x.incoming, x.amount, {moment("x.at")}
+FROM ({_SIDE.format(side="debit", incoming="false")} UNION ALL {_SIDE.format(side="credit", incoming="true")}) x
+JOIN settlement_asset a ON a.id = x.asset_id ORDER BY x.entry_id DESC, x.leg DESC, x.incoming LIMIT %(limit)s
+"""
+_LIMITS = """
+SELECT i.symbol, i.position_limit_lots, (coalesce(sum(r.remaining_units), 0) / i.lot_size)::bigint
+FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id
+LEFT JOIN rights_account a ON a.participant_id = %s
+LEFT JOIN rights_right r ON r.holder_id = a.id AND r.series_id = i.series_id AND r.status IN ('issued', 'active', 'frozen')
+WHERE i.position_limit_lots IS NOT NULL AND b.phase <> 3 GROUP BY i.symbol, i.position_limit_lots, i.lot_size ORDER BY i.symbol LIMIT 1000
+"""
+_FEES = """
+SELECT i.symbol, i.maker_bps, i.taker_bps FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id
+WHERE b.phase <> 3 AND i.symbol > %s ORDER BY i.symbol LIMIT %s
+"""
+
+
+def balances(*, account_id: int) -> list[BalanceRecord]:
+    """Cash, by currency."""
+    return [BalanceRecord(*row) for row in rows.fetch_all(_BALANCES, [account_id])]
+
+
+def positions(*, account_id: int, now_us: int, limit: int, after: str = "", symbol: str | None = None) -> list[PositionRow]:
+    """Rights by instrument, at most `limit` + 1."""
+    values = {"account": account_id, "now": rfc3339(now_us), "after": after, "symbol": symbol, "limit": limit + 1}
+    return [PositionRow(*row) for row in named.fetch_all(_POSITIONS, values)]
+
+
+def ledger(*, account_id: int, limit: int, after: tuple[str, int] | None = None) -> list[LedgerRow]:
+    """Postings, newest first, at most `limit` + 1; `after` is the (entry, leg) of the last one seen."""
+    entry, leg = after or (None, 0)
+    values = {"account": account_id, "entry": entry, "leg": leg, "limit": limit + 1}
+    return [LedgerRow(*row) for row in named.fetch_all(_LEDGER, values)]
+
+
+def limits(*, participant_id: int) -> list[LimitRow]:
+    """Position limits of instruments that trade."""
+    return [LimitRow(*row) for row in rows.fetch_all(_LIMITS, [participant_id])]
+
+
+def fees(*, limit: int, after: str = "") -> list[tuple[str, int, int]]:
+    """(symbol, maker bps, taker bps) of instruments that trade, at most `limit` + 1."""
+    return [(row[0], row[1], row[2]) for row in rows.fetch_all(_FEES, [after, limit + 1])]

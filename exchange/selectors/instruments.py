@@ -1,0 +1,124 @@
+"""Classes and instruments as anybody may see them."""
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from exchange.selectors import named
+from exchange.selectors.named import moment
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339
+
+
+class ClassRow(msgspec.Struct, frozen=True):
+    """One compute class."""
+
+    key: str
+    fingerprint: str
+    dimensions: dict[str, Any]
+    unit: str
+    lot_size: int
+
+
+class InstrumentRow(msgspec.Struct, frozen=True):
+    """An instrument with its book's present state; ticks, lots, minor units, microseconds."""
+
+    symbol: str
+    compute_class: ClassRow
+    lot_size: int
+    currency: str
+    scale: int
+    tick_minor: int
+    price_decimals: int
+    min_lots: int
+    max_lots: int
+    collar_low: int
+    collar_high: int
+    maker_bps: int
+    taker_bps: int
+    position_limit: int | None
+    reference_ticks: int | None
+    opens_us: int
+    gate_us: int
+    window_start_us: int
+    window_end_us: int
+    window_mode: str
+    phase: int
+    seq: int
+    last_ticks: int | None
+    deliverable_units: int
+    backing: str
+
+
+_CLASS = "c.key, c.fingerprint, c.dimensions::text, c.unit, c.lot_size"
+_INSTRUMENTS = f"""
+SELECT i.symbol, {_CLASS}, i.lot_size, cur.code, cur.scale, i.tick_minor, i.price_decimals, i.min_quantity_lots, i.max_quantity_lots,
+       i.collar_low_ticks, i.collar_high_ticks, i.maker_bps, i.taker_bps, i.position_limit_lots, i.reference_price_ticks,
+       {moment("i.opens_at")}, {moment("i.gate_closes_at")}, {moment("s.window_start")}, {moment("s.window_end")},
+       s.window_mode, b.phase, b.seq, b.last_price_ticks, supply.units, coalesce(backing.state, 'sound')
+FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN settlement_asset cur ON cur.id = i.currency_id
+JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(r.remaining_units), 0)::bigint AS units FROM rights_right r WHERE r.series_id = s.id AND r.status = 'active'
+) supply
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN bool_or(a.status = 'degraded') THEN 'degraded' WHEN bool_or(
+        a.status = 'stale' OR a.refreshed_at + make_interval(secs => a.stale_after_s) < %(now)s) THEN 'stale' END AS state
+    FROM rights_assurance a WHERE a.compute_class_id = s.compute_class_id AND a.issued_units > 0
+      AND a.window_start <= s.window_start AND a.window_end >= s.window_end
+) backing
+"""
+_FILTERS = """
+WHERE i.symbol > %(after)s AND (%(class)s::text IS NULL OR c.key = %(class)s) AND (%(phase)s::int IS NULL OR b.phase = %(phase)s)
+  AND (%(from)s::timestamptz IS NULL OR s.window_end > %(from)s) AND (%(to)s::timestamptz IS NULL OR s.window_start < %(to)s)
+ORDER BY i.symbol LIMIT %(limit)s
+"""
+
+
+def _instrument(row: tuple[Any, ...]) -> InstrumentRow:
+    return InstrumentRow(row[0], _class(row[1:6]), *row[6:])
+
+
+def _class(row: tuple[Any, ...]) -> ClassRow:
+    key, fingerprint, dimensions, unit, lot_size = row
+    return ClassRow(key, fingerprint, orjson.loads(dimensions), unit, lot_size)
+
+
+def instruments(
+    *,
+    now_us: int,
+    limit: int,
+    after: str = "",
+    class_key: str | None = None,
+    phase: int | None = None,
+    from_us: int | None = None,
+    to_us: int | None = None,
+) -> list[InstrumentRow]:
+    """Instruments by symbol, at most `limit` + 1; windows that overlap [from, to)."""
+    values = {
+        "now": rfc3339(now_us),
+        "after": after,
+        "class": class_key,
+        "phase": phase,
+        "from": None if from_us is None else rfc3339(from_us),
+        "to": None if to_us is None else rfc3339(to_us),
+        "limit": limit + 1,
+    }
+    return [_instrument(row) for row in named.fetch_all(_INSTRUMENTS + _FILTERS, values)]
+
+
+def instrument(*, symbol: str, now_us: int) -> InstrumentRow | None:
+    found = named.fetch_one(_INSTRUMENTS + "WHERE i.symbol = %(symbol)s", {"now": rfc3339(now_us), "symbol": symbol})
+    return _instrument(found) if found else None
+
+
+def classes(*, limit: int, after: str = "") -> list[ClassRow]:
+    """Classes by key, at most `limit` + 1."""
+    sql = f"SELECT {_CLASS} FROM rights_computeclass c WHERE c.key > %s ORDER BY c.key LIMIT %s"
+    return [_class(row) for row in rows.fetch_all(sql, [after, limit + 1])]
+
+
+def class_named(key: str) -> ClassRow | None:
+    found = rows.fetch_one(f"SELECT {_CLASS} FROM rights_computeclass c WHERE c.key = %s", [key])
+    return _class(found) if found else None

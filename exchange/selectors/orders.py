@@ -1,0 +1,101 @@
+"""A member's orders, also those that are accepted and not yet applied."""
+
+from exchange.domain.command import OrderType
+from exchange.feed.record import OrderRecord
+from exchange.models.book import CommandKind
+from exchange.models.order import OrderStatus
+from exchange.selectors import named
+from exchange.selectors.named import moment
+from exchange.services.payload import PlacePayload, decode
+from rights.kernel import rows
+
+_COLUMNS = f"""
+o.id::text, o.book_id, o.client_order_id, o."group", o.side, o.type, o.tif, o.post_only, o.stp, o.price_ticks, o.quantity_lots,
+o.filled_lots, o.remaining_lots, o.status, o.reason, o.notional_minor, o.fee_minor, coalesce({moment("o.expire_at")}, 0),
+{moment("o.created_at")}, {moment("o.updated_at")}, o.book_seq
+"""
+_PLACED = f"SELECT c.order_id::text, c.book_id, c.client_order_id, c.payload, {moment('c.accepted_at')} FROM exchange_command c "
+_LIST = f"""
+SELECT {_COLUMNS} FROM exchange_order o
+WHERE o.account_id = %(account)s AND (%(after)s::uuid IS NULL OR o.id < %(after)s) AND (%(book)s::bigint IS NULL OR o.book_id = %(book)s)
+"""
+# Commands of a book that no batch has listed yet; see services/pending.py for the mark.
+_WAITING = (
+    _PLACED
+    + """JOIN exchange_book b ON b.instrument_id = c.book_id
+WHERE c.account_id = %(account)s AND c.kind = 0 AND (%(book)s::bigint IS NULL OR c.book_id = %(book)s)
+  AND c.xid >= (CASE WHEN b.scan_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN '0' ELSE b.scan_xid::text END)::xid8
+  AND NOT EXISTS (SELECT 1 FROM exchange_order o WHERE o.id = c.order_id) AND (%(after)s::uuid IS NULL OR c.order_id < %(after)s)
+ORDER BY c.order_id DESC LIMIT %(limit)s
+"""
+)
+
+
+def order(*, account_id: int, order_id: str) -> OrderRecord | None:
+    """One order of the account by its UUID."""
+    row = rows.fetch_one(f"SELECT {_COLUMNS} FROM exchange_order o WHERE o.id = %s AND o.account_id = %s", [order_id, account_id])
+    if row:
+        return OrderRecord(*row)
+    row = rows.fetch_one(_PLACED + "WHERE c.kind = 0 AND c.order_id = %s AND c.account_id = %s", [order_id, account_id])
+    return _waiting(row) if row else None
+
+
+def order_id_of(*, account_id: int, client_order_id: str) -> str | None:
+    """The UUID of the order that bears this client_order_id."""
+    row = rows.fetch_one(
+        "SELECT order_id::text FROM exchange_command WHERE account_id = %s AND client_order_id = %s AND kind = 0",
+        [account_id, client_order_id],
+    )
+    return row[0] if row else None
+
+
+def orders(
+    *, account_id: int, limit: int, after: str | None = None, book_id: int | None = None, statuses: frozenset[int] | None = None
+) -> list[OrderRecord]:
+    """Newest first, at most `limit` + 1; `statuses` None: all of them, the pending ones too."""
+    values = {"account": account_id, "after": after, "book": book_id, "limit": limit + 1}
+    found: list[OrderRecord] = []  # what a batch applies between the two statements stands in both: the later read counts
+    if statuses is None or OrderStatus.PENDING in statuses:
+        found = [_waiting(row) for row in named.fetch_all(_WAITING, values)]
+    stored = None if statuses is None else sorted(statuses - {OrderStatus.PENDING})
+    if stored is None or stored:
+        sql, open_only = _LIST, stored is not None and set(stored) <= {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}
+        if stored is not None:
+            sql += " AND o.status = ANY(%(statuses)s)"
+        if open_only:  # said to the planner, which has a small index of open orders
+            sql += " AND o.is_open"
+        sql += " ORDER BY o.id DESC LIMIT %(limit)s"
+        found += [OrderRecord(*row) for row in named.fetch_all(sql, {**values, "statuses": stored})]
+    by_id = {record.id: record for record in found}
+    return [by_id[order_id] for order_id in sorted(by_id, reverse=True)][: limit + 1]
+
+
+def _waiting(row: tuple[object, ...]) -> OrderRecord:
+    """A place command that no batch has applied, as the order it will be."""
+    order_id, book_id, client_order_id, payload, accepted_us = row
+    asked = decode(CommandKind.PLACE, str(payload))
+    if not isinstance(asked, PlacePayload):
+        raise TypeError(f"command of order {order_id} is no place")
+    return OrderRecord(
+        id=str(order_id),
+        book_id=int(str(book_id)),
+        client_order_id=None if client_order_id is None else str(client_order_id),
+        group=asked.group,
+        side=asked.side,
+        type=asked.type,
+        tif=asked.tif,
+        post_only=asked.post_only,
+        stp=asked.stp,
+        price_ticks=None if asked.type == OrderType.MARKET else asked.price_ticks,
+        quantity_lots=asked.quantity_lots,
+        filled_lots=0,
+        remaining_lots=asked.quantity_lots,
+        status=int(OrderStatus.PENDING),
+        reason=0,
+        notional_minor=0,
+        fee_minor=0,
+        expire_us=asked.expire_us,
+        created_us=int(str(accepted_us)),
+        updated_us=int(str(accepted_us)),
+        book_seq=0,
+    )
