@@ -7,6 +7,7 @@ from exchange.api import handlers
 urlpatterns = [
     path("api/v1/", include("exchange.api.urls")),
     path("admin/", include("exchange.admin.urls")),
+    path("", include("exchange.web.urls")),
 ]
 
 handler400 = handlers.bad_request

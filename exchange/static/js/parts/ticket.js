@@ -1,0 +1,340 @@
+// The ticket: what somebody types becomes an order, is previewed by the venue as it is typed, and is placed once.
+
+import { freshKey, post } from "../lib/api.js";
+import { announce } from "../lib/announce.js";
+import { compact, compare, grouped, stepped } from "../lib/decimal.js";
+import { define, empty, h, loading, Part, setText } from "../lib/dom.js";
+import { affordable, cleaned, mayPostOnly, notional, readOrder, shareOf, steppedLots, unitsOf } from "../lib/order_fields.js";
+import { placeOrder } from "../lib/placing.js";
+import { venueNow } from "../lib/venue_time.js";
+import { codeWords, lots, statusWords, units } from "../lib/words.js";
+import { previewOf } from "./preview.js";
+import { ticketForm } from "./ticket_form.js";
+
+const PREVIEW_AFTER_MS = 220;
+const SIDE = { buy: "Buy", sell: "Sell" };
+
+class Ticket extends Part {
+  connect({ venue, market, own }) {
+    Object.assign(this, { venue, market, own });
+    if (!own) {
+      this.replaceChildren(empty("Log in to trade", "The book, the tape and the charts are open to everybody.", this.logInLink()));
+      return;
+    }
+    this.replaceChildren(loading("Loading the ticket"));
+    market.addEventListener("instrument", () => this.changed());
+    market.addEventListener("ticker", () => this.changed());
+    own.addEventListener("balances", () => this.changed());
+    own.addEventListener("positions", () => this.changed());
+    this.changed();
+  }
+
+  logInLink() {
+    return h("a", { class: "button main", href: `/login?next=${encodeURIComponent(location.pathname)}` }, "Log in");
+  }
+
+  build() {
+    this.e = ticketForm();
+    this.touched = new Set();
+    const { form } = this.e;
+    setText(this.e.priceUnit, `(${this.market.instrument.currency})`);
+    form.addEventListener("input", (event) => this.edited(event));
+    form.addEventListener("submit", (event) => this.send(event));
+    form.addEventListener("click", (event) => this.clicked(event));
+    form.addEventListener("keydown", (event) => this.key(event));
+    this.replaceChildren(form);
+    this.prefill();
+    this.render();
+  }
+
+  /** A price that makes sense to start from: the nearest of the other side, else the last, else the reference. */
+  prefill() {
+    const { market } = this;
+    const price = market.bestAsk ?? market.lastPrice ?? market.instrument.reference_price ?? market.bestBid ?? "";
+    if (!this.e.price.input.value && price) this.e.price.input.value = price;
+    if (!this.e.quantity.input.value) this.e.quantity.input.value = market.instrument.min_quantity;
+  }
+
+  get form() {
+    const { e } = this;
+    const chosen = (group) => group.querySelector("input:checked").value;
+    return {
+      side: chosen(e.side),
+      type: chosen(e.type),
+      price: e.price.input.value,
+      quantity: e.quantity.input.value,
+      tif: e.tif.input.value,
+      expires: e.expires.input.value,
+      postOnly: e.postOnly.checked,
+      slide: e.postAction.input.value === "slide",
+      selfTrade: e.selfTrade.input.value,
+    };
+  }
+
+  draw() {
+    if (!this.market.instrument) return;
+    if (!this.e) this.build();
+    else this.render();
+  }
+
+  edited(event) {
+    const { field } = event.target.dataset;
+    if (field) this.touched.add(field);
+    this.serverProblems = {};
+    if (!this.sending) this.e.outcome.replaceChildren();
+    this.render();
+    this.previewSoon();
+  }
+
+  render() {
+    const { e, form } = this;
+    const { instrument } = this.market;
+    const { order, problems } = readOrder(form, instrument, venueNow());
+    const limit = form.type === "limit";
+    e.price.element.hidden = !limit;
+    e.expires.element.hidden = !limit || form.tif !== "gtd";
+    e.tif.element.hidden = false;
+    for (const option of e.tif.input.options) option.disabled = !limit && option.value.startsWith("gt");
+    if (!limit && form.tif.startsWith("gt")) e.tif.input.value = "ioc";
+    e.postOnly.disabled = !mayPostOnly(form);
+    e.postAction.element.hidden = !(form.postOnly && mayPostOnly(form));
+    this.explain(form, instrument);
+    this.showProblems({ ...problems, ...this.serverProblems });
+    this.label(form, order, instrument);
+    this.showAvailable(form, instrument);
+    this.dataset.side = form.side;
+    if (!this.asked) this.previewSoon();
+  }
+
+  explain(form, instrument) {
+    const amount = unitsOf(form.quantity, instrument.lot_size);
+    const value = form.type === "limit" ? notional(form.price, form.quantity) : null;
+    const told = amount ? `= ${compact(amount)} ${units(amount, instrument.unit)}` : `1 lot is ${compact(instrument.lot_size)} ${units(instrument.lot_size, instrument.unit)}`;
+    setText(this.e.explain, value ? `${told} · ${grouped(value)} ${instrument.currency}` : told);
+    this.e.explain.title = amount ? `${grouped(amount)} ${instrument.unit}` : "";
+  }
+
+  showAvailable(form, instrument) {
+    const { balance, position } = this.means(instrument);
+    const text = form.side === "buy" ? `${balance ? grouped(balance.available) : "–"} ${instrument.currency} available` : `${position ? grouped(position.available) : "0"} lots to sell`;
+    setText(this.e.available, text);
+  }
+
+  means(instrument) {
+    return { balance: this.own.balance(instrument.currency), position: this.own.position(instrument.symbol) };
+  }
+
+  label(form, order, instrument) {
+    const { submit } = this.e;
+    const phase = this.market.phase;
+    submit.className = `button wide go-${form.side}`;
+    const what = form.quantity ? lots(grouped(cleaned(form.quantity))) : "";
+    const at = form.type === "market" ? "at market" : form.price ? `at ${cleaned(form.price)}` : "";
+    setText(submit, this.sending ? "Placing…" : [SIDE[form.side], what, at].filter(Boolean).join(" "));
+    submit.disabled = Boolean(this.sending) || phase === "halted" || phase === "closed";
+    submit.title = submit.disabled && !this.sending ? `No orders are taken while the market is ${phase}.` : "";
+    this.order = order;
+    this.instrument = instrument;
+  }
+
+  /** Problems stand at their field; a field nobody has touched stays quiet until the order is sent. */
+  showProblems(problems) {
+    const rest = { ...problems };
+    for (const [name, { input, error }] of Object.entries({
+      price: this.e.price,
+      quantity: this.e.quantity,
+      time_in_force: this.e.tif,
+      expire_time: this.e.expires,
+      post_only_action: this.e.postAction,
+      self_trade_prevention: this.e.selfTrade,
+    })) {
+      const text = this.touched.has(name) || this.serverProblems?.[name] ? (rest[name] ?? "") : "";
+      delete rest[name];
+      setText(error, text);
+      error.hidden = !text;
+      input.toggleAttribute("data-wrong", Boolean(text));
+      if (text) {
+        input.setAttribute("aria-invalid", "true");
+        input.setAttribute("aria-errormessage", error.id);
+      } else {
+        input.removeAttribute("aria-invalid");
+        input.removeAttribute("aria-errormessage");
+      }
+    }
+    return rest;
+  }
+
+  previewSoon() {
+    this.asked = true;
+    clearTimeout(this.previewTimer);
+    this.previewAbort?.abort();
+    this.e.preview.setAttribute("aria-busy", "true");
+    this.previewTimer = setTimeout(() => this.preview(), PREVIEW_AFTER_MS);
+  }
+
+  async preview() {
+    const { order, instrument } = this;
+    const { preview } = this.e;
+    if (!order) {
+      preview.replaceChildren(h("p", { class: "hint" }, "The preview appears once price and quantity are complete."));
+      preview.removeAttribute("aria-busy");
+      return;
+    }
+    const abort = new AbortController();
+    this.previewAbort = abort;
+    try {
+      const answer = await post("/orders/preview", order, { signal: abort.signal });
+      if (abort.signal.aborted) return;
+      this.previewed(answer, order, instrument);
+    } catch (problem) {
+      if (abort.signal.aborted || problem.name === "AbortError") return;
+      this.serverProblems = byField(problem);
+      this.showProblems(this.serverProblems);
+      preview.replaceChildren(h("p", { class: "bad" }, `No preview: ${problem.message}`));
+    }
+    preview.removeAttribute("aria-busy");
+  }
+
+  previewed(answer, order, instrument) {
+    const open = [...this.e.preview.querySelectorAll("details[open]")].map((details) => details.className);
+    this.e.preview.replaceChildren(...previewOf(answer, order, instrument));
+    for (const details of this.e.preview.querySelectorAll("details")) {
+      if (open.includes(details.className)) details.open = true;
+    }
+  }
+
+  async send(event) {
+    event.preventDefault();
+    if (this.sending) return;
+    ["price", "quantity", "expire_time"].forEach((name) => this.touched.add(name));
+    this.render();
+    if (!this.order) {
+      this.querySelector("[data-wrong]")?.focus();
+      return;
+    }
+    const order = { ...this.order, client_order_id: freshKey() };
+    this.sending = true;
+    this.render();
+    this.say("", h("p", {}, "Waiting for the venue…"));
+    try {
+      const answer = await placeOrder(this.venue, order, {
+        unsure: () => this.say("warn", h("p", {}, "The answer was lost on the way. Asking the venue what became of the order…")),
+      });
+      this.own.takeOrder({ ...order, price: order.price ?? null, ...answer });
+      this.placed(answer, order);
+    } catch (problem) {
+      this.refused(problem);
+    }
+    this.sending = false;
+    this.render();
+    this.previewSoon();
+  }
+
+  placed(answer, order) {
+    const filled = answer.filled_quantity ?? "0";
+    const said = [`${SIDE[order.side]} order ${statusWords(answer.status).toLowerCase()}.`];
+    if (compare(filled, "0") > 0) said.push(`${lots(grouped(filled))} traded at ${answer.average_price} on average, fee ${answer.fee_total}.`);
+    if (answer.status === "cancelled" && answer.reason) said.push(`${codeWords(answer.reason)}.`);
+    if (answer.status === "rejected") {
+      this.refused({ message: codeWords(answer.reason ?? "rejected"), code: answer.reason, fieldErrors: [], gates: answer.gates ?? [] });
+      return;
+    }
+    this.say("good", h("p", {}, said.join(" ")));
+    announce(said[0], said.slice(1).join(" "), order.side);
+  }
+
+  refused(problem) {
+    this.serverProblems = byField(problem);
+    const rest = this.showProblems(this.serverProblems);
+    const more = Object.values(rest).map((text) => h("p", {}, text));
+    this.say("bad", h("p", {}, h("strong", {}, "Not placed. "), refusalWords(problem)), ...more);
+    this.querySelector("[data-wrong]")?.focus();
+  }
+
+  say(kind, ...content) {
+    this.e.outcome.className = `outcome ${kind}`;
+    this.e.outcome.replaceChildren(...content);
+  }
+
+  clicked(event) {
+    const { step, for: what, share } = event.target.dataset;
+    if (step) this.step(what, Number(step));
+    if (share) this.takeShare(Number(share));
+  }
+
+  key(event) {
+    const what = { price: "price", quantity: "quantity" }[event.target.dataset?.field];
+    const direction = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (what && direction) {
+      event.preventDefault();
+      this.step(what, direction * (event.shiftKey ? 10 : 1));
+    }
+  }
+
+  step(what, count) {
+    const { instrument } = this.market;
+    const { input } = this.e[what];
+    if (what === "price") {
+      const now = cleaned(input.value);
+      const decimals = (instrument.tick_size.split(".")[1] ?? "").length;
+      const valid = /^\d+(\.\d+)?$/.test(now);
+      input.value = valid ? stepped(now, instrument.tick_size, count, decimals) : instrument.tick_size;
+    } else {
+      input.value = steppedLots(/^[\d,\s]*$/.test(input.value) ? input.value : "0", count);
+    }
+    this.touched.add(what);
+    this.edited({ target: input });
+  }
+
+  takeShare(percent) {
+    const { instrument } = this.market;
+    const { balance, position } = this.means(instrument);
+    const form = this.form;
+    const price = form.type === "limit" ? cleaned(form.price) : form.side === "buy" ? instrument.collar.high : "";
+    let most = form.side === "sell" ? BigInt(position?.available ?? "0") : affordable(balance?.available ?? "0", price, this.feeBps(instrument));
+    const limit = BigInt(instrument.max_quantity);
+    if (most > limit) most = limit;
+    this.e.quantity.input.value = shareOf(most, percent).toString();
+    this.edited({ target: this.e.quantity.input });
+  }
+
+  feeBps(instrument) {
+    return Math.max(instrument.fees?.maker_bps ?? 0, instrument.fees?.taker_bps ?? 0);
+  }
+
+  /** Take a price from the ladder. */
+  pick(price) {
+    if (!this.e) return;
+    const limit = this.e.type.querySelector("input[value=limit]");
+    if (!limit.checked) limit.checked = true;
+    if (this.e.tif.input.value === "ioc" && !this.touched.has("time_in_force")) this.e.tif.input.value = "gtg";
+    this.e.price.input.value = price;
+    this.edited({ target: this.e.price.input });
+  }
+
+  choose(side) {
+    const input = this.e?.side.querySelector(`input[value=${side}]`);
+    if (!input) return;
+    input.checked = true;
+    this.edited({ target: input });
+  }
+
+  focusOn(what) {
+    this.e?.[what].input.focus();
+    this.e?.[what].input.select();
+  }
+}
+
+function byField(problem) {
+  return Object.fromEntries((problem.fieldErrors ?? []).map((entry) => [entry.field, sentence(entry.detail)]));
+}
+
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
+function refusalWords(problem) {
+  return problem.code === "validation_failed" ? "Look at the marked fields." : sentence(problem.message);
+}
+
+define("sx-ticket", Ticket);

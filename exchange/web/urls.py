@@ -1,0 +1,15 @@
+"""The pages people see. Everything that changes anything goes through the API; these only show."""
+
+from django.urls import path
+
+from exchange.web import account, market, session
+
+app_name = "web"
+urlpatterns = [
+    path("", market.markets, name="markets"),
+    path("trade/<str:symbol>", market.trade, name="trade"),
+    path("rights", account.rights, name="rights"),
+    path("account", account.account, name="account"),
+    path("login", session.log_in, name="login"),
+    path("logout", session.log_out, name="logout"),
+]
