@@ -1,0 +1,66 @@
+"""`manage.py issue_right ISSUER HOLDER MANIFEST.json`: issue and activate a right; prints it as JSON."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from exchange.api.strict_json import Malformed, parse
+from exchange.models import Instrument
+from rights.domain.manifest import ManifestRefusedError
+from rights.kernel.clock import now_us
+from rights.kernel.ids import Mint, bare
+from rights.models import Account, Issuer
+from rights.selectors import right_document, rights_with_all
+from rights.services.refusals import RegistryRefusalError
+from settlement.services.issuance import issue_right
+
+
+class Command(BaseCommand):
+    help = "Issue a right under the assurance its manifest names, activate it, and print it as JSON."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("issuer", help="the issuer's slug")
+        parser.add_argument("holder", help="a participant's slug (its first account) or an account id acc_…")
+        parser.add_argument("manifest", help="a file with the manifest (rights/domain/schema/manifest.v0.json), or - for standard input")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        issuer = Issuer.objects.select_related("participant").filter(slug=options["issuer"]).first()
+        if issuer is None:
+            raise CommandError(f"no issuer {options['issuer']}")
+        holder = _holder(options["holder"])
+        document = _document(options["manifest"])
+        moment = now_us()
+        try:
+            right = issue_right(issuer=issuer, holder=holder, document=document, mint=Mint(), actor="command:issue_right", now_us=moment)
+        except ManifestRefusedError as refusal:
+            faults = "\n".join(f"  {fault.field}: {fault.detail} ({fault.code})" for fault in refusal.faults)
+            raise CommandError(f"the manifest is refused:\n{faults}") from refusal
+        except RegistryRefusalError as refusal:
+            reasons = "\n".join(f"  {one.code}: {one.detail}" for one in refusal.refusals)
+            raise CommandError(f"the right is not issued:\n{reasons}") from refusal
+        shown = rights_with_all().get(pk=right.pk)
+        symbols = list(Instrument.objects.filter(series_id=shown.series_id).values_list("symbol", flat=True))
+        self.stdout.write(json.dumps(right_document(shown, instruments=symbols, now_us=moment), ensure_ascii=False, indent=2))
+
+
+def _holder(name: str) -> Account:
+    uuid = bare("acc", name)
+    accounts = Account.objects.select_related("participant").filter(code=None).order_by("pk")
+    found = accounts.filter(uuid=uuid).first() if uuid else accounts.filter(participant__slug=name).first()
+    if found is None:
+        raise CommandError(f"no participant or account {name}")
+    return found
+
+
+def _document(name: str) -> object:
+    try:
+        body = Path("/dev/stdin" if name == "-" else name).read_bytes()
+    except OSError as error:
+        raise CommandError(f"can't read {name}: {error.strerror}") from error
+    try:
+        return parse(body)
+    except Malformed as error:
+        raise CommandError(f"{name}: {error}") from error

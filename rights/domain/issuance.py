@@ -1,0 +1,128 @@
+"""Whether a right may be issued (SPEC §7): issuer, path, assurance and terms have to fit, and the capacity has to be there."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from rights.domain.manifest import Manifest
+
+
+class Path(msgspec.Struct, frozen=True):
+    """Who may issue on a path, under which assurance modes."""
+
+    issuer_types: frozenset[str]
+    modes: frozenset[str]
+
+
+_ALL_TYPES = frozenset({"provider", "market", "coordinator", "vault", "protocol"})
+_ALL_MODES = frozenset({"reserved-capacity", "inventory-posted", "historical-availability", "local-allocation", "hybrid"})
+PATHS = {
+    # The coordinator registers rights, its own or those of providers it has taken on.
+    "centralized-coordinator": Path(_ALL_TYPES, _ALL_MODES - {"local-allocation"}),
+    # A supplier may promise what it has set aside or posted, not what it has usually had.
+    "supplier-self": Path(frozenset({"provider"}), frozenset({"reserved-capacity", "inventory-posted"})),
+    "registry-federated": Path(_ALL_TYPES - {"vault"}, frozenset({"reserved-capacity", "inventory-posted", "hybrid"})),
+    "enterprise-private": Path(frozenset({"provider", "vault"}), frozenset({"reserved-capacity", "local-allocation"})),
+    "hybrid": Path(_ALL_TYPES, _ALL_MODES),
+}
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why not: a stable code, and words that say what would help."""
+
+    code: str
+    detail: str
+
+
+class IssuerFacts(msgspec.Struct, frozen=True):
+    """The issuer on record. `active`: its participant is in good standing."""
+
+    slug: str
+    issuer_type: str
+    issuance_path: str
+    active: bool
+
+
+class AssuranceFacts(msgspec.Struct, frozen=True):
+    """The posted capacity as it stands under lock; `issuer` a slug, units whole."""
+
+    reference: str
+    issuer: str
+    mode: str
+    class_fingerprint: str
+    window_start_us: int
+    window_end_us: int
+    unit: str
+    gross_units: int
+    haircut_bps: int
+    overbook_bps: int
+    issued_units: int
+    status: str
+    refreshed_us: int
+    stale_after_s: int
+
+
+def issuable_units(assurance: AssuranceFacts) -> int:
+    """The most that may ever stand issued: usable capacity with overbooking, each step rounded down as the database does."""
+    usable = assurance.gross_units * (10_000 - assurance.haircut_bps) // 10_000
+    return usable * (10_000 + assurance.overbook_bps) // 10_000
+
+
+def issuance_refusals(
+    *, manifest: Manifest, fingerprint: str, issuer: IssuerFacts, assurance: AssuranceFacts, now_us: int
+) -> list[Refusal]:
+    """Every reason against issuing `manifest` now; empty when it may be issued."""
+    return [
+        *_issuer(manifest, issuer, assurance),
+        *_fit(manifest, fingerprint, assurance),
+        *_freshness(manifest, assurance, now_us),
+        *_capacity(manifest, assurance),
+    ]
+
+
+def _issuer(manifest: Manifest, issuer: IssuerFacts, assurance: AssuranceFacts) -> Iterator[Refusal]:
+    stated = manifest.document["issuer"]
+    for field, actual in (("id", issuer.slug), ("issuer_type", issuer.issuer_type), ("issuance_path", issuer.issuance_path)):
+        if stated[field] != actual:
+            yield Refusal("issuer_mismatch", f"issuer.{field} says {stated[field]}, on record is {actual}")
+    if not issuer.active:
+        yield Refusal("issuer_suspended", f"issuer {issuer.slug} is suspended")
+    if assurance.issuer != issuer.slug:
+        yield Refusal("assurance_foreign", f"the assurance belongs to issuer {assurance.issuer}")
+    path = PATHS.get(issuer.issuance_path)
+    if path is None or issuer.issuer_type not in path.issuer_types:
+        yield Refusal("path_not_allowed", f"an issuer of type {issuer.issuer_type} may not issue on the path {issuer.issuance_path}")
+    elif assurance.mode not in path.modes:
+        yield Refusal("path_not_allowed", f"the path {issuer.issuance_path} takes no assurance of mode {assurance.mode}")
+
+
+def _fit(manifest: Manifest, fingerprint: str, assurance: AssuranceFacts) -> Iterator[Refusal]:
+    stated = manifest.document["assurance"]
+    for field, actual in (("mode", assurance.mode), ("reference", assurance.reference)):
+        if stated[field] != actual:
+            yield Refusal("assurance_mismatch", f"assurance.{field} says {stated[field]}, on record is {actual}")
+    if fingerprint != assurance.class_fingerprint:
+        yield Refusal("assurance_class", "the assurance backs another class")
+    if (manifest.window_start_us, manifest.window_end_us) != (assurance.window_start_us, assurance.window_end_us):
+        yield Refusal("assurance_window", "the assurance backs another window")
+    if manifest.document["resource"]["unit"] != assurance.unit:
+        yield Refusal("assurance_unit", f"the assurance counts {assurance.unit}")
+    overbooked = assurance.overbook_bps > 0
+    if overbooked != (stated["usable_basis"] == "oversubscribed"):
+        actual = "oversubscribed" if overbooked else "net-of-haircut"
+        yield Refusal("assurance_basis", f"assurance.usable_basis has to say what backs the right: {actual}")
+
+
+def _freshness(manifest: Manifest, assurance: AssuranceFacts, now_us: int) -> Iterator[Refusal]:
+    if now_us >= manifest.window_end_us:
+        yield Refusal("window_over", "its window has ended")
+    if assurance.status == "stale" or now_us > assurance.refreshed_us + assurance.stale_after_s * 1_000_000:
+        yield Refusal("assurance_stale", f"the assurance has to be refreshed at least every {assurance.stale_after_s} s")
+    if assurance.status == "degraded":
+        yield Refusal("assurance_degraded", "the capacity behind the assurance has fallen; issuance waits until it is sound again")
+
+
+def _capacity(manifest: Manifest, assurance: AssuranceFacts) -> Iterator[Refusal]:
+    left = max(0, issuable_units(assurance) - assurance.issued_units)
+    if manifest.units > left:
+        yield Refusal("capacity_exhausted", f"{manifest.units} units asked, {left} may still be issued under this assurance")

@@ -1,0 +1,182 @@
+"""Reads of the registry for the API, the pages and the gate."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from django.db.models import Q, QuerySet
+
+from rights.domain.fungibility import Verdict as DimensionVerdict
+from rights.domain.fungibility import WindowFacts, eligibility_verdicts
+from rights.domain.gates import HolderFacts, LineageCounts, RightFacts, Verdict, transfer_verdicts
+from rights.domain.manifest import Manifest, stored_manifest
+from rights.domain.moment import text_of
+from rights.domain.window import ends_us
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339, to_us
+from rights.kernel.ids import public
+from rights.models import Account, Right, Series
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """What an account has in one series, whole units; `rights` counts those with units left."""
+
+    series_id: int
+    units: int
+    reserved: int
+    rights: int
+
+
+_INVENTORY = """
+SELECT series_id, sum(remaining_units)::bigint, sum(reserved_units)::bigint, count(*)::bigint FROM rights_right
+WHERE holder_id = %s AND remaining_units > 0 AND status IN ('issued', 'active', 'frozen') AND (%s::bigint IS NULL OR series_id = %s)
+GROUP BY series_id ORDER BY series_id
+"""
+_COUNTS = """
+SELECT count(DISTINCT holder_id), coalesce(sum(remaining_units) FILTER (WHERE holder_id = %s), 0)::bigint,
+       coalesce(sum(remaining_units) FILTER (WHERE holder_id = %s), 0)::bigint
+FROM rights_right WHERE root_id = %s AND remaining_units > 0
+"""
+
+
+def inventory(*, account_id: int, series_id: int | None = None) -> list[Inventory]:
+    """The account's live units by series, or in one series."""
+    return [Inventory(*row) for row in rows.fetch_all(_INVENTORY, [account_id, series_id, series_id])]
+
+
+def rights_with_all() -> QuerySet[Right]:
+    """Rights with everything their document shows, in one query."""
+    return Right.objects.select_related("series__compute_class", "terms", "issuer", "assurance", "holder__participant", "controller")
+
+
+def rights_of(*, holder_id: int | None = None, class_key: str = "", status: str = "") -> QuerySet[Right]:
+    """Rights by holder, class and status, newest first (keyset: id descending)."""
+    wanted = Q()
+    if holder_id is not None:
+        wanted &= Q(holder_id=holder_id)
+    if class_key:
+        wanted &= Q(series__compute_class__key=class_key)
+    if status:
+        wanted &= Q(status=status)
+    return rights_with_all().filter(wanted).order_by("-id")
+
+
+def lineage(right: Right) -> QuerySet[Right]:
+    """The right's whole family, root first."""
+    return rights_with_all().filter(root_id=right.root_id).order_by("created_at", "id")
+
+
+def holder_facts(account: Account) -> HolderFacts:
+    """The account as the gate sees it; suspended when it or its participant is."""
+    active = account.status == "active" and account.participant.status == "active"
+    return HolderFacts(
+        account_id=account.pk,
+        public_id=public("acc", str(account.uuid)),
+        holder_type=account.holder_type,
+        jurisdiction=account.jurisdiction,
+        status="active" if active else "suspended",
+    )
+
+
+def right_facts(right: Right) -> RightFacts:
+    """The right as the gate sees it."""
+    return RightFacts(
+        id=str(right.pk),
+        status=right.status,
+        freeze_reason=right.freeze_reason,
+        remaining_units=right.remaining_units,
+        reserved_units=right.reserved_units,
+        window_end_us=right_window_end_us(right),
+        acquired_us=to_us(right.acquired_at),
+        activated=right.activated_at is not None,
+    )
+
+
+def right_window_end_us(right: Right) -> int:
+    """When this right ends; in a rolling window that depends on its activation."""
+    return ends_us(
+        mode=right.series.window_mode,
+        window_end_us=to_us(right.series.window_end),
+        period_s=right.series.epoch_size_s,
+        activated_us=None if right.activated_at is None else to_us(right.activated_at),
+    )
+
+
+def lineage_counts(*, root_id: str, giver_id: int, taker_id: int) -> LineageCounts:
+    """How many hold units of the root, and how many the two parties hold."""
+    row = rows.fetch_one(_COUNTS, [taker_id, giver_id, root_id]) or (0, 0, 0)
+    return LineageCounts(holders=row[0], taker_units=row[1], giver_units=row[2])
+
+
+def gates_of(right: Right, *, now_us: int, units: int | None = None, taker: Account | None = None) -> list[Verdict]:
+    """Every rule of the gate for moving `units` (default: all that is free) out of its holder's hands now."""
+    free = right.remaining_units - right.reserved_units
+    counts = None
+    if taker is not None:
+        counts = lineage_counts(root_id=str(right.root_id), giver_id=right.holder_id, taker_id=taker.pk)
+    return transfer_verdicts(
+        right=right_facts(right),
+        policy=right.terms.transfer_policy,
+        units=free if units is None else units,
+        giver=holder_facts(right.holder),
+        taker=None if taker is None else holder_facts(taker),
+        now_us=now_us,
+        counts=counts,
+    )
+
+
+def manifest_of(right: Right) -> Manifest:
+    """The terms the right was issued under."""
+    return stored_manifest(right.terms.manifest, right.terms.terms_hash)
+
+
+def window_facts(series: Series) -> WindowFacts:
+    return WindowFacts(
+        start=text_of(to_us(series.window_start)),
+        end=text_of(to_us(series.window_end)),
+        mode=series.window_mode,
+        period_s=series.epoch_size_s,
+    )
+
+
+def eligibility(right: Right, series: Series) -> list[DimensionVerdict]:
+    """One verdict per dimension and part of the window: may the right be delivered into the book of `series`?"""
+    return eligibility_verdicts(
+        manifest_of(right), issuer_tier=right.issuer.tier, class_dims=series.compute_class.dimensions, window=window_facts(series)
+    )
+
+
+def right_document(right: Right, *, instruments: Sequence[str], now_us: int) -> dict[str, Any]:
+    """The right as GET /rights/{id} shows it (API.md): the manifest and the accounting around it.
+
+    `instruments`: the symbols it is deliverable into, which the venue knows.
+    """
+    document: dict[str, Any] = json.loads(right.terms.manifest)
+    parent = right.parent_id
+    return {
+        "id": public("rgt", str(right.pk)),
+        **document,
+        "holder": public("acc", str(right.holder.uuid)),
+        "holder_type": right.holder.holder_type,
+        "controller": public("acc", str(right.controller.uuid)),
+        "status": right.status,
+        "freeze_reason": right.freeze_reason or None,
+        "max_amount": str(right.max_units),
+        "remaining_amount": str(right.remaining_units),
+        "reserved_amount": str(right.reserved_units),
+        "parent_right_id": None if parent is None else public("rgt", str(parent)),
+        "root_right_id": public("rgt", str(right.root_id)),
+        "issuer_id": right.issuer.slug,
+        "assurance_id": public("ast", str(right.assurance.uuid)),
+        "terms_hash": right.terms_id,
+        "class_key": right.series.compute_class.key,
+        "class_fingerprint": right.series.compute_class.fingerprint,
+        "instruments": list(instruments),
+        "ends_at": rfc3339(right_window_end_us(right)),
+        "activated_at": None if right.activated_at is None else rfc3339(to_us(right.activated_at)),
+        "acquired_at": rfc3339(to_us(right.acquired_at)),
+        "created_at": rfc3339(to_us(right.created_at)),
+        "updated_at": rfc3339(to_us(right.updated_at)),
+        "gates": [msgspec.to_builtins(verdict) for verdict in gates_of(right, now_us=now_us)],
+    }

@@ -1,0 +1,50 @@
+"""A right's time is over, or it is taken out of existence: what remained leaves its holder."""
+
+from django.db import transaction
+
+from rights.domain import right_events
+from rights.domain.lifecycle import RightStatus
+from rights.models import Right
+from rights.selectors import right_window_end_us
+from rights.services.refusals import lifecycle_refused
+from rights.services.row import locked, move_status, remember
+
+
+@transaction.atomic
+def expire_right(*, right_id: str, actor: str, now_us: int) -> tuple[Right, int]:
+    """The expired right and the units that remained in it. Raises LifecycleRefusedError.
+
+    Refused as `units_reserved` while an order or a lock still reserves units: those are pulled first. A right that
+    was unfrozen after its end is `expired` already and only gives up its units.
+    """
+    right = locked(right_id)
+    if now_us < right_window_end_us(right):
+        raise lifecycle_refused("window_open", "its window has not ended")
+    if right.status == RightStatus.EXPIRED and right.remaining_units == 0:
+        raise lifecycle_refused("lifecycle_refused", "a right that is expired may not expire again")
+    if right.reserved_units:
+        raise lifecycle_refused("units_reserved", f"{right.reserved_units} units are still reserved")
+    if right.status != RightStatus.EXPIRED:
+        if right.status == RightStatus.FROZEN:
+            raise lifecycle_refused("lifecycle_refused", "a right that is frozen expires when it is unfrozen")
+        move_status(right, RightStatus.EXPIRED, now_us)
+    return right, _emptied(right, right_events.EXPIRED, actor, now_us)
+
+
+@transaction.atomic
+def burn_right(*, right_id: str, actor: str, now_us: int) -> tuple[Right, int]:
+    """The burned right and the units that remained in it. Raises LifecycleRefusedError, `units_reserved` too."""
+    right = locked(right_id)
+    if right.reserved_units:
+        raise lifecycle_refused("units_reserved", f"{right.reserved_units} units are still reserved")
+    move_status(right, RightStatus.BURNED, now_us)
+    right.prior_status = right.freeze_reason = ""
+    return right, _emptied(right, right_events.BURNED, actor, now_us)
+
+
+def _emptied(right: Right, kind: str, actor: str, now_us: int) -> int:
+    units, right.remaining_units = right.remaining_units, 0
+    right.save(update_fields=["status", "prior_status", "freeze_reason", "remaining_units", "updated_at"])
+    build = right_events.expired if kind == right_events.EXPIRED else right_events.burned
+    remember(right, (kind, build(right=str(right.pk), units=units)), actor=actor, now_us=now_us)
+    return units

@@ -1,0 +1,139 @@
+"""Create a right against proven capacity (SPEC §7). Units reach the ledger through settlement/services/issuance.py."""
+
+import msgspec
+from django.db import transaction
+
+from rights.domain import right_events
+from rights.domain.fungibility import dimensions, fingerprint
+from rights.domain.gates import LineageCounts, taker_refusals
+from rights.domain.issuance import AssuranceFacts, IssuerFacts, Refusal, issuance_refusals
+from rights.domain.lifecycle import RightStatus
+from rights.domain.manifest import Manifest
+from rights.kernel.clock import rfc3339, to_datetime, to_us
+from rights.kernel.ids import public
+from rights.models import Account, Assurance, Issuer, Right
+from rights.selectors import holder_facts
+from rights.services.journal import NewEvent, append
+from rights.services.refusals import IssuanceRefusedError
+from rights.services.register import class_for, series_for, terms_for
+
+
+class NewRight(msgspec.Struct, frozen=True):
+    """What to issue, to whom, on what. `right_id` is a UUID text minted by the caller."""
+
+    right_id: str
+    issuer: Issuer
+    holder: Account
+    manifest: Manifest
+    assurance: Assurance
+
+
+@transaction.atomic
+def issue_right(*, new: NewRight, actor: str, now_us: int) -> Right:
+    """The right, `issued` and not yet active. Locks the assurance, then its series' stream.
+
+    Raises IssuanceRefusedError with every reason; the assurance's count and the right are written together or not at all.
+    """
+    manifest = new.manifest
+    compute_class = class_for(manifest=manifest, issuer_tier=new.issuer.tier)
+    series = series_for(compute_class=compute_class, manifest=manifest)
+    terms = terms_for(compute_class=compute_class, manifest=manifest)
+    assurance = Assurance.objects.select_for_update().get(pk=new.assurance.pk)
+    _check(new, compute_class.fingerprint, assurance, now_us)
+    assurance.issued_units += manifest.units
+    assurance.save(update_fields=["issued_units"])
+    at = to_datetime(now_us)
+    right = Right.objects.create(
+        id=new.right_id,
+        series=series,
+        terms=terms,
+        issuer=new.issuer,
+        assurance=assurance,
+        holder=new.holder,
+        controller=new.holder,
+        status=RightStatus.ISSUED,
+        max_units=manifest.units,
+        remaining_units=manifest.units,
+        root_id=new.right_id,
+        acquired_at=at,
+        created_at=at,
+        updated_at=at,
+    )
+    payload = right_events.issued(
+        right=new.right_id,
+        series_id=series.pk,
+        class_key=compute_class.key,
+        class_fingerprint=compute_class.fingerprint,
+        window_start=rfc3339(manifest.window_start_us),
+        window_end=rfc3339(manifest.window_end_us),
+        window_mode=series.window_mode,
+        epoch_size_s=series.epoch_size_s,
+        unit=compute_class.unit,
+        terms_hash=manifest.terms_hash,
+        issuer=new.issuer.slug,
+        assurance=str(assurance.uuid),
+        holder=str(new.holder.uuid),
+        units=manifest.units,
+        manifest=manifest.document,
+    )
+    event = NewEvent(right_events.ISSUED, "right", public("rgt", new.right_id), payload)
+    append(stream_id=series.stream_id, events=[event], actor=actor, now_us=now_us)
+    return right
+
+
+def issuer_facts(issuer: Issuer) -> IssuerFacts:
+    return IssuerFacts(
+        slug=issuer.slug,
+        issuer_type=issuer.issuer_type,
+        issuance_path=issuer.issuance_path,
+        active=issuer.participant.status == "active",
+    )
+
+
+def assurance_facts(assurance: Assurance) -> AssuranceFacts:
+    return AssuranceFacts(
+        reference=assurance.reference,
+        issuer=assurance.issuer.slug,
+        mode=assurance.mode,
+        class_fingerprint=assurance.compute_class.fingerprint,
+        window_start_us=to_us(assurance.window_start),
+        window_end_us=to_us(assurance.window_end),
+        unit=assurance.unit,
+        gross_units=assurance.gross_units,
+        haircut_bps=assurance.haircut_bps,
+        overbook_bps=assurance.overbook_bps,
+        issued_units=assurance.issued_units,
+        status=assurance.status,
+        refreshed_us=to_us(assurance.refreshed_at),
+        stale_after_s=assurance.stale_after_s,
+    )
+
+
+def find_assurance(*, issuer: Issuer, manifest: Manifest) -> Assurance:
+    """The issuer's assurance that the manifest names, for its class and window if there is one.
+
+    One reference may back several classes and windows; where none fits, the latest is returned and issuing refuses it
+    with what differs. Raises IssuanceRefusedError `assurance_missing` when the issuer posted nothing of that name.
+    """
+    reference = manifest.document["assurance"]["reference"]
+    named = list(Assurance.objects.filter(issuer=issuer, reference=reference).select_related("compute_class").order_by("-pk"))
+    if not named:
+        raise IssuanceRefusedError([Refusal("assurance_missing", f"issuer {issuer.slug} has posted no assurance called {reference}")])
+    print_hex = fingerprint(dimensions(manifest, issuer_tier=issuer.tier))
+    wanted = (print_hex, manifest.window_start_us, manifest.window_end_us)
+    for assurance in named:
+        if (assurance.compute_class.fingerprint, to_us(assurance.window_start), to_us(assurance.window_end)) == wanted:
+            return assurance
+    return named[0]
+
+
+def _check(new: NewRight, print_hex: str, assurance: Assurance, now_us: int) -> None:
+    manifest = new.manifest
+    refusals = issuance_refusals(
+        manifest=manifest, fingerprint=print_hex, issuer=issuer_facts(new.issuer), assurance=assurance_facts(assurance), now_us=now_us
+    )
+    counts = LineageCounts(holders=0, taker_units=0, giver_units=0)
+    receiving = taker_refusals(manifest.document["transfer_policy"], holder_facts(new.holder), units=manifest.units, counts=counts)
+    refusals += [Refusal(verdict.code, verdict.detail) for verdict in receiving]
+    if refusals:
+        raise IssuanceRefusedError(refusals)

@@ -1,0 +1,27 @@
+"""A right under lock, and the one way to write its status."""
+
+from rights.domain.lifecycle import RightStatus, may_become
+from rights.kernel.clock import to_datetime
+from rights.kernel.ids import public
+from rights.models import Right
+from rights.services.journal import NewEvent, append
+from rights.services.refusals import lifecycle_refused
+
+
+def locked(right_id: str) -> Right:
+    """The right, locked until the transaction ends, with its series. Raises Right.DoesNotExist."""
+    return Right.objects.select_for_update(of=("self",)).select_related("series").get(pk=right_id)
+
+
+def move_status(right: Right, following: RightStatus, now_us: int) -> None:
+    """Set the status in memory along the lifecycle. Raises LifecycleRefusedError with the present status."""
+    if not may_become(RightStatus(right.status), following):
+        raise lifecycle_refused("lifecycle_refused", f"a right that is {right.status} may not become {following}")
+    right.status = following
+    right.updated_at = to_datetime(now_us)
+
+
+def remember(right: Right, *facts: tuple[str, dict[str, object]], actor: str, now_us: int) -> None:
+    """Append (type, payload) facts about the right to its series' stream."""
+    events = [NewEvent(kind, "right", public("rgt", str(right.pk)), payload) for kind, payload in facts]
+    append(stream_id=right.series.stream_id, events=events, actor=actor, now_us=now_us)

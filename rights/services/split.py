@@ -1,0 +1,86 @@
+"""Divide a right among its holder's own hands, and put siblings together again (SPEC §2). Units are conserved."""
+
+from django.db import transaction
+
+from rights.domain import right_events
+from rights.domain.lifecycle import RightStatus
+from rights.domain.transfer_policy import read_policy
+from rights.kernel.clock import to_datetime
+from rights.models import Right
+from rights.services.refusals import lifecycle_refused
+from rights.services.row import locked, move_status, remember
+
+_DIVISIBLE = (RightStatus.ISSUED, RightStatus.ACTIVE)
+
+
+@transaction.atomic
+def split_right(*, right_id: str, units: int, child_id: str, actor: str, now_us: int) -> tuple[Right, Right]:
+    """The parent with what it keeps, and a child of `units` with the same terms and window, in the same hands.
+
+    Raises LifecycleRefusedError: `lifecycle_refused`, `not_splittable`, `units_unavailable`.
+    """
+    parent = locked(right_id)
+    if parent.status not in _DIVISIBLE:
+        raise lifecycle_refused("lifecycle_refused", f"a right that is {parent.status} may not be split")
+    if not read_policy(parent.terms.transfer_policy).splittable:
+        raise lifecycle_refused("not_splittable", "its terms forbid a split")
+    free = parent.remaining_units - parent.reserved_units
+    if not 0 < units <= free or units == parent.remaining_units:
+        raise lifecycle_refused("units_unavailable", f"a split takes 1 to {min(free, parent.remaining_units - 1)} units here")
+    at = to_datetime(now_us)
+    parent.max_units -= units
+    parent.remaining_units -= units
+    parent.updated_at = at
+    parent.save(update_fields=["max_units", "remaining_units", "updated_at"])
+    child = Right.objects.create(
+        id=child_id,
+        series=parent.series,
+        terms=parent.terms,
+        issuer_id=parent.issuer_id,
+        assurance_id=parent.assurance_id,
+        holder=parent.holder,
+        controller_id=parent.controller_id,
+        status=parent.status,
+        max_units=units,
+        remaining_units=units,
+        parent=parent,
+        root_id=parent.root_id,
+        activated_at=parent.activated_at,
+        # Dividing does not shorten the time a right has been held.
+        acquired_at=parent.acquired_at,
+        created_at=at,
+        updated_at=at,
+    )
+    fact = right_events.split(parent=str(parent.pk), child=child_id, units=units, to_account=str(parent.holder.uuid), netted=False)
+    remember(parent, (right_events.SPLIT, fact), actor=actor, now_us=now_us)
+    return parent, child
+
+
+@transaction.atomic
+def merge_rights(*, source_id: str, target_id: str, actor: str, now_us: int) -> Right:
+    """The target with all units of the source, which ends `finalized` and empty. Locks both in id order.
+
+    Raises LifecycleRefusedError `not_siblings`, `units_reserved`, `lifecycle_refused`.
+    """
+    rights = {str(pk): locked(pk) for pk in sorted({source_id, target_id})}
+    source, target = rights[source_id], rights[target_id]
+    alike = ("parent_id", "terms_id", "holder_id", "controller_id", "series_id", "status")
+    same = all(getattr(source, field) == getattr(target, field) for field in alike)
+    if source.pk == target.pk or source.parent_id is None or not same:
+        raise lifecycle_refused("not_siblings", "only children of one right, alike in terms, holder and status, go together")
+    if source.status != RightStatus.ACTIVE:
+        raise lifecycle_refused("lifecycle_refused", f"a right that is {source.status} may not be merged")
+    if source.reserved_units:
+        raise lifecycle_refused("units_reserved", f"{source.reserved_units} units of the source are reserved")
+    units, spent = source.remaining_units, source.max_units - source.remaining_units
+    at = to_datetime(now_us)
+    source.max_units, source.remaining_units = spent, 0
+    move_status(source, RightStatus.FINALIZED, now_us)
+    source.save(update_fields=["max_units", "remaining_units", "status", "updated_at"])
+    target.max_units += units
+    target.remaining_units += units
+    target.acquired_at, target.updated_at = max(target.acquired_at, source.acquired_at), at
+    target.save(update_fields=["max_units", "remaining_units", "acquired_at", "updated_at"])
+    fact = right_events.merged(source=source_id, target=target_id, units=units, source_status=RightStatus.FINALIZED)
+    remember(target, (right_events.MERGED, fact), actor=actor, now_us=now_us)
+    return target
