@@ -1,0 +1,1 @@
+"""Rebuilding: state from the events alone, fills from the journal alone (TRUST E2)."""

@@ -1,0 +1,94 @@
+"""The transfer gate, asked again about every change of holder in the journal, as of its event (TRUST G1).
+
+A suspension's moment is read before its locks are taken, so one that began less than `GRACE_US` before a batch may have
+committed after it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from typing import Any
+
+from exchange.replay.right_state import RightState, RightStates
+from rights.domain import right_events as types
+from rights.domain.gates import HolderFacts, RightFacts, transfer_refusals
+from rights.domain.moment import parse_us
+from rights.domain.transfer_policy import TransferPolicy, read_policy
+from rights.kernel import rows
+
+GRACE_US = 30_000_000
+_HOLDERS = """
+SELECT a.uuid::text, a.id, a.holder_type, a.jurisdiction, p.slug FROM rights_account a JOIN rights_participant p ON p.id = a.participant_id
+"""
+_POLICY = "SELECT transfer_policy FROM rights_terms WHERE terms_hash = %s"
+
+
+class GateHistory:
+    """What the gate needs to know of the past: feed the registry's events first."""
+
+    def __init__(self) -> None:
+        self._holders = {row[0]: row[1:] for row in rows.fetch_all(_HOLDERS)}
+        self._policies: dict[str, TransferPolicy] = {}
+        self._window_ends: dict[str, int] = {}  # by root right
+        self._standing: dict[str, list[tuple[int, str]]] = {}  # participant -> (from when, status)
+
+    def remember(self, event_type: str, object_id: str, payload: Mapping[str, Any], at: str) -> None:
+        """Note what later questions depend on."""
+        if event_type == types.ISSUED:
+            self._window_ends[payload["right"].removeprefix("rgt_")] = parse_us(payload["window"]["end"])
+        elif event_type == "participant.suspended":
+            self._standing.setdefault(object_id, []).append((parse_us(at) + GRACE_US, "suspended"))
+        elif event_type == "participant.reinstated":
+            standing = self._standing.setdefault(object_id, [])
+            if standing and standing[-1][0] >= parse_us(at):
+                standing.pop()
+            else:
+                standing.append((parse_us(at), "active"))
+
+    def refusals(self, states: RightStates, event_type: str, payload: Mapping[str, Any], at: str) -> list[str]:
+        """Codes of the rules that this event broke; `states` as they were just before it."""
+        if event_type == types.SPLIT:
+            right, taker = states.named(payload["parent"]), payload["holder"]
+        elif event_type == types.MERGED:
+            right, taker = states.named(payload["source"]), f"acc_{states.named(payload['target']).holder}"
+        elif event_type == types.TRANSFERRED:
+            right, taker = states.named(payload["right"]), payload["to"]
+        else:
+            return []
+        if taker == f"acc_{right.holder}":
+            return []
+        return self._judge(right, taker.removeprefix("acc_"), int(payload["units"]), parse_us(at))
+
+    def _judge(self, right: RightState, taker: str, units: int, now_us: int) -> list[str]:
+        facts = RightFacts(
+            id=right.id,
+            status=right.status,
+            freeze_reason=right.freeze_reason,
+            remaining_units=right.remaining_units,
+            reserved_units=0,
+            window_end_us=self._window_ends[right.root],
+            acquired_us=parse_us(right.acquired_at),
+            activated=bool(right.activated_at),
+        )
+        refusals = transfer_refusals(
+            right=facts,
+            policy=self._policy(right.terms_hash),
+            units=units,
+            giver=self._holder(right.holder, now_us),
+            taker=self._holder(taker, now_us),
+            now_us=now_us,
+        )
+        return [refusal.code for refusal in refusals]
+
+    def _holder(self, uuid: str, now_us: int) -> HolderFacts:
+        account_id, holder_type, jurisdiction, slug = self._holders[uuid]
+        standing = self._standing.get(slug, [])
+        past = bisect_right(standing, (now_us, "~"))
+        status = standing[past - 1][1] if past else "active"
+        return HolderFacts(
+            account_id=account_id, public_id=f"acc_{uuid}", holder_type=holder_type, jurisdiction=jurisdiction, status=status
+        )
+
+    def _policy(self, terms_hash: str) -> TransferPolicy:
+        if terms_hash not in self._policies:
+            self._policies[terms_hash] = read_policy(rows.fetch_all(_POLICY, [terms_hash])[0][0])
+        return self._policies[terms_hash]

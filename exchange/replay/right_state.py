@@ -1,0 +1,193 @@
+"""Rights as their events alone tell them (docs/events.md). Pure.
+
+`reserved_units` and `updated_at` follow orders, not events: the books' journals rebuild those.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from rights.domain import right_events as types
+from rights.domain.lifecycle import LIFECYCLE
+
+
+class RightState(msgspec.Struct):
+    """One right. Ids are bare, moments RFC 3339 texts; `activated_at` is "" until it is."""
+
+    id: str
+    series_id: int
+    terms_hash: str
+    issuer: str
+    assurance: str
+    holder: str
+    controller: str
+    status: str
+    prior_status: str
+    freeze_reason: str
+    max_units: int
+    remaining_units: int
+    parent: str
+    root: str
+    netted: bool
+    activated_at: str
+    acquired_at: str
+    created_at: str
+
+
+class LifecycleError(Exception):
+    """An event that takes a right where the table does not lead (TRUST G3)."""
+
+
+class RightError(Exception):
+    """An event about a right that no event has made, or one that takes more units than there are."""
+
+
+Payload = Mapping[str, Any]
+
+
+class RightStates:
+    """Every right of one series; `apply` its events in order."""
+
+    def __init__(self) -> None:
+        self.rights: dict[str, RightState] = {}
+        self._steps: dict[str, Callable[[Payload, str], None]] = {
+            types.ISSUED: self._issued,
+            types.ACTIVATED: self._activated,
+            types.SPLIT: self._split,
+            types.MERGED: self._merged,
+            types.TRANSFERRED: self._transferred,
+            types.FROZEN: self._frozen,
+            types.UNFROZEN: self._unfrozen,
+            types.EXPIRED: lambda payload, at: self._ended(payload, "expired"),  # noqa: ARG005 - one shape for all steps
+            types.BURNED: lambda payload, at: self._ended(payload, "burned"),  # noqa: ARG005
+            types.BALANCE_CHANGED: self._balance_changed,
+        }
+
+    def knows(self, event_type: str) -> bool:
+        return event_type in self._steps
+
+    def apply(self, event_type: str, payload: Payload, at: str) -> None:
+        """Take one event in. Raises LifecycleError, RightError; KeyError or ValueError when the payload has another shape."""
+        self._steps[event_type](payload, at)
+
+    def named(self, public_id: str) -> RightState:
+        """The right of a public id."""
+        found = self.rights.get(public_id.removeprefix("rgt_"))
+        if found is None:
+            raise RightError(f"{public_id} was never made")
+        return found
+
+    def _issued(self, payload: Payload, at: str) -> None:
+        right = payload["right"].removeprefix("rgt_")
+        holder = payload["holder"].removeprefix("acc_")
+        units = int(payload["units"])
+        if right in self.rights:
+            raise RightError(f"rgt_{right} was made before")
+        self.rights[right] = RightState(
+            id=right,
+            series_id=int(payload["series"]),
+            terms_hash=payload["terms_hash"],
+            issuer=payload["issuer"],
+            assurance=payload["assurance"].removeprefix("ast_"),
+            holder=holder,
+            controller=holder,
+            status="issued",
+            prior_status="",
+            freeze_reason="",
+            max_units=units,
+            remaining_units=units,
+            parent="",
+            root=right,
+            netted=False,
+            activated_at="",
+            acquired_at=at,
+            created_at=at,
+        )
+
+    def _activated(self, payload: Payload, at: str) -> None:
+        right = self.named(payload["right"])
+        _become(right, "active")
+        right.activated_at = at
+
+    def _split(self, payload: Payload, at: str) -> None:
+        parent = self.named(payload["parent"])
+        units = int(payload["units"])
+        _lose(parent, units)
+        child = payload["child"].removeprefix("rgt_")
+        holder = payload["holder"].removeprefix("acc_")
+        if child in self.rights:
+            raise RightError(f"rgt_{child} was made before")
+        self.rights[child] = RightState(
+            id=child,
+            series_id=parent.series_id,
+            terms_hash=parent.terms_hash,
+            issuer=parent.issuer,
+            assurance=parent.assurance,
+            holder=holder,
+            controller=holder,
+            status=parent.status,
+            prior_status="",
+            freeze_reason="",
+            max_units=units,
+            remaining_units=units,
+            parent=parent.id,
+            root=parent.root,
+            netted=payload["netted"],
+            activated_at=parent.activated_at,
+            acquired_at=at,
+            created_at=at,
+        )
+
+    def _merged(self, payload: Payload, at: str) -> None:
+        source, target = self.named(payload["source"]), self.named(payload["target"])
+        units = int(payload["units"])
+        _lose(source, units)
+        target.max_units += units
+        target.remaining_units += units
+        target.acquired_at = at
+
+    def _transferred(self, payload: Payload, at: str) -> None:
+        right = self.named(payload["right"])
+        if right.holder != payload["from"].removeprefix("acc_") or right.remaining_units != int(payload["units"]):
+            raise RightError(f"{payload['from']} does not hold {payload['units']} units of rgt_{right.id}")
+        right.holder = right.controller = payload["to"].removeprefix("acc_")
+        right.netted = False
+        right.acquired_at = at
+
+    def _frozen(self, payload: Payload, at: str) -> None:  # noqa: ARG002 - one shape for all steps
+        right = self.named(payload["right"])
+        right.prior_status = right.status
+        _become(right, "frozen")
+        right.freeze_reason = payload["reason"]
+
+    def _unfrozen(self, payload: Payload, at: str) -> None:  # noqa: ARG002
+        right = self.named(payload["right"])
+        _become(right, payload["status"])
+        right.prior_status = right.freeze_reason = ""
+
+    def _ended(self, payload: Payload, status: str) -> None:
+        right = self.named(payload["right"])
+        if int(payload["units"]) != right.remaining_units:
+            raise RightError(f"rgt_{right.id} has {right.remaining_units} units, not {payload['units']}")
+        _become(right, status)
+        right.remaining_units = 0
+        right.freeze_reason = right.prior_status = ""
+
+    def _balance_changed(self, payload: Payload, at: str) -> None:  # noqa: ARG002
+        right = self.named(payload["right"])
+        right.max_units = int(payload["max_units"])
+        right.remaining_units = int(payload["remaining_units"])
+
+
+def _become(right: RightState, status: str) -> None:
+    if status not in {following.value for following in LIFECYCLE.get(right.status, ())}:  # type: ignore[call-overload]
+        raise LifecycleError(f"rgt_{right.id} may not go from {right.status} to {status}")
+    right.status = status
+
+
+def _lose(right: RightState, units: int) -> None:
+    if not 0 < units <= right.remaining_units:
+        raise RightError(f"rgt_{right.id} has {right.remaining_units} units, {units} leave it")
+    right.remaining_units -= units
+    right.max_units -= units
