@@ -11,7 +11,6 @@ from django.http import Http404, HttpResponse
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from exchange.api.error_table import row_of
 from exchange.api.fields import FieldError
@@ -84,7 +83,6 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     problem = problem_of(error)
     if problem.status >= 500 and problem.code == "internal_error":
         _log.exception("unforeseen error in %s", context.get("view"), exc_info=error)
-    set_rollback()
     request = context["request"]
     return Response(
         problem_body(problem, getattr(request, "request_id", "")),
