@@ -1,9 +1,35 @@
-"""What a web process serves: pages and the API over HTTP."""
+"""What a web process serves: order entry on its own short path, sockets by Channels, pages and the rest of the API by Django."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
+_django = get_asgi_application()
 
-application = get_asgi_application()
+# Only now are the settings and the apps ready for what follows.
+from exchange.api import order_entry  # noqa: E402
+from exchange.feed import hub  # noqa: E402
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """The ASGI entry point."""
+    if scope["type"] == "http":
+        served = order_entry.application if order_entry.serves(scope) else _django
+        await served(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    """The hub lives as long as the process serves."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await hub.started()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await hub.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
