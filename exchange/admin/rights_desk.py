@@ -13,6 +13,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from exchange.admin.acts import Act, ReasonForm, actor_of, answer
+from exchange.services.freeze import freeze_right, unfreeze_right
 from rights.admin import STATUS_COLOURS, ReadOnlyAdmin, RightAdmin
 from rights.kernel.clock import now_us
 from rights.kernel.ids import public
@@ -34,8 +35,6 @@ class RightDesk(RightAdmin):
         right = get_object_or_404(Right, pk=object_id)
 
         def run(data: Mapping[str, Any]) -> str:
-            from exchange.services.freeze import freeze_right
-
             freeze_right(
                 right_id=str(right.pk),
                 freeze_reason=data["freeze_reason"],
@@ -54,8 +53,6 @@ class RightDesk(RightAdmin):
         right = get_object_or_404(Right, pk=object_id)
 
         def run(data: Mapping[str, Any]) -> str:
-            from exchange.services.freeze import unfreeze_right
-
             unfreeze_right(right_id=str(right.pk), reason=data["reason"], actor=actor_of(request), now_us=now_us())
             return "The right is what it was before."
 

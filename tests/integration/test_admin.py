@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from exchange.models import ApiKey, Command, Instrument
-from rights.admin import AUDITORS, OPERATORS
+from rights.domain.staff import AUDITORS, OPERATORS
 from rights.kernel.clock import now_us
 from rights.models import Account, Event, Participant
 from rights.services import journal
