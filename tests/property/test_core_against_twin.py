@@ -1,6 +1,6 @@
 """The core and its naive twin answer the same to the same commands, and neither loses a lot.
 
-SEEDS and COMMANDS widen the search: `make torture` runs 10,000 seeds of 500 commands.
+`make torture` (TORTURE) runs 10,000 seeds of 500 commands; SEEDS and COMMANDS ask for any other number.
 """
 
 import os
@@ -20,8 +20,9 @@ from tests.property.command_lists import COMMANDS, command_list, drawn
 from tests.property.comparison import divergence, report
 from tests.property.naive_twin import NaiveBook
 
-SEEDS = int(os.environ.get("SEEDS", "2000"))
-LENGTH = int(os.environ.get("COMMANDS", COMMANDS))
+TORTURE = bool(os.environ.get("TORTURE"))
+SEEDS = int(os.environ.get("SEEDS", 10_000 if TORTURE else 2000))
+LENGTH = int(os.environ.get("COMMANDS", 500 if TORTURE else COMMANDS))
 CHUNK = 100
 
 
