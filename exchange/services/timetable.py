@@ -5,10 +5,13 @@ from django.db import transaction
 
 from exchange.domain.command import Phase
 from exchange.services import bell
+from exchange.services.expiry import expire_due
 from exchange.services.phases import ACTOR, due_phase_changes, set_phase
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
+from rights.kernel.ids import Mint
 
+_MINT = Mint()
 # Any fixed number: callers that find it taken leave the work to whoever holds it.
 _ONE_AT_A_TIME = "SELECT pg_try_advisory_xact_lock(7310001)"
 _EXPIRING = "SELECT instrument_id, lane FROM exchange_book WHERE next_expiry <= %s AND phase <> %s ORDER BY instrument_id"
@@ -24,7 +27,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def run_due(*, now_us: int) -> Run:
-    """Do what is due at `now_us` and not yet done."""
+    """Do what is due at `now_us` and not yet done. Outside any transaction: each change commits by itself."""
     opened = closed = 0
     with transaction.atomic():
         row = rows.fetch_one(_ONE_AT_A_TIME)
@@ -38,4 +41,4 @@ def run_due(*, now_us: int) -> Run:
         expiring = rows.fetch_all(_EXPIRING, [rfc3339(now_us), int(Phase.CLOSED)])
     for book_id, lane in expiring:
         bell.ring(book_id, lane)
-    return Run(opened, closed, len(expiring), 0)
+    return Run(opened, closed, len(expiring), expire_due(mint=_MINT, now_us=now_us))

@@ -14,6 +14,7 @@ from django.db import Error, close_old_connections, connection
 
 from exchange.services.lane import LaneMemory
 from exchange.services.sweeping import sweep_once
+from exchange.services.timetable import run_due
 from rights.kernel.clock import now_us
 
 INTERVAL_S = 0.5
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         while not stop.wait(INTERVAL_S):
             try:
                 sweep_once(lane, now_us=now_us())
+                run_due(now_us=now_us())
             except Error as error:
                 _LOG.warning("the sweeper can't reach the database: %s", error)
                 connection.close()
