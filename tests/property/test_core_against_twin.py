@@ -21,8 +21,8 @@ from tests.property.comparison import divergence, report
 from tests.property.naive_twin import NaiveBook
 
 TORTURE = bool(os.environ.get("TORTURE"))
-SEEDS = int(os.environ.get("SEEDS", 10_000 if TORTURE else 2000))
-LENGTH = int(os.environ.get("COMMANDS", 500 if TORTURE else COMMANDS))
+SEEDS = int(os.environ.get("SEEDS", "10000" if TORTURE else "2000"))
+LENGTH = int(os.environ.get("COMMANDS", "500" if TORTURE else str(COMMANDS)))
 CHUNK = 100
 
 
