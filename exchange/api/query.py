@@ -71,3 +71,7 @@ class Query:
         if found is None:
             raise FieldError(name, "is required", "required")
         return found
+
+    def public_id(self, name: str, prefix: str) -> str | None:
+        value = self._values.get(name)
+        return None if value is None else fields.public_id(value, name, prefix)

@@ -90,3 +90,13 @@ def _record(row: tuple[Any, ...], facts: dict[str, tuple[str, str, str]]) -> Fil
         event_hash=event_hash or "",
         deliveries=[DeliveryRecord(child, parent, root, part, *facts[child]) for child, parent, root, part in parts],
     )
+
+
+_SKEW_MS = 60_000  # clocks of two machines may differ by this much
+
+
+def first_of_ms(uuid: str) -> str:
+    """The smallest UUIDv7 of a minute before `uuid` was minted: nothing that came of it is older."""
+    millis = max(0, int(uuid.replace("-", "")[:12], 16) - _SKEW_MS)
+    raw = f"{millis:012x}"
+    return f"{raw[:8]}-{raw[8:]}-7000-8000-000000000000"

@@ -1,5 +1,7 @@
 """A member's orders, also those that are accepted and not yet applied."""
 
+import msgspec
+
 from exchange.domain.command import OrderType
 from exchange.feed.record import OrderRecord
 from exchange.models.book import CommandKind
@@ -99,3 +101,18 @@ def _waiting(row: tuple[object, ...]) -> OrderRecord:
         updated_us=int(str(accepted_us)),
         book_seq=0,
     )
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A command about an order after it was placed; `payload` as in services/payload.py."""
+
+    kind: int
+    payload: str
+    actor: str
+    at_us: int
+
+
+def changes(*, order_id: str) -> list[Change]:
+    """Amends and cancels that named the order, in the order of their acceptance."""
+    sql = f"SELECT kind, payload, actor, {moment('accepted_at')} FROM exchange_command WHERE order_id = %s AND kind IN (1, 2) ORDER BY n"
+    return [Change(*row) for row in rows.fetch_all(sql, [order_id])]

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from exchange.api import base
 from exchange.services import keys, rate_limit
 from tests.trading_floor import NOW_US, Floor
 
@@ -38,12 +39,14 @@ def static_root():
 
 
 @pytest.fixture
-def floor(db):
+def floor(db, monkeypatch):
     rate_limit._limiter = None
     floor = Floor()
     for slug in ("buyer", "seller"):
         floor.open(slug, cash=10_000)
     floor.right("seller", 100)
+    # The views live at the floor's time; keys are judged by the real one.
+    monkeypatch.setattr(base, "now_us", lambda: floor.now_us)
     return floor
 
 
