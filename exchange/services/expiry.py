@@ -15,9 +15,9 @@ ACTOR = "timetable"
 _ENDED = """
 SELECT r.id::text, r.reserved_units FROM rights_right r JOIN rights_series s ON s.id = r.series_id
 WHERE r.status IN ('issued', 'active') AND (
-    s.window_end <= %(now)s
-    OR (s.window_mode = 'rolling' AND r.activated_at + make_interval(secs => s.epoch_size_s) <= %(now)s))
-ORDER BY r.id LIMIT %(most)s
+    s.window_end <= %s
+    OR (s.window_mode = 'rolling' AND r.activated_at + make_interval(secs => s.epoch_size_s) <= %s))
+ORDER BY r.id LIMIT %s
 """
 
 
@@ -27,7 +27,7 @@ def expire_due(*, mint: Mint, now_us: int, most: int = 200) -> int:
     One that is still reserved waits until its asks have left the book; one that changes meanwhile waits for the next call.
     """
     with transaction.atomic():
-        ended = rows.fetch_all(_ENDED, {"now": rfc3339(now_us), "most": most})
+        ended = rows.fetch_all(_ENDED, [rfc3339(now_us), rfc3339(now_us), most])
     return sum(_expire(right_id, reserved, mint, now_us) for right_id, reserved in ended)
 
 

@@ -84,9 +84,10 @@ def class_key(dims: dict[str, Any]) -> str:
     It shows type, first model class, quality, latency and privacy. Classes that differ elsewhere share it, and the
     registry gives the later one a longer key (`candidate_keys`).
     """
+    kind, model = _TYPES[dims["resource.type"]], _model_word(dims["resource.model_class"])
     parts = [
-        _TYPES[dims["resource.type"]],
-        _model_word(dims["resource.model_class"]),
+        kind,
+        "" if model == kind else model,
         _BANDS[dims["service.quality_band"]],
         _LATENCIES[dims["service.latency_class"]],
         _PRIVACIES[dims["service.privacy_class"]],

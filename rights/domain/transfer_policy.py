@@ -1,6 +1,7 @@
 """A transfer policy (SPEC §4) ready to be asked, and the strictest of several."""
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -107,10 +108,8 @@ def _stricter(a: TransferPolicy, b: TransferPolicy) -> TransferPolicy:
 
 def strictest(policies: Iterable[Mapping[str, Any] | TransferPolicy]) -> TransferPolicy:
     """What satisfies every one of `policies`: the policy of a lineage, or of an ask that reserves several rights."""
-    combined = TransferPolicy()
-    for policy in policies:
-        combined = _stricter(combined, policy if isinstance(policy, TransferPolicy) else read_policy(policy))
-    return combined
+    compiled = [policy if isinstance(policy, TransferPolicy) else read_policy(policy) for policy in policies]
+    return reduce(_stricter, compiled) if compiled else TransferPolicy()
 
 
 def _listed(members: frozenset[str] | None) -> list[str] | str:
