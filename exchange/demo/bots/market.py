@@ -31,6 +31,10 @@ class Market(msgspec.Struct, frozen=True):
         whole, part = divmod(ticks * self.tick_nano, 10**_SCALE)
         return f"{whole}.{part:0{_SCALE}d}"[: len(str(whole)) + 1 + self.decimals] if self.decimals else str(whole)
 
+    def ticks(self, price: str) -> int:
+        """A price of the wire, in ticks."""
+        return nano(price) // self.tick_nano
+
     def inside(self, ticks: int) -> int:
         """The nearest price in the collar."""
         return min(max(ticks, self.low_ticks), self.high_ticks)
