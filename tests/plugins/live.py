@@ -59,6 +59,11 @@ class LiveExchange:
 
     def start(self) -> "LiveExchange":
         """Start and wait for the ready line; the port of the first start is kept."""
+        self.launch()
+        return self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start without waiting. From the main thread: the kernel stops the tree when the thread that started it ends."""
         if self._process is not None:
             self._process.wait(10)
         with self._output.open("wb") as output:
@@ -81,9 +86,13 @@ class LiveExchange:
                 preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one prctl call, no locks
                 **self._account.popen_arguments(),
             )
-        wait_until(lambda: self._ready_line() or self._process.poll() is not None, START_S, f"the ready line; said so far:\n{self.output}")
+
+    def wait_until_ready(self) -> "LiveExchange":
+        process = self._process
+        assert process is not None
+        wait_until(lambda: self._ready_line() or process.poll() is not None, START_S, f"the ready line; said so far:\n{self.output}")
         line = self._ready_line()
-        assert line, f"`up` ended with {self._process.returncode}:\n{self.output}"
+        assert line, f"`up` ended with {process.returncode}:\n{self.output}"
         self.base_url = line.split()[1]
         self.port = int(self.base_url.rsplit(":", 1)[1])
         return self
