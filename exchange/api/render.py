@@ -47,6 +47,7 @@ def instrument(row: InstrumentRow) -> dict[str, Any]:
         "opens_at": rfc3339(row.opens_us),
         "gate_closes_at": rfc3339(row.gate_us),
         "phase": PHASES[row.phase],
+        "phase_reason": row.phase_reason,
         "book_seq": str(row.seq),
         "fees": {"maker_bps": row.maker_bps, "taker_bps": row.taker_bps},
         "reference_price": price(row.reference_ticks),

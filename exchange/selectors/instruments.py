@@ -49,6 +49,7 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     last_ticks: int | None
     deliverable_units: int
     backing: str
+    phase_reason: str | None
 
 
 _CLASS = "c.key, c.fingerprint, c.dimensions::text, c.unit, c.lot_size"
@@ -56,7 +57,8 @@ _INSTRUMENTS = f"""
 SELECT i.symbol, {_CLASS}, i.lot_size, cur.code, cur.scale, i.tick_minor, i.price_decimals, i.min_quantity_lots, i.max_quantity_lots,
        i.collar_low_ticks, i.collar_high_ticks, i.maker_bps, i.taker_bps, i.position_limit_lots, i.reference_price_ticks,
        {moment("i.opens_at")}, {moment("i.gate_closes_at")}, {moment("s.window_start")}, {moment("s.window_end")},
-       s.window_mode, b.phase, b.seq, b.last_price_ticks, supply.units, coalesce(backing.state, 'sound')
+       s.window_mode, b.phase, b.seq, b.last_price_ticks, supply.units, coalesce(backing.state, 'sound'),
+       change.reason
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN settlement_asset cur ON cur.id = i.currency_id
 JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
 CROSS JOIN LATERAL (
@@ -68,6 +70,10 @@ CROSS JOIN LATERAL (
     FROM rights_assurance a WHERE a.compute_class_id = s.compute_class_id AND a.issued_units > 0
       AND a.window_start <= s.window_start AND a.window_end >= s.window_end
 ) backing
+LEFT JOIN LATERAL (
+    SELECT e.body::jsonb #>> '{{payload,reason}}' AS reason FROM rights_event e
+    WHERE e.object_id = i.symbol AND e.type = 'instrument.phase_changed' ORDER BY e.stream_id, e.seq DESC LIMIT 1
+) change ON true
 """
 _FILTERS = """
 WHERE i.symbol > %(after)s AND (%(class)s::text IS NULL OR c.key = %(class)s) AND (%(phase)s::int IS NULL OR b.phase = %(phase)s)
