@@ -14,7 +14,7 @@ from rights.kernel.clock import to_datetime
 PHASES = [phase.name.lower() for phase in Phase]
 
 _SELECT = """
-SELECT i.symbol, c.key, c.unit, c.dimensions, i.lot_size, cur.code, cur.scale, i.tick_minor, i.price_decimals, b.phase,
+SELECT i.symbol, c.key, c.unit, c.dimensions::text, i.lot_size, cur.code, cur.scale, i.tick_minor, i.price_decimals, b.phase,
        s.window_start, s.window_end, i.opens_at, i.gate_closes_at, b.last_price_ticks, i.reference_price_ticks,
        resting.bid, resting.ask, coalesce(day.lots, 0), coalesce(supply.lots, 0), coalesce(backing.state, 'sound')
 FROM exchange_instrument i
@@ -86,17 +86,24 @@ class Row(msgspec.Struct, frozen=True):
         return f"{minutes // 60} h" if minutes <= 48 * 60 else f"{minutes / 1440:g} d"
 
 
+_RESOURCES = {"gpu_time": "GPU time", "agent_runtime": "agent runtime"}
+_BANDS = ("service.quality_band", "service.latency_class", "service.privacy_class")
+
+
 def class_words(dimensions: dict[str, Any]) -> str:
-    """A class in the words a trader would say: "chat · standard · interactive · private"."""
-    models = dimensions.get("model_class") or [dimensions.get("resource_type") or ""]
-    rest = (dimensions.get(name) for name in ("quality_band", "latency_class", "privacy_class"))
-    return " · ".join(str(word) for word in ("/".join(models), *rest) if word)
+    """A class in the words a trader would say: "Text inference (chat) · standard · interactive · private"."""
+    kind = str(dimensions.get("resource.type", ""))
+    name = _RESOURCES.get(kind, kind.replace("_", " "))
+    models = [model for model in dimensions.get("resource.model_class", ()) if model not in name]
+    resource = f"{name[:1].upper()}{name[1:]}" + (f" ({', '.join(models)})" if models else "")
+    tags = ", ".join(dimensions.get("resource.capability_tags", ()))
+    return " · ".join(str(word) for word in (resource, *(dimensions.get(band) for band in _BANDS), tags) if word)
 
 
 def _row(found: tuple[Any, ...]) -> Row:
     symbol, key, unit, dimensions, lot_size, currency, scale, tick, decimals, phase, *moments = found[:14]
     last, reference, bid, ask = (None if t is None else fixed_text(t * tick, scale, decimals) for t in found[14:18])
-    words = class_words(dimensions)
+    words = class_words(msgspec.json.decode(dimensions))
     volume, deliverable, backing = int(found[18]), int(found[19]), str(found[20])
     return Row(
         symbol, key, unit, words, lot_size, currency, PHASES[phase], *moments, last, reference, bid, ask, volume, deliverable, backing

@@ -49,6 +49,6 @@ export function bridge(last, start, seconds) {
 
 /** A candle of the API in this shape. */
 export function candleOfWire(wire) {
-  const start = Math.floor(Date.parse(wire.start ?? wire.open_time ?? wire.time) / 1000);
-  return { start, open: wire.open, high: wire.high, low: wire.low, close: wire.close, volume: wire.volume ?? "0" };
+  const { open, high, low, close } = wire;
+  return { start: Math.floor(Date.parse(wire.start) / 1000), open, high, low, close, volume: wire.quantity };
 }

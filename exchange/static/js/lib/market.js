@@ -20,6 +20,7 @@ export class Market extends EventTarget {
     this.failure = null;
     this.proof = { state: "waiting", proven: 0, resyncs: 0 };
     this.waitsForSnapshot = true;
+    this.behind = 0;
   }
 
   start() {
@@ -30,6 +31,7 @@ export class Market extends EventTarget {
       { message: (message) => this.hearTrades(message), live: () => this.loadTrades() },
     );
     venue.subscribe({ channel: "ticker", instrument: symbol }, { message: (message) => this.hearTicker(message.data) });
+    venue.addEventListener("heartbeat", (event) => this.compareWith(event.detail));
     this.loadInstrument();
     setInterval(() => this.loadInstrument(), REFRESH_MS);
   }
@@ -48,10 +50,7 @@ export class Market extends EventTarget {
       this.book.apply(message, DEPTH);
     } catch (failure) {
       if (!(failure instanceof BookMismatch)) throw failure;
-      this.proof.resyncs += 1;
-      this.proof.why = failure.message;
-      this.bookLost("resyncing");
-      this.venue.restart({ channel: "book", instrument: this.symbol });
+      this.resync(failure.message);
       return;
     }
     this.waitsForSnapshot = false;
@@ -59,6 +58,21 @@ export class Market extends EventTarget {
     this.proof.proven += 1;
     this.tell("proof");
     this.tell("book");
+  }
+
+  /** A heartbeat names the latest sequence: two in a row ahead of this copy mean that a message was lost. */
+  compareWith({ ch, inst, seq }) {
+    if (ch !== "book" || inst !== this.symbol || !this.book.proven) return;
+    this.behind = BigInt(seq) > BigInt(this.book.seq) ? this.behind + 1 : 0;
+    if (this.behind > 1) this.resync(`the venue is at ${seq}, this copy at ${this.book.seq}`);
+  }
+
+  resync(why) {
+    this.behind = 0;
+    this.proof.resyncs += 1;
+    this.proof.why = why;
+    this.bookLost("resyncing");
+    this.venue.restart({ channel: "book", instrument: this.symbol });
   }
 
   bookLost(state) {
@@ -70,7 +84,7 @@ export class Market extends EventTarget {
   }
 
   hearTrades(message) {
-    const fresh = [message.data.trades ?? message.data].flat().filter((trade) => !this.knowsTrade(trade.id));
+    const fresh = message.data.filter((trade) => !this.knowsTrade(trade.id));
     if (message.type === "snapshot") {
       this.takeTrades(fresh);
       return;
@@ -98,7 +112,7 @@ export class Market extends EventTarget {
 
   takeTrades(more) {
     const all = new Map([...(this.trades ?? []), ...more].map((trade) => [trade.id, trade]));
-    const newest = (a, b) => (a.executed_at === b.executed_at ? (a.id < b.id ? 1 : -1) : a.executed_at < b.executed_at ? 1 : -1);
+    const newest = (a, b) => (BigInt(a.trade_no) < BigInt(b.trade_no) ? 1 : -1);
     this.trades = [...all.values()].sort(newest).slice(0, TRADES_KEPT);
     this.tell("trades");
   }

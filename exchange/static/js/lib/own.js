@@ -76,7 +76,7 @@ export class Own extends EventTarget {
 
   async loadOrders() {
     await this.load("orders", async () => {
-      const answer = await get("/orders", { status: "open", limit: 500 });
+      const answer = await get("/orders", { status: "live", limit: 1000 });
       const now = new Set(answer.data.map((order) => order.id));
       const gone = [...(this.orders?.values() ?? [])].filter((order) => isOpen(order) && !now.has(order.id));
       this.orders ??= new Map();

@@ -15,7 +15,7 @@ export async function measure() {
     const before = Date.now();
     const answer = await get("/time");
     const after = Date.now();
-    const said = Date.parse(answer.time ?? answer.now ?? answer.server_time);
+    const said = Date.parse(answer.time);
     if (Number.isFinite(said)) offset = said - (before + after) / 2;
   } catch {
     // This machine's own clock will do.

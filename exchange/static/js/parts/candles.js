@@ -43,7 +43,7 @@ class Candles extends Part {
     let candles;
     try {
       const answer = await get(`/instruments/${this.market.symbol}/candles`, { interval, limit: 500 });
-      candles = (answer.data ?? answer).map(candleOfWire).sort((a, b) => a.start - b.start);
+      candles = answer.data.map(candleOfWire);
     } catch {
       candles = candlesOf([...(this.market.trades ?? [])].reverse(), seconds);
     }

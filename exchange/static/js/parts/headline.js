@@ -29,10 +29,8 @@ class Headline extends Part {
       this.show("best_bid", market.bestBid ?? "–");
       this.show("best_ask", market.bestAsk ?? "–");
     }
-    const volume = ticker?.volume_24h;
-    if (volume !== undefined && volume !== null) this.show("volume", grouped(volume));
-    const deliverable = ticker?.deliverable_quantity ?? instrument?.deliverable_quantity;
-    if (deliverable) this.show("deliverable", grouped(deliverable));
+    if (ticker?.quantity_24h) this.show("volume", grouped(ticker.quantity_24h));
+    if (instrument) this.show("deliverable", grouped(instrument.deliverable_quantity));
     const badge = this.field("phase");
     if (market.phase) {
       setText(badge, phaseWords(market.phase));

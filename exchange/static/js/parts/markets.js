@@ -19,11 +19,10 @@ class Markets extends HTMLElement {
   }
 
   show(row, ticker) {
-    this.set(row, "best_bid", ticker.best_bid ?? ticker.bid, true);
-    this.set(row, "best_ask", ticker.best_ask ?? ticker.ask, true);
-    this.set(row, "last_price", ticker.last_price ?? ticker.last, true);
-    if (ticker.volume_24h) this.set(row, "volume", grouped(ticker.volume_24h));
-    if (ticker.deliverable_quantity) this.set(row, "deliverable", grouped(ticker.deliverable_quantity));
+    this.set(row, "best_bid", ticker.best_bid, true);
+    this.set(row, "best_ask", ticker.best_ask, true);
+    this.set(row, "last_price", ticker.last_price, true);
+    if (ticker.quantity_24h) this.set(row, "volume", grouped(ticker.quantity_24h));
     if (!ticker.phase) return;
     for (const badge of row.querySelectorAll('[data-f="phase"]')) {
       setText(badge, phaseWords(ticker.phase));
