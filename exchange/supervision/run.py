@@ -117,7 +117,8 @@ async def _start(plan: Plan, supervisor: Supervisor, environment: dict[str, str]
     if plan.demo and "demo_bots" in plan.commands:
         supervisor.start(tree.bots_part(base_url))
     for line in seeded:
-        supervisor.log.plain(line)
+        if not line.startswith(" "):  # who and with which password; what was listed stands further up
+            supervisor.log.plain(line)
     supervisor.log.plain(f"ready {base_url}")
     await watchdog.watch(supervisor, environment["REDIS_URL"], watchdog.ears(tree.worker_queues(plan.shape)))
 
