@@ -48,8 +48,16 @@ class Floor:
         stream = Stream.objects.create(code="series:1")
         self.series = Series.objects.create(compute_class=kind, window_start=start, window_end=end, stream=stream)
         self.assurance = Assurance.objects.create(
-            uuid=MINT.uuid(NOW_US), issuer=self.issuer, mode="reserved-capacity", reference="rack", compute_class=kind, window_start=start,
-            window_end=end, unit="tokens", gross_units=10**15, refreshed_at=to_datetime(NOW_US),
+            uuid=MINT.uuid(NOW_US),
+            issuer=self.issuer,
+            mode="reserved-capacity",
+            reference="rack",
+            compute_class=kind,
+            window_start=start,
+            window_end=end,
+            unit="tokens",
+            gross_units=10**15,
+            refreshed_at=to_datetime(NOW_US),
         )
         rules = TradingRules(
             tick_minor=tick_minor, collar_low_ticks=1, collar_high_ticks=100_000, opens_us=NOW_US, maker_bps=maker_bps, taker_bps=taker_bps
@@ -67,7 +75,15 @@ class Floor:
         return account
 
     def fund(self, slug: str, dollars: int) -> None:
-        move = ledger.Move(MINT.uuid(NOW_US), 0, "deposit", self.usd.pk, venue_account(code="venue:funding", now_us=NOW_US).pk, self.accounts[slug].pk, dollars * 10**6)
+        move = ledger.Move(
+            MINT.uuid(NOW_US),
+            0,
+            "deposit",
+            self.usd.pk,
+            venue_account(code="venue:funding", now_us=NOW_US).pk,
+            self.accounts[slug].pk,
+            dollars * 10**6,
+        )
         with transaction.atomic():
             ledger.post(moves=[move], now_us=NOW_US)
 
@@ -80,12 +96,26 @@ class Floor:
         )
         right_id, at, holder = MINT.uuid(NOW_US), to_datetime(NOW_US), self.accounts[slug]
         Right.objects.create(
-            id=right_id, series=self.series, terms=terms, issuer=self.issuer, assurance=self.assurance, holder=holder, controller=holder,
-            status="active", max_units=lots * LOT, remaining_units=lots * LOT, root_id=right_id, activated_at=at, acquired_at=at,
-            created_at=at, updated_at=at,
+            id=right_id,
+            series=self.series,
+            terms=terms,
+            issuer=self.issuer,
+            assurance=self.assurance,
+            holder=holder,
+            controller=holder,
+            status="active",
+            max_units=lots * LOT,
+            remaining_units=lots * LOT,
+            root_id=right_id,
+            activated_at=at,
+            acquired_at=at,
+            created_at=at,
+            updated_at=at,
         )
         asset = Asset.objects.create(code=f"U:rgt_{right_id}", kind="units", root_right=right_id)
-        move = ledger.Move(MINT.uuid(NOW_US), 0, "issue", asset.pk, venue_account(code="units:issued", now_us=NOW_US).pk, holder.pk, lots * LOT)
+        move = ledger.Move(
+            MINT.uuid(NOW_US), 0, "issue", asset.pk, venue_account(code="units:issued", now_us=NOW_US).pk, holder.pk, lots * LOT
+        )
         with transaction.atomic():
             ledger.post(moves=[move], now_us=NOW_US)
         return right_id
@@ -100,8 +130,13 @@ class Floor:
 
     def command(self, kind: CommandKind, body: payload.Payload, slug: str | None, order_id: str | None = None, cid: object = None) -> int:
         command = intake.NewCommand(
-            book_id=self.book_id, account_id=self.accounts[slug].pk if slug else None, kind=int(kind), payload=payload.encode(body),
-            actor="test", order_id=order_id, client_order_id=cid,
+            book_id=self.book_id,
+            account_id=self.accounts[slug].pk if slug else None,
+            kind=int(kind),
+            payload=payload.encode(body),
+            actor="test",
+            order_id=order_id,
+            client_order_id=cid,
         )
         with transaction.atomic():
             return intake.submit(commands=[command], now_us=self.now_us)[0]

@@ -25,7 +25,7 @@ def order(record: OrderRecord, rules: Rules, fills: list[dict[str, Any]] | None 
     filled = record.filled_lots
     # Rounded down to the minor unit: information for people, never a basis for money.
     average = rules.money_text(record.notional_minor // filled) if filled else None
-    answer = {
+    answer: dict[str, Any] = {
         "id": f"ord_{record.id}",
         "client_order_id": record.client_order_id,
         "instrument": rules.symbol,

@@ -129,7 +129,13 @@ def _set_phase(work: Working, header: Header, command: Pending, payload: Payload
     settle_outcomes(work, outcomes, header.now_us)
     if any(isinstance(o, PhaseSet) for o in outcomes) and before != payload.phase:
         symbol = work.rules.symbol
-        facts = {"instrument": symbol, "from": Phase(before).name.lower(), "to": payload.name, "reason": payload.reason, "by": command.actor}
+        facts = {
+            "instrument": symbol,
+            "from": Phase(before).name.lower(),
+            "to": payload.name,
+            "reason": payload.reason,
+            "by": command.actor,
+        }
         header.events.append(NewEvent("instrument.phase_changed", "instrument", symbol, facts))
 
 

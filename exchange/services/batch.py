@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import msgspec
 from django.db import transaction
 
-from exchange.services import bell
 from exchange.domain.command import Side
+from exchange.services import bell
 from exchange.services.apply import apply_command, expire
 from exchange.services.batch_write import write
-from exchange.services.header import Header
 from exchange.services.facts import load_holdings, load_parcels, load_parties
+from exchange.services.header import Header
 from exchange.services.intake import INSERT, NewCommand, parameters
 from exchange.services.lane import LaneMemory
 from exchange.services.pairs import block_resting

@@ -7,12 +7,12 @@ from exchange.domain.command import Side
 from exchange.feed.record import DeliveryRecord, FillRecord, PublicRecord, TradeRecord
 from exchange.feed.record import encode as encode_record
 from exchange.services import batch_record
+from exchange.services.facts import policies_of
 from exchange.services.header import Header
 from exchange.services.messages import tell
 from exchange.services.order_rows import insert_orders, insert_trades, update_orders
 from exchange.services.pending import Pending
 from exchange.services.working import TradeFacts, Working
-from exchange.services.facts import policies_of
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import numbered
@@ -126,9 +126,7 @@ def _fills(work: Working, header: Header, trade_ids: Sequence[str], delivered: D
 def book_checksum(work: Working) -> int:
     """The checksum of the book as it stands (docs/matching.md)."""
     text = work.rules.price_text
-    bids, asks = (
-        [(text(price), str(lots)) for price, lots, _ in work.memory.core.levels(side, DEPTH)] for side in (Side.BUY, Side.SELL)
-    )
+    bids, asks = ([(text(price), str(lots)) for price, lots, _ in work.memory.core.levels(side, DEPTH)] for side in (Side.BUY, Side.SELL))
     return checksum(bids, asks)
 
 
@@ -147,9 +145,7 @@ def _advance(work: Working, header: Header, commands: Sequence[Pending], trade_i
     blocked = sorted(core.blocked)
     inputs = batch_record.encode(batch_record.BatchInputs(blocked, header.steps))
     crc = book_checksum(work)
-    link = batch_record.chain(
-        header.last_hash, book_id=header.book_id, seq=header.seq, at=at, inputs=inputs, public=public, checksum=crc
-    )
+    link = batch_record.chain(header.last_hash, book_id=header.book_id, seq=header.seq, at=at, inputs=inputs, public=public, checksum=crc)
     numbers = rows.array(c.n for c in commands)
     max_xid = max((c.xid for c in commands), default=0)
     line = (

@@ -35,9 +35,7 @@ class Header:
         self.results: dict[int, list[ResultRecord]] = {}
         self.events: list[NewEvent] = []
 
-    def answer(
-        self, account: int | None, n: int, kind: int, reason: int, orders: list[str], *, kept: bool | None = None
-    ) -> None:
+    def answer(self, account: int | None, n: int, kind: int, reason: int, orders: list[str], *, kept: bool | None = None) -> None:
         """What to tell whoever waits for command `n`; the venue's own commands have nobody waiting."""
         if account is not None:
             self.results.setdefault(account, []).append(ResultRecord(n, kind, reason, orders, kept))

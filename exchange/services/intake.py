@@ -73,12 +73,17 @@ def submit(*, commands: Sequence[NewCommand], now_us: int) -> list[int]:
 
 
 def submit_one(
-    *, book_id: int, kind: CommandKind, payload: Payload, actor: str, now_us: int, order_id: str | None = None, account_id: int | None = None
+    *,
+    book_id: int,
+    kind: CommandKind,
+    payload: Payload,
+    actor: str,
+    now_us: int,
+    order_id: str | None = None,
+    account_id: int | None = None,
 ) -> int:
     """`submit` for a single command."""
-    command = NewCommand(
-        book_id=book_id, account_id=account_id, kind=int(kind), payload=encode(payload), actor=actor, order_id=order_id
-    )
+    command = NewCommand(book_id=book_id, account_id=account_id, kind=int(kind), payload=encode(payload), actor=actor, order_id=order_id)
     return submit(commands=[command], now_us=now_us)[0]
 
 

@@ -118,5 +118,3 @@ def _load_policies(memory: BookMemory) -> None:
                 [rows.array(right for right, _ in order.slices)],
             )
             memory.policies[order.policy] = [policy if isinstance(policy, dict) else {} for (policy,) in found]
-
-

@@ -6,7 +6,6 @@ from exchange.models.order import OrderStatus
 from settlement.domain.fees import fee_minor
 
 
-
 class Live:
     """A new or resting order, mutable through one batch; quantities in lots, money in minor units."""
 

@@ -9,7 +9,6 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from settlement.services.ledger import NewBalance
 
-
 _OPEN = """
 INSERT INTO exchange_accountfeed (account_id, seq, orders_seq, fills_seq, balances_seq, suspended)
 SELECT w, 0, 0, 0, 0, false FROM unnest(%s::bigint[]) w ORDER BY 1 ON CONFLICT DO NOTHING
@@ -55,15 +54,11 @@ def write_messages(
     at = rfc3339(now_us)
     book, batch = (rows.NULL, rows.NULL) if book_id is None else (str(book_id), str(batch_seq))
     lines = [f"{a}\t{s}\t{book}\t{batch}\t{at}\t{o}\t{f}\t{b}\t{rows.bytea(encode(records[a]))}" for a, s, o, f, b, _ in numbered]
-    rows.copy_rows(
-        "exchange_accountmessage", "account_id, seq, book_id, batch_seq, at, orders_seq, fills_seq, balances_seq, body", lines
-    )
+    rows.copy_rows("exchange_accountmessage", "account_id, seq, book_id, batch_seq, at, orders_seq, fills_seq, balances_seq, body", lines)
     return {row[0]: row[1] for row in numbered}, {row[0] for row in numbered if row[5]}
 
 
-def tell(
-    work: Working, header: Header, fills: Sequence[tuple[int, FillRecord]], balances: Iterable[NewBalance]
-) -> set[int]:
+def tell(work: Working, header: Header, fills: Sequence[tuple[int, FillRecord]], balances: Iterable[NewBalance]) -> set[int]:
     """Write what this batch tells each account; the suspended accounts that gained something by it."""
     orders: dict[int, list[OrderRecord]] = {}
     active: set[int] = set()
@@ -82,8 +77,7 @@ def tell(
     }
     accounts = orders.keys() | traded.keys() | cash.keys() | header.results.keys()
     records = {
-        a: PrivateRecord(header.now_us, orders.get(a, []), traded.get(a, []), cash.get(a, []), header.results.get(a, []))
-        for a in accounts
+        a: PrivateRecord(header.now_us, orders.get(a, []), traded.get(a, []), cash.get(a, []), header.results.get(a, [])) for a in accounts
     }
     _, suspended = write_messages(records, book_id=header.book_id, batch_seq=header.seq, now_us=header.now_us)
     return suspended & (active | traded.keys())

@@ -64,4 +64,4 @@ def encode(payload: Payload) -> str:
 
 def decode(kind: int, text: str) -> Payload:
     """The payload of a command of `kind` (CommandKind, in the order of TYPES)."""
-    return _decoders[kind].decode(text)  # type: ignore[return-value]
+    return _decoders[kind].decode(text)

@@ -4,7 +4,9 @@ from exchange.domain.command import Reason
 from exchange.services.intake import cancel_command, submit
 from rights.kernel import rows
 
-_RESTING_ASKS = "SELECT book_id, id::text FROM exchange_order WHERE is_open AND book_id = %s AND slice_rights @> ARRAY[%s::uuid] ORDER BY id"
+_RESTING_ASKS = (
+    "SELECT book_id, id::text FROM exchange_order WHERE is_open AND book_id = %s AND slice_rights @> ARRAY[%s::uuid] ORDER BY id"
+)
 _OWNED = "SELECT book_id, id::text FROM exchange_order WHERE is_open AND account_id = ANY(%s) ORDER BY id"
 
 

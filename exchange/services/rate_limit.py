@@ -59,7 +59,7 @@ class Decision(msgspec.Struct, frozen=True):
         return found
 
 
-class RateLimited(Exception):  # noqa: N818 - the answer's word
+class RateLimited(Exception):
     """The bucket is empty; `decision` says for how long."""
 
     def __init__(self, decision: Decision) -> None:

@@ -89,6 +89,11 @@ def known(symbol: str) -> Rules | None:
     return _by_symbol.get(symbol)
 
 
+def known_book(book_id: int) -> bool:
+    """Whether `rules_of` would answer from memory."""
+    return book_id in _by_book
+
+
 def load_all() -> None:
     _remember(rows.fetch_all(_SELECT))
 

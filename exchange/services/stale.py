@@ -1,6 +1,7 @@
 """Which resting orders to pull when their right or their owner turned out not to be what it was."""
 
-from collections.abc import Mapping, Set as AbstractSet
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from exchange.domain.command import Reason
 from exchange.services.intake import NewCommand, cancel_command
@@ -9,7 +10,7 @@ from rights.kernel import rows
 
 ACTOR = "venue:matcher"
 _BY_STATUS = {"frozen": Reason.RIGHT_FROZEN, "expired": Reason.RIGHT_EXPIRED}
-_RESTING = 'SELECT id::text, account_id, slice_rights::text[] FROM exchange_order WHERE book_id = %s AND is_open ORDER BY joined'
+_RESTING = "SELECT id::text, account_id, slice_rights::text[] FROM exchange_order WHERE book_id = %s AND is_open ORDER BY joined"
 
 
 def pulls_for(

@@ -116,7 +116,7 @@ def deliver_units(
     }
     if stale:
         raise StaleRights(stale)
-    return _write(_plan(net, rights, new_id, mergeable, account_uuid), net, rights, reserved_delta, now_us)
+    return _write(_plan(net, rights, new_id, mergeable, account_uuid), rights, reserved_delta, now_us)
 
 
 class _Draft(msgspec.Struct, gc=False):
@@ -139,7 +139,9 @@ def _plan(
     for pair, units in net.items():
         taken[pair[0]] = taken.get(pair[0], 0) + units
         last[pair[0]] = pair
-    absorbers = {(r.parent_id, r.holder_id): r.id for r in rights.values() if r.netted and r.status == "active" and taken.get(r.id) != r.remaining}
+    absorbers = {
+        (r.parent_id, r.holder_id): r.id for r in rights.values() if r.netted and r.status == "active" and taken.get(r.id) != r.remaining
+    }
     draft = _Draft({}, {}, {}, {}, [])
     for pair, units in net.items():
         right = rights[pair[0]]
@@ -165,7 +167,7 @@ def _plan(
     return draft
 
 
-def _write(draft: _Draft, net: Mapping[Pair, int], rights: dict[str, Held], reserved_delta: Mapping[str, int], now_us: int) -> Plan:
+def _write(draft: _Draft, rights: dict[str, Held], reserved_delta: Mapping[str, int], now_us: int) -> Plan:
     at = rfc3339(now_us)
     changed = sorted((draft.added.keys() | reserved_delta.keys()) - draft.moved.keys())
     changed = [r for r in changed if draft.added.get(r, 0) or reserved_delta.get(r, 0)]

@@ -1,5 +1,7 @@
 """Create a right against proven capacity (SPEC §7). Units reach the ledger through settlement/services/issuance.py."""
 
+from uuid import UUID
+
 import msgspec
 from django.db import transaction
 
@@ -44,7 +46,7 @@ def issue_right(*, new: NewRight, actor: str, now_us: int) -> Right:
     assurance.save(update_fields=["issued_units"])
     at = to_datetime(now_us)
     right = Right.objects.create(
-        id=new.right_id,
+        id=UUID(new.right_id),
         series=series,
         terms=terms,
         issuer=new.issuer,
@@ -54,7 +56,7 @@ def issue_right(*, new: NewRight, actor: str, now_us: int) -> Right:
         status=RightStatus.ISSUED,
         max_units=manifest.units,
         remaining_units=manifest.units,
-        root_id=new.right_id,
+        root_id=UUID(new.right_id),
         acquired_at=at,
         created_at=at,
         updated_at=at,

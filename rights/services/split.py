@@ -1,5 +1,7 @@
 """Divide a right among its holder's own hands, and put siblings together again (SPEC §2). Units are conserved."""
 
+from uuid import UUID
+
 from django.db import transaction
 
 from rights.domain import right_events
@@ -33,7 +35,7 @@ def split_right(*, right_id: str, units: int, child_id: str, actor: str, now_us:
     parent.updated_at = at
     parent.save(update_fields=["max_units", "remaining_units", "updated_at"])
     child = Right.objects.create(
-        id=child_id,
+        id=UUID(child_id),
         series=parent.series,
         terms=parent.terms,
         issuer_id=parent.issuer_id,

@@ -71,9 +71,7 @@ def open_balances(keys: Sequence[Key]) -> None:
     rows.execute(_OPEN, [list(UNBOUNDED), rows.array(k[0] for k in keys), rows.array(k[1] for k in keys)])
 
 
-def post(
-    *, moves: Sequence[Move], now_us: int, holds: Mapping[Key, int] | None = None, known: set[Key] | None = None
-) -> list[NewBalance]:
+def post(*, moves: Sequence[Move], now_us: int, holds: Mapping[Key, int] | None = None, known: set[Key] | None = None) -> list[NewBalance]:
     """Write the moves and change holds, in the caller's transaction; the touched balances afterwards.
 
     `known` (a caller's memory of rows that exist) saves opening them again. Raises LedgerRefusal.

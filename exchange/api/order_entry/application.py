@@ -58,7 +58,7 @@ class Answer(msgspec.Struct):
 
 def serves(scope: Scope) -> bool:
     """Whether this application answers the request; reads and unknown paths are Django's."""
-    path, method = scope["path"], scope["method"]
+    path, method = str(scope["path"]), str(scope["method"])
     if not path.startswith(ROOT):
         return False
     if method == "POST":

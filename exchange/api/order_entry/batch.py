@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from asgiref.sync import sync_to_async
 
 from exchange.api.order_entry.operations import (
     CANCEL,
@@ -11,19 +12,18 @@ from exchange.api.order_entry.operations import (
     bad_fields,
     books_of,
     change_answer,
-    order_of_client_id,
+    orders_of_client_ids,
     place_answer,
     ready_place,
     run,
 )
-from exchange.api.order_entry.parse import BadFields, FieldProblem, amend_payload
+from exchange.api.order_entry.parse import BadFields, FieldProblem, amend_payload, is_client_order_id
 from exchange.api.problems import Problem, problem_body
 from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
 from exchange.services.intake import NewCommand
 from exchange.services.payload import encode
-from exchange.services.rules import rules_of
-from asgiref.sync import sync_to_async
+from exchange.services.rules import known_book, rules_of
 from rights.kernel.ids import bare
 
 MOST = 500
@@ -36,6 +36,15 @@ class Slot(msgspec.Struct, gc=False):
     op: str
     ready: Ready | None = None
     problem: Problem | None = None
+
+
+class Aimed(msgspec.Struct, gc=False):
+    """An amend or a cancel whose order is still to be looked up, by id or by client_order_id."""
+
+    slot: Slot
+    order_id: str | None
+    cid: str | None
+    rest: Mapping[str, Any]
 
 
 def operations_of(body: Any) -> list[Any]:
@@ -74,26 +83,30 @@ def _refused(slot: Slot, request_id: str) -> dict[str, Any]:
     return {"op": slot.op, "status": problem.status, "error": problem_body(problem, request_id)}
 
 
+def _check_op(op: str, who: Principal) -> None:
+    if op == "unknown":
+        raise BadFields([FieldProblem("op", "not_a_choice", "must be place, amend or cancel")])
+    if SCOPES[op] not in who.scopes:
+        raise Problem("scope_missing", f"the scope {SCOPES[op]} is needed")
+
+
 async def _prepare(listed: list[Any], who: Principal, now_us: int) -> list[Slot]:
     slots: list[Slot] = []
     fresh: dict[str, Ready] = {}  # orders this very call places, by client_order_id
-    later: list[tuple[Slot, str, Mapping[str, Any]]] = []
+    later: list[Aimed] = []
     for source in listed:
         op = source.get("op") if isinstance(source, dict) else None
         slot = Slot(op if isinstance(op, str) and op in SCOPES else "unknown")
         slots.append(slot)
         try:
-            if slot.op == "unknown":
-                raise BadFields([FieldProblem("op", "not_a_choice", "must be place, amend or cancel")])
-            if SCOPES[slot.op] not in who.scopes:
-                raise Problem("scope_missing", f"the scope {SCOPES[slot.op]} is needed")
+            _check_op(slot.op, who)
             rest = {k: v for k, v in source.items() if k != "op"}
             if slot.op == "place":
                 slot.ready = await ready_place(rest, who, now_us)
                 if slot.ready.command.client_order_id:
                     fresh.setdefault(slot.ready.command.client_order_id, slot.ready)
             else:
-                await _target(slot, rest, who, fresh, later, now_us)
+                _target(slot, rest, who, fresh, later, now_us)
         except BadFields as error:
             slot.problem = bad_fields(error)
         except Problem as problem:
@@ -102,9 +115,7 @@ async def _prepare(listed: list[Any], who: Principal, now_us: int) -> list[Slot]
     return slots
 
 
-async def _target(
-    slot: Slot, rest: dict[str, Any], who: Principal, fresh: Mapping[str, Ready], later: list[tuple[Slot, str, Mapping[str, Any]]], now_us: int
-) -> None:
+def _target(slot: Slot, rest: dict[str, Any], who: Principal, fresh: Mapping[str, Ready], later: "list[Aimed]", now_us: int) -> None:
     """Find which order an amend or a cancel means: by `id` or `client_order_id`, also one placed earlier in this call."""
     given, cid = rest.pop("id", None), rest.pop("client_order_id", None)
     if (given is None) == (cid is None):
@@ -112,35 +123,39 @@ async def _target(
     if slot.op == "cancel" and rest:
         raise BadFields([FieldProblem(name[:80], "unknown_field", "no such field here") for name in rest])
     if cid is not None:
-        if not isinstance(cid, str):
-            raise BadFields([FieldProblem("client_order_id", "invalid", "must be a string")])
+        if not isinstance(cid, str) or not is_client_order_id(cid):
+            raise BadFields([FieldProblem("client_order_id", "invalid", "must be a client_order_id")])
         if cid in fresh:
             _aim(slot, fresh[cid].command.order_id or "", fresh[cid].command.book_id, rest, who, now_us)
-            return
-        order_id = await order_of_client_id(cid, who)
-    else:
-        found = bare("ord", given) if isinstance(given, str) else None
-        if found is None:
-            raise BadFields([FieldProblem("id", "not_an_id", "must be an order id such as ord_…")])
-        order_id = found
-    later.append((slot, order_id, rest))
+        else:
+            later.append(Aimed(slot, None, cid, rest))
+        return
+    found = bare("ord", given) if isinstance(given, str) else None
+    if found is None:
+        raise BadFields([FieldProblem("id", "not_an_id", "must be an order id such as ord_…")])
+    later.append(Aimed(slot, found, None, rest))
 
 
-async def _resolve(later: list[tuple[Slot, str, Mapping[str, Any]]], who: Principal, now_us: int) -> None:
-    """Look up the books of all orders that were named, at once."""
+async def _resolve(later: "list[Aimed]", who: Principal, now_us: int) -> None:
+    """Look up all orders that were named, at once."""
     if not later:
         return
-    books = await books_of([order_id for _, order_id, _ in later], who)
+    by_cid = await orders_of_client_ids([a.cid for a in later if a.cid is not None], who)
+    ids = [a.order_id for a in later if a.order_id is not None]
+    books = await books_of(ids, who) if ids else {}
+    books.update(by_cid.values())
     for book_id in set(books.values()):
-        await sync_to_async(rules_of, thread_sensitive=False)(book_id)
-    for slot, order_id, rest in later:
+        if not known_book(book_id):
+            await sync_to_async(rules_of, thread_sensitive=False)(book_id)
+    for aimed in later:
+        order_id = aimed.order_id if aimed.cid is None else by_cid.get(aimed.cid, ("", 0))[0]
         if order_id not in books:
-            slot.problem = Problem("not_found")
+            aimed.slot.problem = Problem("not_found")
             continue
         try:
-            _aim(slot, order_id, books[order_id], rest, who, now_us)
+            _aim(aimed.slot, order_id, books[order_id], aimed.rest, who, now_us)
         except BadFields as error:
-            slot.problem = bad_fields(error)
+            aimed.slot.problem = bad_fields(error)
 
 
 def _aim(slot: Slot, order_id: str, book_id: int, rest: Mapping[str, Any], who: Principal, now_us: int) -> None:

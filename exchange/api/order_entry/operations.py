@@ -19,7 +19,7 @@ from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
 from exchange.services.intake import NewCommand
 from exchange.services.payload import CancelPayload, encode
-from exchange.services.rules import Rules, known, rules_named, rules_of
+from exchange.services.rules import Rules, known, known_book, rules_named, rules_of
 from rights.kernel.ids import Mint, bare
 
 MINT = Mint()
@@ -66,9 +66,7 @@ async def ready_cancel(order_id: str, who: Principal) -> Ready:
     return Ready(_command(rules, who, CommandKind.CANCEL, CANCEL, order_id), rules)
 
 
-def _command(
-    rules: Rules, who: Principal, kind: CommandKind, payload: str, order_id: str | None, cid: str | None = None
-) -> NewCommand:
+def _command(rules: Rules, who: Principal, kind: CommandKind, payload: str, order_id: str | None, cid: str | None = None) -> NewCommand:
     return NewCommand(
         book_id=rules.book_id,
         account_id=who.account_id,
@@ -96,10 +94,27 @@ async def books_of(order_ids: Sequence[str], who: Principal) -> dict[str, int]:
         return {row[0]: row[1] for row in await cursor.fetchall()}
 
 
+_BY_CLIENT_IDS = """
+SELECT client_order_id, order_id::text, book_id FROM exchange_command
+WHERE account_id = %s AND client_order_id = ANY(%s::varchar[])
+"""
+
+
+async def orders_of_client_ids(cids: Sequence[str], who: Principal) -> dict[str, tuple[str, int]]:
+    """(order id, book) of the caller's orders, by client_order_id."""
+    if not cids:
+        return {}
+    async with (await pool()).connection() as connection:
+        cursor = await connection.execute(_BY_CLIENT_IDS, [who.account_id, list(cids)])
+        return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
+
+
 async def rules_of_order(order_id: str, who: Principal) -> Rules:
     books = await books_of([order_id], who)
     if order_id not in books:
         raise Problem("not_found")
+    if known_book(books[order_id]):
+        return rules_of(books[order_id])
     return await sync_to_async(rules_of, thread_sensitive=False)(books[order_id])
 
 
@@ -122,9 +137,7 @@ def order_id_of(text: object) -> str:
     return found
 
 
-async def run(
-    ready: Sequence[Ready], who: Principal, wait_s: float
-) -> tuple[list[Promise], dict[int, Outcome]]:
+async def run(ready: Sequence[Ready], who: Principal, wait_s: float) -> tuple[list[Promise], dict[int, Outcome]]:
     """Store the commands and wait for what becomes of them, at most `wait_s` seconds after they are durable."""
     hub = await hubs.started()
     with await hub.expect(who.account_id) as waiter:
@@ -150,7 +163,9 @@ async def _twin(ready: Ready, promise: Promise, who: Principal) -> tuple[int, di
     if promise.twin_order_id is None:
         raise Problem("unauthenticated")  # no twin: the key was revoked between the look and the insert
     if promise.twin_payload != ready.command.payload or promise.twin_book != ready.command.book_id:
-        raise Problem("client_order_id_reused", field_errors=[{"field": "client_order_id", "code": "reused", "detail": "belongs to another order"}])
+        raise Problem(
+            "client_order_id_reused", field_errors=[{"field": "client_order_id", "code": "reused", "detail": "belongs to another order"}]
+        )
     record = None
     until = time.monotonic() + 2
     hub = await hubs.started()

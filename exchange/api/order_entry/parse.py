@@ -28,8 +28,23 @@ TIFS = {m.name.lower(): int(m) for m in TimeInForce} | {"gtc": int(TimeInForce.G
 STPS = {m.name.lower(): int(m) for m in SelfTrade}
 ACTIONS = {"reject": int(PostOnly.REJECT), "slide": int(PostOnly.SLIDE)}
 PLACE_FIELDS = frozenset(
-    "instrument side type quantity price time_in_force expire_time post_only post_only_action self_trade_prevention "
-    "client_order_id group rights accept deadline".split()
+    [
+        "instrument",
+        "side",
+        "type",
+        "quantity",
+        "price",
+        "time_in_force",
+        "expire_time",
+        "post_only",
+        "post_only_action",
+        "self_trade_prevention",
+        "client_order_id",
+        "group",
+        "rights",
+        "accept",
+        "deadline",
+    ]
 )
 AMEND_FIELDS = frozenset(("quantity", "price", "expire_time", "deadline"))
 
@@ -100,7 +115,7 @@ class Fields:
         if minor // rules.tick_minor > MAX_LOTS:
             self.wrong(field, "is beyond any price this venue can carry", "too_large")
             return 1
-        return minor // rules.tick_minor
+        return int(minor // rules.tick_minor)
 
     def flag(self, field: str) -> bool:
         value = self.source.get(field)

@@ -92,7 +92,11 @@ def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]
         "worst_price": None if walk.worst_price is None else rules.price_text(walk.worst_price),
         "notional": rules.money_text(walk.notional),
         "fee": {"taker": rules.money_text(taker), "maker_if_filled_later": rules.money_text(maker), "currency": rules.currency},
-        "hold": {"cash": rules.money_text(hold), "currency": rules.currency, "units": "0" if buying else str(payload.quantity_lots * rules.lot_size)},
+        "hold": {
+            "cash": rules.money_text(hold),
+            "currency": rules.currency,
+            "units": "0" if buying else str(payload.quantity_lots * rules.lot_size),
+        },
         "available": {"cash": rules.money_text(party.cash), "currency": rules.currency},
         "self_cross": walk.self_cross,
         "rights": parts,
@@ -174,7 +178,7 @@ def _rights(
     return parts, gates, left
 
 
-def _first_refusal(  # noqa: PLR0911 - the rules in the order in which the batch judges them
+def _first_refusal(  # noqa: C901, PLR0911 - the rules in the order in which the batch judges them
     rules: Rules, payload: PlacePayload, party: Party, phase: int, walk: Walk, hold: int, missing: int, gates: list[dict[str, Any]]
 ) -> Reason | None:
     if not party.active:

@@ -55,7 +55,8 @@ class Door:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                taken, size = [], 0
+                taken: list[tuple[Sequence[NewCommand], asyncio.Future[list[Promise]]]] = []
+                size = 0
                 while self._waiting and (not taken or size + len(self._waiting[0][0]) <= MOST_TOGETHER):
                     taken.append(self._waiting.pop(0))
                     size += len(taken[-1][0])
