@@ -1,8 +1,10 @@
 """What every REST view shares: strict queries, scopes, buckets, problems, and the shape of lists."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
+from django.db import transaction
 from django.http import HttpRequest
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -11,17 +13,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange.api import cursors
+from exchange.api import cursors, fields
 from exchange.api.fields import FieldError
 from exchange.api.json_place import is_clean
 from exchange.api.permissions import check_scope
 from exchange.api.problems import Problem, of_field
 from exchange.api.query import Query
+from exchange.services import idempotency
+from exchange.services.idempotency import Done
 from exchange.services.identity import Principal
 from exchange.services.rate_limit import check
 from rights.kernel.clock import now_us
 
 T = TypeVar("T")
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
 Scope = str | frozenset[str]
 
 
@@ -77,6 +82,22 @@ class ApiView(APIView):
     def options(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> Response:  # noqa: ARG002 - DRF's signature
         raise Problem("method_not_allowed")
 
+    def once(self, act: Callable[[], Done]) -> Response:
+        """Answer a write: under an `Idempotency-Key` at most once, and always in one transaction."""
+        key = self.request.headers.get("Idempotency-Key")
+        if key is None:
+            with transaction.atomic():
+                return _answer(act())
+        key = fields.text(key, "Idempotency-Key", high=128, pattern=_IDEMPOTENCY_KEY)
+        print_hex = idempotency.fingerprint(str(self.request.method), self.request.get_full_path(), self.body)
+        try:
+            done = idempotency.once(account_id=self.principal.account_id, key=key, print_hex=print_hex, act=act, now_us=self.now_us)
+        except idempotency.KeyReusedError:
+            raise Problem("idempotency_key_reused") from None
+        except idempotency.KeyInUseError:
+            raise Problem("idempotency_key_in_use", headers={"Retry-After": "1"}) from None
+        return _answer(done)
+
     @property
     def principal(self) -> Principal:
         """The caller; only for methods that need a scope."""
@@ -98,6 +119,10 @@ def check_text(request: Request) -> None:
     for name, value in request.META.items():
         if name.startswith("HTTP_") and not is_clean(str(value)):
             raise Problem("malformed_request", "a header holds characters that can't be taken")
+
+
+def _answer(done: Done) -> Response:
+    return Response(done.body, status=done.status, headers={"Idempotent-Replayed": "true"} if done.replayed else None)
 
 
 def listing(data: Sequence[Any], next_cursor: str | None = None) -> Response:

@@ -22,10 +22,10 @@ TYPE_BASE = "/api/v1/errors#"
 _log = logging.getLogger(__name__)
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457's word
+class Problem(Exception):
     """A refusal on its way to the caller. `status` and `retryable` come from the error table unless given."""
 
-    def __init__(  # noqa: PLR0917 - the contract's order
+    def __init__(
         self,
         code: str,
         detail: str = "",

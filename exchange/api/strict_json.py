@@ -28,7 +28,7 @@ _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _BOM = b"\xef\xbb\xbf"
 
 
-class Malformed(Exception):  # noqa: N818 - the domain's word
+class Malformed(Exception):
     """The body can't be taken as it is. `field` is the dotted path, empty when the body as a whole is meant."""
 
     def __init__(self, detail: str, field: str = "") -> None:
@@ -36,11 +36,11 @@ class Malformed(Exception):  # noqa: N818 - the domain's word
         self.detail, self.field = detail, field
 
 
-class _Number(Exception):  # noqa: N818 - never leaves this module
+class _Number(Exception):
     """A number the scanner met that must not enter."""
 
 
-class _Twice(Exception):  # noqa: N818 - never leaves this module
+class _Twice(Exception):
     """An object with two equal keys."""
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exchange.api.views import account, instruments, market_data, orders, system
+from exchange.api.views import account, instruments, keys, market_data, orders, right_changes, rights, system
 
 urlpatterns = [
     path("time", system.TimeView.as_view()),
@@ -31,4 +31,16 @@ urlpatterns = [
     path("ledger", account.LedgerView.as_view()),
     path("limits", account.LimitsView.as_view()),
     path("fees/mine", account.MyFeesView.as_view()),
+    path("keys", keys.KeysView.as_view()),
+    path("keys/<str:key_id>", keys.KeyView.as_view()),
+    path("rights", rights.RightsView.as_view()),
+    path("rights/<str:right_id>", rights.RightView.as_view()),
+    path("rights/<str:right_id>/eligibility", rights.EligibilityView.as_view()),
+    path("rights/<str:right_id>/lineage", rights.LineageView.as_view()),
+    path("rights/<str:right_id>/activate", right_changes.ActivateView.as_view()),
+    path("rights/<str:right_id>/split", right_changes.SplitView.as_view()),
+    path("rights/<str:right_id>/freeze", right_changes.FreezeView.as_view()),
+    path("rights/<str:right_id>/unfreeze", right_changes.UnfreezeView.as_view()),
+    path("transfer-checks", rights.TransferChecksView.as_view()),
+    path("assurances/<str:assurance_id>", rights.AssuranceView.as_view()),
 ]

@@ -1,7 +1,7 @@
 """Ping, health, the error table, fees and the calendar: for anybody."""
 
 import time
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import redis
 from django.db import DatabaseError, InterfaceError
@@ -37,27 +37,32 @@ class StatusView(ApiView):
     authentication_classes = []
 
     def get(self, _request: Request) -> Response:
-        components = {"redis": _redis()}
-        books = dict.fromkeys(render.PHASES.values(), 0)
-        began = time.perf_counter()
-        try:
-            seen = health.matching()
-        except (DatabaseError, InterfaceError, PoolTimeout):
-            components["database"] = {"state": "down"}
-            components["matcher"] = {"state": "unknown"}
-        else:
-            components["database"] = {"state": "up", "latency_ms": _millis(time.perf_counter() - began)}
-            late = seen.oldest_age_us > LATE_US
-            components["matcher"] = {
-                "state": "late" if late else "up",
-                "pending_commands": str(seen.pending),
-                "oldest_pending_ms": str(seen.oldest_age_us // 1000),
-            }
-            books |= {render.PHASES[phase]: count for phase, count in seen.phases.items()}
-        ready = components["database"]["state"] == "up"
-        sound = ready and all(part["state"] == "up" for part in components.values())
-        word = "ok" if sound else ("degraded" if ready else "down")
-        return Response({"status": word, "ready": ready, "time": rfc3339(self.now_us), "components": components, "books": books})
+        return Response(status_body(self.now_us))
+
+
+def status_body(now_us: int) -> dict[str, Any]:
+    """The parts, each with its state; `status` is the worst of them in a word."""
+    components = {"redis": _redis()}
+    books = dict.fromkeys(render.PHASES.values(), 0)
+    began = time.perf_counter()
+    try:
+        seen = health.matching()
+    except (DatabaseError, InterfaceError, PoolTimeout):
+        components["database"] = {"state": "down"}
+        components["matcher"] = {"state": "unknown"}
+    else:
+        components["database"] = {"state": "up", "latency_ms": _millis(time.perf_counter() - began)}
+        late = seen.oldest_age_us > LATE_US
+        components["matcher"] = {
+            "state": "late" if late else "up",
+            "pending_commands": str(seen.pending),
+            "oldest_pending_ms": str(seen.oldest_age_us // 1000),
+        }
+        books |= {render.PHASES[phase]: count for phase, count in seen.phases.items()}
+    ready = components["database"]["state"] == "up"
+    sound = ready and all(part["state"] == "up" for part in components.values())
+    word = "ok" if sound else ("degraded" if ready else "down")
+    return {"status": word, "ready": ready, "time": rfc3339(now_us), "components": components, "books": books}
 
 
 def _redis() -> dict[str, str]:

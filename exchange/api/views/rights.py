@@ -1,0 +1,208 @@
+"""Rights: reads for whoever may look, issuing, and the dry run of a transfer. The rules are the registry's services'."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from exchange.api import fields
+from exchange.api.base import ApiView, listing, not_found, page
+from exchange.api.doc import Doc
+from exchange.api.refusals import as_problems
+from exchange.selectors import registry
+from exchange.services.idempotency import Done
+from exchange.services.rules import rules_named
+from rights import selectors
+from rights.domain.lifecycle import RightStatus
+from rights.kernel.clock import rfc3339, to_us
+from rights.kernel.ids import Mint, bare, public
+from rights.models import Account, Issuer, Right, Series
+from settlement.services import issuance
+
+MINT = Mint()
+STATUSES = {status.value: status.value for status in RightStatus}
+
+
+def documents(found: Sequence[Right], now_us: int) -> list[dict[str, Any]]:
+    """API.md, Right."""
+    symbols = registry.symbols(right.series_id for right in found)
+    return [
+        selectors.right_document(right, instruments=[symbols[right.series_id]] if right.series_id in symbols else [], now_us=now_us)
+        for right in found
+    ]
+
+
+class RightsView(ApiView):
+    scopes: ClassVar = {"GET": "read", "POST": "issue"}
+    queries: ClassVar = {"GET": ("holder", "class", "status", "limit", "cursor")}
+    docs: ClassVar = {
+        "GET": Doc("Rights the caller may see, newest first; `holder=me`: its own", "Right", listed=True),
+        "POST": Doc("Issue a right under an assurance", "Right", body="IssueRequest", status=201, idempotent=True),
+    }
+
+    def get(self, _request: Request) -> Response:
+        limit, after = self.query.limit(), self.query.cursor("rights", "u")
+        holder = self.query.raw("holder")
+        if holder is not None:
+            holder = self.principal.account_uuid if holder == "me" else fields.public_id(holder, "holder", "acc")
+        found = registry.rights(
+            self.principal,
+            limit=limit,
+            holder_uuid=holder,
+            class_key=self.query.text("class"),
+            status=self.query.choice("status", STATUSES),
+            after=str(after[0]) if after else None,
+        )
+        shown = dict(zip((right.pk for right in found), documents(found, self.now_us), strict=True))
+        return page(found, limit, "rights", lambda right: (str(right.pk),), lambda right: shown[right.pk])
+
+    def post(self, _request: Request) -> Response:
+        body = fields.members(self.body, "", ("manifest", "holder", "activate"), ("manifest",))
+        activate = fields.boolean(body.get("activate", True), "activate")
+        holder = self._holder(body.get("holder", "me"))
+        fields.members(body["manifest"], "manifest", body["manifest"] if isinstance(body["manifest"], dict) else ())
+        principal = self.principal
+
+        def act() -> Done:
+            with as_problems():
+                right = issuance.issue_right(
+                    issuer=self._issuer(body["manifest"]),
+                    holder=holder,
+                    document=body["manifest"],
+                    mint=MINT,
+                    actor=principal.actor,
+                    now_us=self.now_us,
+                    activate=activate,
+                )
+            shown = registry.right(principal, str(right.pk))
+            return Done(201, documents([shown or right], self.now_us)[0])
+
+        return self.once(act)
+
+    def _holder(self, given: object) -> Account:
+        uuid = self.principal.account_uuid if given == "me" else fields.public_id(given, "holder", "acc")
+        account = registry.account(uuid)
+        if account is None:
+            raise fields.FieldError("holder", "is no holder here", "unknown_value")
+        return account
+
+    def _issuer(self, manifest: dict[str, Any]) -> Issuer:
+        """The issuer the manifest names, if the caller acts for it. A malformed name is the manifest's own fault."""
+        named = manifest.get("issuer")
+        slug = named.get("id") if isinstance(named, dict) else None
+        mine = Issuer.objects.select_related("participant").filter(participant_id=self.principal.participant_id)
+        issuer = mine.filter(slug=slug).first() if isinstance(slug, str) else mine.first()
+        if issuer is None:
+            raise fields.FieldError("manifest.issuer.id", "is no issuer the caller acts for", "unknown_value")
+        return issuer
+
+
+class OneRight(ApiView):
+    """Views of one right."""
+
+    def right(self, right_id: str) -> Right:
+        uuid = bare("rgt", right_id)
+        found = registry.right(self.principal, uuid) if uuid else None
+        if found is None:
+            raise not_found()
+        return found
+
+    def shown(self, uuid: str) -> dict[str, Any]:
+        found = registry.right(self.principal, uuid)
+        return documents([found], self.now_us)[0] if found else {"id": public("rgt", uuid)}
+
+    def is_operator(self) -> bool:
+        return self.principal.may("operate")
+
+    def is_issuer_of(self, right: Right) -> bool:
+        return self.principal.may("issue") and right.issuer.participant_id == self.principal.participant_id
+
+
+class RightView(OneRight):
+    scopes: ClassVar = {"GET": "read"}
+    docs: ClassVar = {"GET": Doc("One right: its terms, its state, what every gate says now", "Right")}
+
+    def get(self, _request: Request, right_id: str) -> Response:
+        return Response(documents([self.right(right_id)], self.now_us)[0])
+
+
+class EligibilityView(OneRight):
+    scopes: ClassVar = {"GET": "read"}
+    queries: ClassVar = {"GET": ("instrument",)}
+    docs: ClassVar = {"GET": Doc("May the right be delivered into this book? One verdict per dimension", "Eligibility")}
+
+    def get(self, _request: Request, right_id: str) -> Response:
+        right = self.right(right_id)
+        rules = rules_named(self.query.required_text("instrument"))
+        if rules is None:
+            raise not_found()
+        series = Series.objects.select_related("compute_class").get(pk=rules.series_id)
+        verdicts = [msgspec.to_builtins(verdict) for verdict in selectors.eligibility(right, series)]
+        return Response({"instrument": rules.symbol, "eligible": all(v["passed"] for v in verdicts), "verdicts": verdicts})
+
+
+class LineageView(OneRight):
+    scopes: ClassVar = {"GET": "read"}
+    docs: ClassVar = {"GET": Doc("The right's family that the caller may see, root first", "Right", listed=True)}
+
+    def get(self, _request: Request, right_id: str) -> Response:
+        root = self.right(right_id).root_id
+        family = list(registry.visible(self.principal).filter(root_id=root).order_by("created_at", "pk")[:1000])
+        return listing(documents(family, self.now_us))
+
+
+class TransferChecksView(OneRight):
+    scopes: ClassVar = {"POST": "read"}
+    actions: ClassVar = {"POST": "read"}
+    docs: ClassVar = {"POST": Doc("Ask every gate about a transfer; nothing moves", "TransferCheck", body="TransferCheckRequest")}
+
+    def post(self, _request: Request) -> Response:
+        names = ("right_id", "units", "buyer")
+        body = fields.members(self.body, "", names, names)
+        fields.public_id(body["right_id"], "right_id", "rgt")
+        units = fields.whole(body["units"], "units", low=1)
+        buyer_uuid = fields.public_id(body["buyer"], "buyer", "acc")
+        right, buyer = self.right(body["right_id"]), registry.account(buyer_uuid)
+        if buyer is None:
+            raise not_found()
+        verdicts = selectors.gates_of(right, now_us=self.now_us, units=units, taker=buyer)
+        gates = [msgspec.to_builtins(verdict) for verdict in verdicts]
+        return Response({"allowed": all(gate["passed"] for gate in gates), "gates": gates})
+
+
+class AssuranceView(ApiView):
+    """Anybody may see what backs an instrument."""
+
+    scopes: ClassVar = {"GET": ""}
+    docs: ClassVar = {"GET": Doc("What backs rights: gross, haircut, usable, issued, headroom", "Assurance")}
+
+    def get(self, _request: Request, assurance_id: str) -> Response:
+        uuid = bare("ast", assurance_id)
+        row = registry.assurance(uuid) if uuid else None
+        if row is None:
+            raise not_found()
+        usable = row.gross_units * (10_000 - row.haircut_bps) // 10_000
+        issuable = usable * (10_000 + row.overbook_bps) // 10_000
+        stale = row.status == "stale" or to_us(row.refreshed_at) + row.stale_after_s * 1_000_000 < self.now_us
+        return Response(
+            {
+                "id": public("ast", str(row.uuid)),
+                "issuer_id": row.issuer.slug,
+                "mode": row.mode,
+                "reference": row.reference,
+                "class": row.compute_class.key,
+                "window": {"start": rfc3339(to_us(row.window_start)), "end": rfc3339(to_us(row.window_end))},
+                "unit": row.unit,
+                "gross_units": str(row.gross_units),
+                "haircut_bps": row.haircut_bps,
+                "usable_units": str(usable),
+                "overbook_bps": row.overbook_bps,
+                "issued_units": str(row.issued_units),
+                "listed_units": str(registry.listed_units(row)),
+                "headroom_units": str(max(0, issuable - row.issued_units)),
+                "status": "stale" if stale and row.status == "sound" else row.status,
+                "refreshed_at": rfc3339(to_us(row.refreshed_at)),
+            }
+        )
