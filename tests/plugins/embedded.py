@@ -36,6 +36,7 @@ class SessionServers:
     def announce(self) -> None:
         os.environ["DATA_DIR"] = str(self.data_dir)
         os.environ.setdefault("STATIC_ROOT", str(self.data_dir / "static"))
+        Path(os.environ["STATIC_ROOT"]).mkdir(parents=True, exist_ok=True)  # WhiteNoise asks for it
         if self.postgres:
             os.environ["DATABASE_URL"] = self.postgres.url
         if self.valkey:
