@@ -1,4 +1,4 @@
-// The reader's own orders, fills, balances and positions: read once over REST, then kept up by the private channels.
+// The reader's own orders, fills, balances and positions, kept up by the private channels.
 
 import { get } from "./api.js";
 
@@ -22,24 +22,24 @@ export class Own extends EventTarget {
     this.balances = null;
     this.positions = null;
     this.failures = {};
-    this.live = { orders: new Map(), fills: [], balances: new Map() };
   }
 
   start() {
-    this.follow("orders", (order) => this.takeOrder(order), () => this.loadOrders());
+    this.follow("orders", (order) => this.takeOrder(order), (open) => this.takeOpenOrders(open));
     this.follow("fills", (fill) => this.takeFill(fill), () => this.loadFills());
-    this.follow("balances", (balance) => this.takeBalance(balance), () => this.loadBalances());
+    this.follow("balances", (balance) => this.takeBalance(balance), (all) => this.takeBalances(all));
     this.loadPositions();
   }
 
-  /** A private channel: read the present once it is live, so that nothing falls between the two. */
-  follow(channel, take, load) {
+  /** A private channel: a snapshot of the present, then one event after the other, resumed where the line broke. */
+  follow(channel, take, takeAll) {
     this.venue.subscribe(
       { channel },
       {
-        message: (message) => [message.data].flat().forEach(take),
-        live: (_, resumed) => {
-          if (!resumed) load();
+        message: (message) => (message.type === "snapshot" ? takeAll(message.data) : take(message.data)),
+        refused: (problem) => {
+          this.failures[channel] = problem;
+          this.tell(channel);
         },
       },
     );
@@ -69,19 +69,29 @@ export class Own extends EventTarget {
   }
 
   takeBalance(balance) {
-    this.balances = [...(this.balances ?? []).filter((known) => known.currency !== balance.currency), balance];
-    this.balancesHeard = (this.balancesHeard ?? 0) + 1;
+    this.takeBalances([...(this.balances ?? []).filter((known) => known.currency !== balance.currency), balance]);
+  }
+
+  takeBalances(all) {
+    this.balances = all;
     this.tell("balances");
   }
 
+  /** All that is open now. What this page held for open and is not among them has ended unseen: ask what became of it. */
+  async takeOpenOrders(open) {
+    const now = new Set(open.map((order) => order.id));
+    const gone = [...(this.orders?.values() ?? [])].filter((order) => isOpen(order) && !now.has(order.id));
+    this.orders ??= new Map();
+    open.forEach((order) => this.keepOrder(order));
+    this.tell("orders");
+    await this.load("orders", () => Promise.all(gone.map(async (order) => this.keepOrder(await get(`/orders/${order.id}`)))));
+  }
+
+  /** Read the open orders again, for when a cancel has found an order other than shown. */
   async loadOrders() {
     await this.load("orders", async () => {
       const answer = await get("/orders", { status: "live", limit: 1000 });
-      const now = new Set(answer.data.map((order) => order.id));
-      const gone = [...(this.orders?.values() ?? [])].filter((order) => isOpen(order) && !now.has(order.id));
-      this.orders ??= new Map();
-      answer.data.forEach((order) => this.keepOrder(order));
-      await Promise.all(gone.map(async (order) => this.keepOrder(await get(`/orders/${order.id}`))));
+      await this.takeOpenOrders(answer.data);
     });
   }
 
@@ -95,10 +105,8 @@ export class Own extends EventTarget {
   }
 
   async loadBalances() {
-    const heard = this.balancesHeard;
     await this.load("balances", async () => {
-      const answer = await get("/balances");
-      if (this.balancesHeard === heard) this.balances = answer.data ?? answer;
+      this.takeBalances((await get("/balances")).data);
     });
   }
 
@@ -110,8 +118,7 @@ export class Own extends EventTarget {
 
   async loadPositions() {
     await this.load("positions", async () => {
-      const answer = await get("/positions");
-      this.positions = answer.data ?? answer;
+      this.positions = (await get("/positions", { limit: 1000 })).data;
     });
   }
 

@@ -12,7 +12,7 @@ const PRIVATE = new Set(["orders", "fills", "balances"]);
 const FINAL = new Map([
   [4001, "Your session has ended. Log in again."],
   [4003, "This session may not read that channel."],
-  [4009, "Access was revoked."],
+  [4009, "Your session has ended. Log in again."],
 ]);
 
 const systemTimer = {
@@ -118,7 +118,7 @@ export class VenueSocket extends EventTarget {
 
   async start(subscription) {
     const resumed = subscription.resumable && subscription.lastSeq !== null;
-    const args = resumed ? { ...subscription.args, from_seq: subscription.lastSeq } : subscription.args;
+    const args = resumed ? { ...subscription.args, from_seq: String(BigInt(subscription.lastSeq) + 1n) } : subscription.args;
     try {
       const answer = await this.request("subscribe", args);
       subscription.live = true;

@@ -18,12 +18,17 @@ class Connection extends Part {
     this.word = h("span", { class: "word" });
     this.proof = h("span", { class: "proof" });
     this.spoken = h("span", { class: "sr-only", role: "status" });
-    this.again = h("button", { class: "button quiet small", type: "button", hidden: true, onclick: () => venue.retryNow() }, "Retry");
+    this.again = h("button", { class: "button quiet small", type: "button", hidden: true, onclick: () => this.retry() }, "Retry");
     this.replaceChildren(h("span", { class: "lamp" }), this.word, this.proof, this.again, this.spoken);
     venue.addEventListener("state", () => this.changed());
     market?.addEventListener("proof", () => this.changed());
     setInterval(() => venue.state === "waiting" && this.changed(), 1000);
     this.changed();
+  }
+
+  retry() {
+    if (this.venue.state === "ended") location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    else this.venue.retryNow();
   }
 
   get state() {
@@ -39,7 +44,8 @@ class Connection extends Part {
     this.dataset.state = state;
     setText(this.word, WORDS[state]);
     setText(this.proof, this.detail(state));
-    this.again.hidden = state !== "waiting";
+    this.again.hidden = state !== "waiting" && state !== "ended";
+    setText(this.again, state === "ended" ? "Log in" : "Retry");
     this.title = this.explanation(state);
     if (before && before !== state && ![before, state].every((each) => each === "connecting" || each === "resyncing")) {
       setText(this.spoken, WORDS[state]);

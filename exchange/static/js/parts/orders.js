@@ -2,6 +2,7 @@
 
 import { announce } from "../lib/announce.js";
 import { del } from "../lib/api.js";
+import { ask } from "../lib/ask.js";
 import { grouped } from "../lib/decimal.js";
 import { define, empty, failed, h, loading, Part, setText } from "../lib/dom.js";
 import { clockTime, dayTime } from "../lib/time.js";
@@ -128,38 +129,22 @@ class CancelAll extends HTMLElement {
     });
   }
 
-  ask() {
+  async ask() {
     if (this.button.disabled) return;
     const here = this.own.openOrders(this.market.symbol).length;
     const everywhere = this.own.openOrders().length;
-    const choice = (params, text, count) =>
-      h("button", { class: "button danger", type: "button", disabled: !count, onclick: () => this.confirm(dialog, params) }, `${text} (${count})`);
-    const dialog = h(
-      "dialog",
-      { "aria-labelledby": "cancel-all-title", onclose: () => dialog.remove() },
-      h(
-        "div",
-        { class: "body" },
-        h("h2", { id: "cancel-all-title" }, "Cancel all open orders?"),
-        h("p", {}, "What they hold is released. Fills that happen before the cancel reaches the book stand."),
-        h(
-          "div",
-          { class: "actions" },
-          h("button", { class: "button", type: "button", onclick: () => dialog.close() }, "Keep them"),
-          here !== everywhere ? choice({ instrument: this.market.symbol }, "In this market", here) : null,
-          choice(here === everywhere ? { instrument: this.market.symbol } : {}, here === everywhere ? "Cancel all" : "In all markets", everywhere),
-        ),
-      ),
-    );
-    document.body.append(dialog);
-    dialog.showModal();
+    const choices = [];
+    if (here) choices.push([{ instrument: this.market.symbol }, here === everywhere ? `Cancel all (${here})` : `In this market (${here})`]);
+    if (here !== everywhere) choices.push([{}, `In all markets (${everywhere})`]);
+    const sentence = "What they hold is released. Fills that happen before the cancel reaches the book stand.";
+    const params = await ask("Cancel all open orders?", sentence, choices, "Keep them");
+    if (params) await this.cancel(params);
   }
 
-  async confirm(dialog, params) {
-    dialog.close();
+  async cancel(params) {
     try {
       const answer = await del("/orders", params);
-      const count = String(answer?.count ?? answer?.ids?.length ?? "");
+      const count = String(answer.count);
       announce(`${count} ${count === "1" ? "order" : "orders"} cancelled`);
     } catch (problem) {
       announce("Not cancelled", problem.message, "error");
