@@ -9,9 +9,11 @@ from exchange.replay.gate_history import GateHistory
 from exchange.replay.right_state import LifecycleError, RightError, RightStates
 from exchange.replay.right_tables import StateHash, compare_rights
 from exchange.replay.venue_state import VenueState, compare_venue
+from rights.domain import right_events
+from rights.domain.canonical_json import sha256_of
 from rights.domain.moment import parse_us
 
-CHAIN, LIFECYCLE, GATES, STATE = "chain", "lifecycle", "gates", "state"
+CHAIN, LIFECYCLE, GATES, STATE, TERMS = "event_chain", "lifecycle_history", "gates", "events_apply", "terms_remembered"
 
 
 class EventWalk(msgspec.Struct):
@@ -60,6 +62,8 @@ class _Reader:
         where = {"stream": row.stream, "seq": row.seq, "type": row.type}
         try:
             parse_us(row.at)
+            if row.type == right_events.ISSUED and sha256_of(payload["manifest"]) != payload["terms_hash"]:
+                self._walk.findings.add(TERMS, **where, fault="terms_hash is not that of the manifest")
             self._gates.remember(row.type, row.object_id, payload, row.at)
             self._venue.apply(row.type, row.object_id, payload)
             if not self._states.knows(row.type):

@@ -13,13 +13,13 @@ from rights.domain import right_events as types
 from rights.domain.gates import HolderFacts, RightFacts, transfer_refusals
 from rights.domain.moment import parse_us
 from rights.domain.transfer_policy import TransferPolicy, read_policy
+from rights.domain.window import ends_us
 from rights.kernel import rows
 
 GRACE_US = 30_000_000
 _HOLDERS = """
 SELECT a.uuid::text, a.id, a.holder_type, a.jurisdiction, p.slug FROM rights_account a JOIN rights_participant p ON p.id = a.participant_id
 """
-_POLICY = "SELECT transfer_policy FROM rights_terms WHERE terms_hash = %s"
 
 
 class GateHistory:
@@ -28,13 +28,14 @@ class GateHistory:
     def __init__(self) -> None:
         self._holders = {row[0]: row[1:] for row in rows.fetch_all(_HOLDERS)}
         self._policies: dict[str, TransferPolicy] = {}
-        self._window_ends: dict[str, int] = {}  # by root right
+        self._windows: dict[str, Mapping[str, Any]] = {}  # by root right
         self._standing: dict[str, list[tuple[int, str]]] = {}  # participant -> (from when, status)
 
     def remember(self, event_type: str, object_id: str, payload: Mapping[str, Any], at: str) -> None:
         """Note what later questions depend on."""
         if event_type == types.ISSUED:
-            self._window_ends[payload["right"].removeprefix("rgt_")] = parse_us(payload["window"]["end"])
+            self._windows[payload["right"].removeprefix("rgt_")] = payload["window"]
+            self._policies.setdefault(payload["terms_hash"], read_policy(payload["manifest"]["transfer_policy"]))
         elif event_type == "participant.suspended":
             self._standing.setdefault(object_id, []).append((parse_us(at) + GRACE_US, "suspended"))
         elif event_type == "participant.reinstated":
@@ -59,19 +60,25 @@ class GateHistory:
         return self._judge(right, taker.removeprefix("acc_"), int(payload["units"]), parse_us(at))
 
     def _judge(self, right: RightState, taker: str, units: int, now_us: int) -> list[str]:
+        window = self._windows[right.root]
         facts = RightFacts(
             id=right.id,
             status=right.status,
             freeze_reason=right.freeze_reason,
             remaining_units=right.remaining_units,
             reserved_units=0,
-            window_end_us=self._window_ends[right.root],
+            window_end_us=ends_us(
+                mode=window["mode"],
+                window_end_us=parse_us(window["end"]),
+                period_s=window["epoch_size_s"],
+                activated_us=parse_us(right.activated_at) if right.activated_at else None,
+            ),
             acquired_us=parse_us(right.acquired_at),
             activated=bool(right.activated_at),
         )
         refusals = transfer_refusals(
             right=facts,
-            policy=self._policy(right.terms_hash),
+            policy=self._policies[right.terms_hash],
             units=units,
             giver=self._holder(right.holder, now_us),
             taker=self._holder(taker, now_us),
@@ -87,8 +94,3 @@ class GateHistory:
         return HolderFacts(
             account_id=account_id, public_id=f"acc_{uuid}", holder_type=holder_type, jurisdiction=jurisdiction, status=status
         )
-
-    def _policy(self, terms_hash: str) -> TransferPolicy:
-        if terms_hash not in self._policies:
-            self._policies[terms_hash] = read_policy(rows.fetch_all(_POLICY, [terms_hash])[0][0])
-        return self._policies[terms_hash]

@@ -116,6 +116,7 @@ class RightStates:
         _lose(parent, units)
         child = payload["child"].removeprefix("rgt_")
         holder = payload["holder"].removeprefix("acc_")
+        divided = holder == parent.holder  # among its holder's own hands: that does not shorten how long it has been held
         if child in self.rights:
             raise RightError(f"rgt_{child} was made before")
         self.rights[child] = RightState(
@@ -125,7 +126,7 @@ class RightStates:
             issuer=parent.issuer,
             assurance=parent.assurance,
             holder=holder,
-            controller=holder,
+            controller=parent.controller if divided else holder,
             status=parent.status,
             prior_status="",
             freeze_reason="",
@@ -135,7 +136,7 @@ class RightStates:
             root=parent.root,
             netted=payload["netted"],
             activated_at=parent.activated_at,
-            acquired_at=at,
+            acquired_at=parent.acquired_at if divided else at,
             created_at=at,
         )
 
@@ -145,7 +146,9 @@ class RightStates:
         _lose(source, units)
         target.max_units += units
         target.remaining_units += units
-        target.acquired_at = at
+        target.acquired_at = max(target.acquired_at, source.acquired_at) if source.holder == target.holder else at
+        if payload["source_status"] != source.status:
+            _become(source, payload["source_status"])
 
     def _transferred(self, payload: Payload, at: str) -> None:
         right = self.named(payload["right"])
@@ -170,7 +173,8 @@ class RightStates:
         right = self.named(payload["right"])
         if int(payload["units"]) != right.remaining_units:
             raise RightError(f"rgt_{right.id} has {right.remaining_units} units, not {payload['units']}")
-        _become(right, status)
+        if not right.status == status == "expired":  # unfrozen after its end it is expired already, and only gives up its units
+            _become(right, status)
         right.remaining_units = 0
         right.freeze_reason = right.prior_status = ""
 

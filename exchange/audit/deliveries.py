@@ -1,0 +1,78 @@
+"""D1: a trade is delivery versus payment: its units, its cash and its fees, one ledger entry, one event."""
+
+from exchange.audit.check import Check
+
+CHECKS = (
+    Check(
+        "D1",
+        "trade_entry",
+        "Each trade has exactly one ledger entry: unit legs by slice, the cash leg, the fees; and such postings belong to a trade.",
+        """
+        WITH units AS (
+            SELECT t.id, s.ord, cardinality(t.slice_units) AS size, s.root, s.units FROM exchange_trade t
+            CROSS JOIN LATERAL unnest(t.slice_roots, t.slice_units) WITH ORDINALITY AS s(root, units, ord)),
+        expected AS (
+            SELECT t.id AS entry_id, u.ord - 1 AS leg, 'units' AS kind, a.id AS asset_id, t.seller_id AS debit_id, t.buyer_id AS credit_id,
+                   u.units AS amount, t.at FROM exchange_trade t JOIN units u ON u.id = t.id LEFT JOIN settlement_asset a ON a.root_right = u.root
+            UNION ALL SELECT t.id, cardinality(t.slice_units) + f.leg, f.kind, i.currency_id, f.debit_id, f.credit_id, f.amount, t.at
+            FROM exchange_trade t JOIN exchange_instrument i ON i.id = t.book_id JOIN exchange_book b ON b.instrument_id = i.id
+            CROSS JOIN LATERAL (VALUES
+                (0, 'cash', t.buyer_id, t.seller_id, t.notional_minor), (1, 'fee', t.buyer_id, b.fee_account_id, t.buy_fee_minor),
+                (2, 'fee', t.seller_id, b.fee_account_id, t.sell_fee_minor)) AS f(leg, kind, debit_id, credit_id, amount)
+            WHERE f.amount <> 0),
+        posted AS (
+            SELECT entry_id, leg, kind, asset_id, debit_id, credit_id, amount, at FROM settlement_posting
+            WHERE kind IN ('units', 'cash', 'fee') OR entry_id IN (SELECT id FROM exchange_trade))
+        SELECT coalesce(e.entry_id, p.entry_id) AS trade, coalesce(e.leg, p.leg) AS leg, e.kind AS expected, e.amount AS expected_amount,
+               p.kind AS posted, p.amount AS posted_amount
+        FROM expected e FULL JOIN posted p ON p.entry_id = e.entry_id AND p.leg = e.leg
+        WHERE (e.kind, e.asset_id, e.debit_id, e.credit_id, e.amount, e.at) IS DISTINCT FROM
+              (p.kind, p.asset_id, p.debit_id, p.credit_id, p.amount, p.at)
+        """,
+    ),
+    Check(
+        "D1",
+        "trade_slices",
+        "A trade's slices are rights of its book's series, of the root they name, and make up its units.",
+        """
+        SELECT t.id AS trade, t.units, t.slice_units FROM exchange_trade t
+        WHERE t.units <> (SELECT coalesce(sum(u), 0) FROM unnest(t.slice_units) u) OR 0 >= ANY(t.slice_units)
+           OR cardinality(t.slice_units) <> ALL(ARRAY[cardinality(t.slice_children), cardinality(t.slice_parents), cardinality(t.slice_roots)])
+        UNION ALL
+        SELECT t.id, t.units, t.slice_units FROM exchange_trade t JOIN exchange_instrument i ON i.id = t.book_id
+        CROSS JOIN LATERAL unnest(t.slice_children, t.slice_parents, t.slice_roots) AS s(child, parent, root)
+        LEFT JOIN rights_right c ON c.id = s.child LEFT JOIN rights_right p ON p.id = s.parent
+        WHERE (c.root_id, c.series_id) IS DISTINCT FROM (s.root, i.series_id) OR (p.root_id, p.series_id) IS DISTINCT FROM (s.root, i.series_id)
+           OR (c.id <> p.id AND c.parent_id IS DISTINCT FROM p.id)
+        """,
+    ),
+    Check(
+        "D1",
+        "trade_event",
+        "Each trade has exactly one trade.executed event in its series' stream, and each such event its trade.",
+        """
+        WITH told AS (SELECT stream_id, seq, object_id, at FROM rights_event WHERE type = 'trade.executed')
+        SELECT t.id AS trade, coalesce(t.event_seq, e.seq) AS seq, e.object_id FROM (
+            SELECT t.id, t.event_seq, t.at, s.stream_id FROM exchange_trade t JOIN exchange_instrument i ON i.id = t.book_id
+            JOIN rights_series s ON s.id = i.series_id) t
+        FULL JOIN told e ON e.stream_id = t.stream_id AND e.seq = t.event_seq
+        WHERE e.object_id IS DISTINCT FROM 'trd_' || t.id OR e.at IS DISTINCT FROM t.at
+        """,
+    ),
+    Check(
+        "D1",
+        "trade_numbers",
+        "A book's trades are numbered without gaps up to its count, and belong to batches at their very moment.",
+        """
+        SELECT t.id AS trade, t.book_id, t.trade_no, t.batch_seq FROM (
+            SELECT id, book_id, trade_no, batch_seq, at, lag(trade_no, 1, 0::bigint) OVER w AS number_before,
+                   lag(batch_seq, 1, 0::bigint) OVER w AS batch_before
+            FROM exchange_trade WINDOW w AS (PARTITION BY book_id ORDER BY trade_no)) t
+        LEFT JOIN exchange_batch b ON b.book_id = t.book_id AND b.seq = t.batch_seq
+        WHERE t.trade_no <> t.number_before + 1 OR t.batch_seq < t.batch_before OR b.at IS DISTINCT FROM t.at
+        UNION ALL
+        SELECT NULL, b.instrument_id, b.trade_count, b.seq FROM exchange_book b
+        WHERE b.trade_count <> (SELECT count(*) FROM exchange_trade t WHERE t.book_id = b.instrument_id)
+        """,
+    ),
+)

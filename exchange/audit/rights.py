@@ -1,0 +1,66 @@
+"""G2, G3: nothing that may not move backs an ask, and lineage is what it should be."""
+
+from exchange.audit.check import Check
+
+CHECKS = (
+    Check("G1", "gates", "No change of holder broke a transfer gate, asked again as of its event.", walk="events"),
+    Check(
+        "G2",
+        "asks_backed",
+        "Every right behind an open ask may move, belongs to the ask's account and to the book's series; or the ask is being pulled.",
+        """
+        SELECT o.id AS "order", s.right_id AS "right", r.status, r.holder_id, o.account_id FROM exchange_order o
+        CROSS JOIN LATERAL unnest(o.slice_rights) AS s(right_id) JOIN exchange_instrument i ON i.id = o.book_id
+        LEFT JOIN rights_right r ON r.id = s.right_id LEFT JOIN rights_terms t ON t.terms_hash = r.terms_hash
+        WHERE o.is_open AND (
+            r.id IS NULL OR r.holder_id <> o.account_id OR r.series_id <> i.series_id
+            OR NOT (r.status = 'active' OR (r.status = 'issued' AND coalesce((t.transfer_policy ->> 'pre_activation_transfer')::boolean, false))))
+          AND NOT EXISTS (
+            SELECT 1 FROM exchange_command c JOIN exchange_book b ON b.instrument_id = c.book_id
+            WHERE c.book_id = o.book_id AND c.xid >= b.scan_xid::text::xid8 AND c.kind = 2 AND c.order_id = o.id
+              AND NOT EXISTS (SELECT 1 FROM exchange_batch x WHERE x.book_id = c.book_id AND x.command_ns @> ARRAY[c.n]))
+        """,
+    ),
+    Check(
+        "G3",
+        "lifecycle_guard",
+        "The database's lifecycle table is the one of SPEC §2, and its trigger is in force.",
+        """
+        WITH spec(from_status, to_status) AS (VALUES
+            ('issued', 'active'), ('issued', 'frozen'), ('issued', 'expired'), ('issued', 'burned'), ('active', 'frozen'), ('active', 'expired'),
+            ('active', 'fully_consumed'), ('active', 'finalized'), ('frozen', 'issued'), ('frozen', 'active'), ('frozen', 'fully_consumed'),
+            ('frozen', 'expired'), ('frozen', 'finalized'), ('frozen', 'burned'), ('fully_consumed', 'finalized'), ('fully_consumed', 'burned'),
+            ('expired', 'finalized'), ('expired', 'burned'))
+        SELECT from_status, to_status, 'not in both tables' AS fault FROM spec FULL JOIN rights_lifecycle l USING (from_status, to_status)
+        WHERE spec.* IS NULL OR l.* IS NULL
+        UNION ALL SELECT 'rights_right', 'right_lifecycle', 'trigger missing or disabled' WHERE NOT EXISTS (
+            SELECT 1 FROM pg_trigger WHERE tgname = 'right_lifecycle' AND tgrelid = 'rights_right'::regclass AND tgenabled IN ('O', 'A'))
+        """,
+    ),
+    Check("G3", "lifecycle_history", "Along the events, every right's status went only along the lifecycle table.", walk="events"),
+    Check(
+        "G3",
+        "lineage",
+        "Every right descends from its root without a circle, under the same terms, series, issuer and assurance.",
+        """
+        WITH RECURSIVE tree AS (
+            SELECT id, root_id FROM rights_right WHERE parent_id IS NULL AND root_id = id
+            UNION ALL SELECT c.id, c.root_id FROM tree JOIN rights_right c ON c.parent_id = tree.id)
+        SELECT r.id AS "right", r.parent_id AS parent, r.root_id AS root FROM rights_right r
+        LEFT JOIN tree ON tree.id = r.id LEFT JOIN rights_right p ON p.id = r.parent_id
+        WHERE tree.id IS NULL OR (p.id IS NOT NULL AND (r.root_id, r.terms_hash, r.series_id, r.issuer_id, r.assurance_id)
+              IS DISTINCT FROM (p.root_id, p.terms_hash, p.series_id, p.issuer_id, p.assurance_id))
+        """,
+    ),
+    Check(
+        "G3",
+        "terms",
+        "Terms are stored under the SHA-256 of their canonical manifest, and their transfer policy is the manifest's.",
+        """
+        SELECT terms_hash FROM rights_terms
+        WHERE encode(sha256(convert_to(manifest, 'UTF8')), 'hex') <> terms_hash
+           OR manifest::jsonb -> 'transfer_policy' IS DISTINCT FROM transfer_policy
+        """,
+    ),
+    Check("G3", "terms_remembered", "A right's terms hash is that of the manifest in the event that made it.", walk="events"),
+)

@@ -1,0 +1,76 @@
+"""Ask every question, in one snapshot."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from django.db import DatabaseError, connection, transaction
+
+from exchange.audit.check import Broken, Check
+from exchange.audit.reference import ReferenceBook
+from exchange.audit.registry import CHECKS
+from exchange.replay.book_walk import walk_books
+from exchange.replay.event_walk import walk_events
+from exchange.replay.finding import LIMIT, Findings
+from rights.kernel.clock import rfc3339
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was asked and what does not hold; `skipped` names checks that a quick audit leaves out."""
+
+    checked: list[str]
+    skipped: list[str]
+    broken: list[Broken]
+
+    @property
+    def codes(self) -> list[str]:
+        """The invariants that are broken."""
+        return sorted({broken.code for broken in self.broken})
+
+
+def audit(*, now_us: int, quick: bool = False) -> Report:
+    """Run all checks in the caller's snapshot; `quick` leaves out those that read the whole journal again."""
+    found = {check.name: _ask(check, now_us) for check in CHECKS if check.sql}
+    if not quick:
+        found |= _walked()
+    broken = [found[check.name] for check in CHECKS if check.name in found]
+    return Report(
+        checked=[check.name for check in CHECKS if check.name in found],
+        skipped=[check.name for check in CHECKS if check.name not in found],
+        broken=[answer for answer in broken if answer is not None],
+    )
+
+
+def _ask(check: Check, now_us: int) -> Broken | None:
+    """One query. One that can't be evaluated (unreadable JSON in a row, say) is a broken check, not a broken audit."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM ({check.sql}) broken LIMIT {LIMIT + 1}", {"now": rfc3339(now_us)})
+            names = [column.name for column in cursor.description or ()]
+            rows = [dict(zip(names, map(_plain, row), strict=True)) for row in cursor.fetchall()]
+    except DatabaseError as error:
+        return Broken(check.code, check.name, check.says, [{"not_evaluated": str(error).splitlines()[0]}])
+    return _broken(check, rows[:LIMIT], more=len(rows) > LIMIT)
+
+
+def _broken(check: Check, rows: Sequence[dict[str, Any]], *, more: bool) -> Broken | None:
+    return Broken(check.code, check.name, check.says, list(rows), more) if rows else None
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON can hold."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _walked() -> dict[str, Broken | None]:
+    """The checks that read the whole journal: each reader goes through it once."""
+    readers: dict[str, Findings] = {"events": walk_events().findings, "books": walk_books(ReferenceBook).findings}
+    return {
+        check.name: _broken(check, readers[check.walk].of(check.name), more=readers[check.walk].counts.get(check.name, 0) > LIMIT)
+        for check in CHECKS
+        if check.walk
+    }

@@ -1,0 +1,65 @@
+"""L4, A1: units are conserved from issue to end, and never exceed the capacity behind them."""
+
+from exchange.audit.check import Check
+
+CHECKS = (
+    Check(
+        "L4",
+        "units_of_holder",
+        "An account's balance of a root right's units is what remains in its rights of that root.",
+        """
+        WITH stored AS (
+            SELECT b.account_id, a.root_right AS root, b.amount FROM settlement_balance b JOIN settlement_asset a ON a.id = b.asset_id
+            JOIN rights_account h ON h.id = b.account_id WHERE a.kind = 'units' AND coalesce(h.code, '') NOT LIKE 'units:%%'),
+        held AS (SELECT holder_id AS account_id, root_id AS root, sum(remaining_units) AS amount FROM rights_right GROUP BY 1, 2)
+        SELECT account_id, root, coalesce(s.amount, 0) AS balance, coalesce(r.amount, 0)::text AS remaining
+        FROM stored s FULL JOIN held r USING (account_id, root) WHERE coalesce(s.amount, 0) <> coalesce(r.amount, 0)
+        """,
+    ),
+    Check(
+        "L4",
+        "units_of_root",
+        "Per root right: issued = held + consumed + expired + burned, and issued is what the lineage's rights may deliver in all.",
+        """
+        WITH contra AS (
+            SELECT a.root_right AS root, coalesce(-sum(b.amount) FILTER (WHERE h.code = 'units:issued'), 0) AS issued,
+                   coalesce(sum(b.amount) FILTER (WHERE h.code IN ('units:consumed', 'units:expired', 'units:burned')), 0) AS ended
+            FROM settlement_balance b JOIN settlement_asset a ON a.id = b.asset_id AND a.kind = 'units'
+            JOIN rights_account h ON h.id = b.account_id GROUP BY 1),
+        lineage AS (
+            SELECT root_id AS root, sum(max_units) AS most, sum(remaining_units) AS remaining FROM rights_right GROUP BY 1)
+        SELECT root, c.issued::text, c.ended::text, l.remaining::text, l.most::text FROM contra c FULL JOIN lineage l USING (root)
+        WHERE c.issued IS DISTINCT FROM l.remaining + c.ended OR c.issued IS DISTINCT FROM l.most
+        """,
+    ),
+    Check(
+        "L4",
+        "units_of_right",
+        "0 ≤ reserved ≤ remaining ≤ max for every right; one that expired, was burned or used up has nothing left.",
+        """
+        SELECT id AS "right", status, max_units, remaining_units, reserved_units FROM rights_right
+        WHERE reserved_units < 0 OR remaining_units < reserved_units OR max_units < remaining_units
+           OR (remaining_units <> 0 AND status IN ('expired', 'burned', 'fully_consumed'))
+        """,
+    ),
+    Check(
+        "A1",
+        "assurance_capacity",
+        "Units issued under a sound assurance are at most usable × (1 + overbook).",
+        """
+        SELECT id, reference, issued_units, gross_units, haircut_bps, overbook_bps FROM rights_assurance
+        WHERE status = 'sound' AND issued_units >
+              floor(floor(gross_units::numeric * (10000 - haircut_bps) / 10000) * (10000 + overbook_bps) / 10000)
+        """,
+    ),
+    Check(
+        "A1",
+        "assurance_count",
+        "An assurance's issued units are what its rights may deliver in all.",
+        """
+        WITH backed AS (SELECT assurance_id AS id, sum(max_units) AS units FROM rights_right GROUP BY 1)
+        SELECT id, reference, issued_units, coalesce(b.units, 0)::text AS backed FROM rights_assurance a LEFT JOIN backed b USING (id)
+        WHERE a.issued_units <> coalesce(b.units, 0)
+        """,
+    ),
+)

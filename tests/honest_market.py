@@ -1,0 +1,142 @@
+"""A small market in which everything came about as it should: through the services, with keys, events and ledger entries.
+
+Its audit is clean; tests break one thing in it and see exactly that reported.
+"""
+
+from typing import Any
+
+from django.db import connection, transaction
+
+from exchange.domain.command import Phase
+from exchange.models import ApiKey, Instrument
+from exchange.models.book import CommandKind
+from exchange.services import facts, intake, lane, payload, rules
+from exchange.services.batch import Outcome, match_once
+from exchange.services.funding import fund
+from exchange.services.lane import LaneMemory
+from exchange.services.listing import TradingRules, list_instrument
+from rights.kernel.clock import to_datetime
+from rights.models import Account
+from settlement.services import deliver, ledger
+from tests.registry_desk import MINT, Desk
+
+SCOPES = ["read", "trade", "cancel"]
+DAY_US = 86_400_000_000
+
+
+class HonestMarket:
+    """One book of the plain example's class; `holder` sells, `other` and `third` buy. Every step takes a millisecond."""
+
+    def __init__(self, *, policy: dict[str, Any] | None = None, **trading: Any) -> None:
+        for forget in (rules.forget, facts._policies.clear, lane._uuids.clear, deliver.forget_assets):
+            forget()
+        ledger.cash_asset()
+        self.desk = Desk(units=10**12)
+        self.accounts: dict[str, Account] = self.desk.accounts | {"third": self.desk.open("third")}
+        self.now_us = self.desk.now_us
+        self.keys = {slug: self._key(account) for slug, account in self.accounts.items()}
+        self.operator = self._key(self.accounts["issuer"], ["operate"])
+        self.policy = policy
+        right = self.desk.issue(50_000_000, **({"transfer_policy": policy} if policy else {}))
+        self.right_id = str(right.pk)
+        self.series = right.series
+        rules_of_trading = {
+            "tick_minor": 10_000,
+            "collar_low_ticks": 1,
+            "collar_high_ticks": 100_000,
+            "opens_us": self.now_us,
+            "maker_bps": 10,
+            "taker_bps": 20,
+        } | trading
+        self.instrument: Instrument = list_instrument(
+            series=self.series, rules=TradingRules(**rules_of_trading), actor="command:test", now_us=self.now_us
+        )
+        self.book_id = self.instrument.pk
+        self.lane = LaneMemory()
+        for slug in ("other", "third"):
+            fund(account=self.accounts[slug], amount="10000", currency="USD", reason="to trade", mint=MINT, actor="command:test", now_us=self.now_us)
+
+    def _key(self, account: Account, scopes: list[str] | None = None) -> ApiKey:
+        return ApiKey.objects.create(
+            uuid=MINT.uuid(self.desk.now_us),
+            account=account,
+            secret_sha256="0" * 64,
+            scopes=scopes or SCOPES,
+            created_at=to_datetime(self.desk.now_us),
+        )
+
+    def place(self, slug: str, side: str, quantity: int, price: int | None, **more: Any) -> str:
+        """Queue an order; its UUID. Prices in ticks."""
+        order_id = MINT.uuid(self.now_us)
+        cid = more.pop("client_order_id", None)
+        body = payload.PlacePayload(side=int(side == "sell"), type=int(price is None), quantity_lots=quantity, price_ticks=price, **more)
+        self.command(CommandKind.PLACE, body, slug, order_id, cid)
+        return order_id
+
+    def command(self, kind: CommandKind, body: payload.Payload, slug: str | None, order_id: str | None = None, cid: str | None = None) -> int:
+        key = self.keys[slug] if slug else self.operator
+        command = intake.NewCommand(
+            book_id=self.book_id,
+            account_id=key.account_id if slug else None,
+            kind=int(kind),
+            payload=payload.encode(body),
+            actor=f"key:{key.uuid}",
+            order_id=order_id,
+            client_order_id=cid,
+        )
+        with transaction.atomic():
+            return intake.submit(commands=[command], now_us=self.now_us)[0]
+
+    def cancel(self, slug: str, order_id: str) -> None:
+        self.command(CommandKind.CANCEL, payload.CancelPayload(), slug, order_id)
+
+    def amend(self, slug: str, order_id: str, **new: int) -> None:
+        self.command(CommandKind.AMEND, payload.AmendPayload(**new), slug, order_id)
+
+    def phase(self, phase: Phase) -> None:
+        self.command(CommandKind.SET_PHASE, payload.PhasePayload(phase=int(phase), reason="test"), None)
+
+    def match(self) -> None:
+        """Match until idle."""
+        self.now_us += 1000
+        while match_once(self.lane, book_id=self.book_id, now_us=self.now_us).outcome is Outcome.MATCHED:
+            self.now_us += 1000
+
+    def trade_a_day(self) -> None:
+        """An auction, crossing and resting orders, amends, self-trade, a halt, cancels; some orders still rest at the end."""
+        self.place("holder", "sell", 3, 200)
+        self.place("other", "buy", 2, 210)
+        self.match()
+        self.phase(Phase.CONTINUOUS)
+        self.match()
+        asks = [self.place("holder", "sell", 4, price) for price in (220, 221, 222)]
+        self.place("third", "buy", 6, 221, client_order_id="first")
+        self.place("third", "buy", 3, 100)
+        self.match()
+        self.amend("holder", asks[2], price_ticks=215)
+        self.amend("holder", asks[1], quantity_lots=3)
+        self.place("other", "buy", 1, None)
+        self.place("third", "sell", 1, 230)
+        bid = self.place("third", "buy", 2, 240, stp=3)
+        self.match()
+        self.phase(Phase.HALTED)
+        self.place("other", "buy", 1, 300)
+        self.match()
+        self.phase(Phase.CONTINUOUS)
+        self.cancel("third", bid)
+        self.place("other", "buy", 2, 150, tif=1, expire_us=self.now_us + 60_000_000)
+        self.place("other", "buy", 1, 140, client_order_id="second")
+        self.place("other", "buy", 90_000, 150)
+        self.match()
+
+
+def tamper(*statements: str, params: tuple[object, ...] = ()) -> int:
+    """Change rows as nobody may: no triggers, no foreign keys. How many rows the last statement touched."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for statement in statements:
+            cursor.execute(statement, params if statement == statements[-1] else ())
+        touched = cursor.rowcount
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    return touched
