@@ -62,6 +62,8 @@ async def _run(plan: Plan) -> int:
         "DJANGO_SETTINGS_MODULE": "exchange.settings",
     }
     environment.setdefault("STATIC_ROOT", str(plan.data_dir / "static"))
+    if plan.demo:
+        environment["DEMO"] = "1"
     supervisor = Supervisor(log, plan.data_dir / "parts.json", environment, tree.ROOT)
     told_to_stop = asyncio.Event()
 

@@ -31,7 +31,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "symbol": last if 0 < len(last) <= LONGEST and last.isascii() and last.isprintable() and "/" not in last else "",
         "member": SimpleLazyObject(lambda: member_of(request)),
-        "demo": bool(getattr(settings, "DEMO", False)),
+        "demo": settings.DEMO,
     }
 
 
