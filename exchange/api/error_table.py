@@ -34,6 +34,8 @@ _API = [
     ErrorRow("client_order_id_reused", 409, "The client order id already belongs to another order"),
     ErrorRow("idempotency_key_reused", 409, "The idempotency key came before with another body"),
     ErrorRow("idempotency_key_in_use", 409, "The first request with this idempotency key is still at work", retryable=True),
+    ErrorRow("not_supported", 400, "The venue does not offer this yet"),
+    ErrorRow("resync_required", 409, "What was asked for again is not kept: begin anew"),
     ErrorRow("conflict", 409, "The present state does not allow this"),
     ErrorRow("lifecycle_refused", 409, "The right's status does not allow this"),
     ErrorRow("transfer_refused", 422, "A transfer gate refused"),
