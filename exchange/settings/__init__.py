@@ -19,6 +19,8 @@ if not SECRET_KEY:
     from exchange.settings.secret import development_key
 
     SECRET_KEY = development_key(DATA_DIR)
+# A demonstration says so where people log in.
+DEMO = env.bool("DEMO", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Exact origins from which a browser may open a socket with its session; empty: the page's own host.
