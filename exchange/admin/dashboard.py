@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from exchange.domain.amounts import decimal_text
 from exchange.domain.command import Phase
 from exchange.services.rules import Rules, rules_of
+from exchange.services.sweeping import waiting_books
 from rights.admin import may_look
 from rights.kernel import rows
 from rights.kernel.clock import now_us
@@ -25,20 +26,8 @@ class BookLine(msgspec.Struct, frozen=True):
     last: str
     trades: int
     gate: str
-    waiting: int
 
 
-# Only commands of transactions the lane has not settled can be unread: see services/pending.py.
-_WAITING = """
-SELECT b.instrument_id, w.waiting, (extract(epoch from w.oldest) * 1000000)::bigint
-FROM exchange_book b CROSS JOIN LATERAL (
-    SELECT count(*) AS waiting, min(u.accepted_at) AS oldest FROM (
-        SELECT c.accepted_at FROM exchange_command c WHERE c.book_id = b.instrument_id AND c.xid >= b.scan_xid::text::xid8
-          AND NOT EXISTS (SELECT 1 FROM exchange_batch t WHERE t.book_id = b.instrument_id AND t.max_xid >= b.scan_xid
-                          AND c.n = ANY(t.command_ns))
-        LIMIT 1000) u) w
-WHERE b.phase <> %s AND w.waiting > 0
-"""
 _OPEN_BOOKS = """
 SELECT b.instrument_id, b.phase, b.last_price_ticks, b.trade_count, i.gate_closes_at,
     (SELECT max(o.price_ticks) FROM exchange_order o WHERE o.is_open AND o.book_id = b.instrument_id AND o.side = 0),
@@ -63,7 +52,6 @@ _CHAINS = "SELECT code, last_seq, last_hash FROM rights_stream WHERE last_seq > 
 
 def books() -> list[BookLine]:
     """Every book that is not closed, the soonest gate first."""
-    waiting = {row[0]: row[1] for row in rows.fetch_all(_WAITING, [int(Phase.CLOSED)])}
     lines = []
     for book_id, phase, last, trades, gate, bid, ask in rows.fetch_all(_OPEN_BOOKS, [int(Phase.CLOSED)]):
         rules = rules_of(book_id)
@@ -77,7 +65,6 @@ def books() -> list[BookLine]:
                 last=_price(rules, last),
                 trades=trades,
                 gate=f"{gate:%d %b %H:%M}",
-                waiting=waiting.get(book_id, 0),
             )
         )
     return lines
@@ -89,15 +76,21 @@ def _price(rules: Rules, ticks: int | None) -> str:
 
 def oldest_wait_s(now: int) -> float:
     """Seconds the oldest unread command has waited; 0.0 when there is none. For people, not for money."""
-    oldest = [row[2] for row in rows.fetch_all(_WAITING, [int(Phase.CLOSED)]) if row[2]]
-    return max(0.0, (now - min(oldest)) / 1_000_000) if oldest else 0.0
+    since = [since_us for _, _, since_us in waiting_books(now)]
+    return max(0.0, (now - min(since)) / 1_000_000) if since else 0.0
+
+
+def _grouped(minor: int, scale: int) -> str:
+    """A decimal with its thousands apart."""
+    whole, _, part = decimal_text(minor, scale).partition(".")
+    return f"{int(whole):,}.{part}"
 
 
 def cash() -> list[dict[str, str]]:
     """Per currency: what participants own, what orders hold, fees earned, what came in; the books' sum must be zero."""
     lines = []
     for code, scale, owned, held, fees, funding, total in rows.fetch_all(_CASH):
-        texts = [decimal_text(int(v), scale) for v in (owned, held, fees, -funding, total)]
+        texts = [_grouped(int(v), scale) for v in (owned, held, fees, -funding, total)]
         lines.append(dict(zip(("owned", "held", "fees", "brought", "sum"), texts, strict=True)) | {"code": code})
     return lines
 

@@ -20,6 +20,23 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "exchange.admin.dashboard.dashboard",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("mark.svg")}],  # noqa: ARG005
+    # The venue's brass; white text on 600 and 700 has more than 4.5:1.
+    "COLORS": {
+        "primary": {
+            "50": "#fbf6e9",
+            "100": "#f5e7c6",
+            "200": "#ecd39a",
+            "300": "#e4b95f",
+            "400": "#dba93f",
+            "500": "#c18f2a",
+            "600": "#8a5f0a",
+            "700": "#7d5506",
+            "800": "#5f4107",
+            "900": "#47310a",
+            "950": "#2b1d05",
+        }
+    },
     "STYLES": [lambda request: static("console/console.css")],  # noqa: ARG005 - unfold passes the request
     "SIDEBAR": {
         "show_search": False,

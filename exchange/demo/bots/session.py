@@ -20,7 +20,7 @@ from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint
 
 UPKEEP_EVERY_S = 30.0
-CHANGES_PER_QUOTE = 4  # about so many operations in one turn of a desk
+CHANGES_PER_QUOTE = 7  # about so many operations in one turn of a desk
 _LOG = structlog.get_logger("bots")
 
 
