@@ -5,21 +5,31 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.middleware.csrf import get_token
 from django.test import Client
 
 from exchange.api import base
+from exchange.models import Membership
 from exchange.services import keys, rate_limit
+from tests.registry_desk import Desk
 from tests.trading_floor import NOW_US, Floor
 
 ALL = {"read", "trade", "cancel", "issue", "operate", "audit", "transfer", "consent", "quote", "redeem", "supply", "clearing"}
 
 
 class Caller:
-    """An HTTP client with a bearer key (or none)."""
+    """An HTTP client with a bearer key, a member's session, or neither."""
 
-    def __init__(self, token: str | None = None) -> None:
+    def __init__(self, token: str | None = None, user: User | None = None) -> None:
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.client = Client(raise_request_exception=False)
+        self.client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+        self.token = token
+        if user is not None:
+            self.client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+            secret = get_token(self.client.get("/api/v1/time").wsgi_request)
+            self.client.cookies["csrftoken"] = secret
+            self.headers["X-CSRFToken"] = secret
 
     def get(self, path: str, **headers: str):
         return self.client.get(f"/api/v1/{path}", headers=self.headers | headers)
@@ -51,13 +61,36 @@ def floor(db, monkeypatch):
 
 
 @pytest.fixture
-def caller(floor):
-    """`caller("buyer", "read")`: a key of that participant with these scopes."""
+def desk(db, monkeypatch):
+    """An issuer with capacity, at its own time."""
+    rate_limit._limiter = None
+    desk = Desk()
+    monkeypatch.setattr(base, "now_us", lambda: desk.now_us)
+    return desk
+
+
+@pytest.fixture
+def caller(request):
+    """`caller("buyer", "read")`: a key of that participant with these scopes; `caller()`: nobody."""
+    place = request.getfixturevalue("desk" if "desk" in request.fixturenames else "floor")
 
     def make(slug: str | None = None, *scopes: str) -> Caller:
         if slug is None:
             return Caller()
-        new = keys.create(account_id=floor.accounts[slug].pk, scopes=scopes or ALL, label="", expires_us=None, now_us=NOW_US)
+        new = keys.create(account_id=place.accounts[slug].pk, scopes=scopes or ALL, label="", expires_us=None, now_us=NOW_US)
         return Caller(new.token)
+
+    return make
+
+
+@pytest.fixture
+def member(request):
+    """`member("buyer", "read")`: somebody logged in for that participant."""
+    place = request.getfixturevalue("desk" if "desk" in request.fixturenames else "floor")
+
+    def make(slug: str, *scopes: str) -> Caller:
+        user = User.objects.create_user(f"{slug}-{User.objects.count()}")
+        Membership.objects.create(user=user, participant=place.accounts[slug].participant, scopes=sorted(scopes or ALL))
+        return Caller(user=user)
 
     return make
