@@ -17,6 +17,7 @@ from exchange.embedded.process import ServerProcess
 from exchange.embedded.record import Record
 
 NAME = "synthference"
+MAJOR = "18"
 
 
 class EmbeddedPostgres:
@@ -42,6 +43,8 @@ class EmbeddedPostgres:
         place.make_dir(self.socket_dir, self.account)
         if not (self.pgdata / "PG_VERSION").exists():
             self._initdb()
+        if (made_by := (self.pgdata / "PG_VERSION").read_text(encoding="ascii").strip()) != MAJOR:
+            raise EmbeddedError(f"{self.pgdata} was made by PostgreSQL {made_by}, this is {MAJOR}: dump it there and restore it here")
         self._write("postgresql.conf", postgresql_conf(self.socket_dir, shared_buffers=self._shared_buffers))
         self._write("pg_hba.conf", HBA)
 

@@ -12,9 +12,6 @@ async def is_ready(base_url: str) -> bool:
     """Whether `/api/v1/status` answers 200 and does not say otherwise."""
     try:
         code, body = await asyncio.wait_for(_get(base_url, "/api/v1/status"), _TIMEOUT_S)
-        if code == 404:  # not built yet
-            code, body = await asyncio.wait_for(_get(base_url, "/"), _TIMEOUT_S)
-            return code < 500
     except (OSError, TimeoutError, ValueError, IndexError):
         return False
     with contextlib.suppress(ValueError):
