@@ -1,0 +1,70 @@
+"""docs/events.md says exactly what events hold: it is compared with the constructors and with a day at the venue."""
+
+import inspect
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from exchange.services.freeze import freeze_right, unfreeze_right
+from exchange.services.funding import fund
+from exchange.services.participants import reinstate, suspend
+from rights.domain import right_events
+from rights.models import Event
+from rights.services.split import merge_rights, split_right
+from tests.registry_desk import NOW_US, Desk
+from tests.trading_floor import LOT, MINT, Floor
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "events.md"
+ROW = re.compile(r"^\| `([a-z_]+\.[a-z_]+)` \| ([a-z]+) \| (.*) \|$", re.MULTILINE)
+DOCUMENTED = {
+    kind: (thing, sorted(re.findall(r"`([a-z_]+)`", fields))) for kind, thing, fields in ROW.findall(PAGE.read_text(encoding="utf-8"))
+}
+
+
+def test_every_constructor_of_a_rights_event_is_documented():
+    names = {value for name, value in vars(right_events).items() if name.isupper()}
+    assert names == {kind for kind in DOCUMENTED if kind.startswith("right.")}
+    for kind in names:
+        build = getattr(right_events, kind.removeprefix("right."))
+        payload = build(**dict.fromkeys(inspect.signature(build).parameters, "1"))
+        assert sorted(payload) == DOCUMENTED[kind][1], kind
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_day_at_the_venue_writes_what_is_documented():
+    floor = Floor()
+    floor.open("seller")
+    floor.open("buyer")
+    fund(account=floor.accounts["buyer"], amount="5000.00", currency="USD", reason="x", mint=MINT, actor="t", now_us=floor.now_us)
+    right = floor.right("seller", 10)
+    for lots in (2, 3, 5):
+        floor.place("seller", "sell", lots, 200)
+        floor.place("buyer", "buy", lots, 200)
+        floor.match()
+    freeze_right(right_id=right, freeze_reason="custom", reason="x", actor="t", now_us=floor.now_us)
+    unfreeze_right(right_id=right, reason="x", actor="t", now_us=floor.now_us)
+    suspend(participant=floor.accounts["seller"].participant, reason="x", actor="t", now_us=floor.now_us)
+    reinstate(participant=floor.accounts["seller"].participant, reason="x", actor="t", now_us=floor.now_us)
+    found = written()
+    assert {"right.split", "right.merged", "right.transferred", "right.frozen", "trade.executed", "instrument.listed"} <= found
+
+
+@pytest.mark.django_db
+def test_a_day_at_the_registry_writes_what_is_documented():
+    desk = Desk()
+    right = desk.issue(10 * LOT)
+    parts = [split_right(right_id=str(right.pk), units=LOT, child_id=MINT.uuid(NOW_US), actor="t", now_us=NOW_US)[1] for _ in range(2)]
+    merge_rights(source_id=str(parts[0].pk), target_id=str(parts[1].pk), actor="t", now_us=NOW_US)
+    assert {"right.issued", "right.activated", "right.split", "right.merged", "assurance.posted", "issuer.appointed"} <= written()
+
+
+def written():
+    """The types in the journal, each compared with the page."""
+    types = set()
+    for body in Event.objects.values_list("body", flat=True):
+        event = json.loads(body)
+        types.add(event["type"])
+        assert (event["object"]["type"], sorted(event["payload"])) == DOCUMENTED[event["type"]], event["type"]
+    return types
