@@ -1,10 +1,11 @@
 """Every code an error can bear, in one table: problems are built from it, and GET /errors shows it.
 
-Three sources: what the API itself says (below), why a book refused (`Reason`), which transfer gate refused.
+Sources: what the API itself says (below), why a book refused (`Reason`), which transfer gate or rule of the registry refused.
 """
 
 import msgspec
 
+from exchange.api import refusal_titles
 from exchange.domain.command import Reason
 
 
@@ -48,48 +49,22 @@ _API = [
     ErrorRow("timeout", 504, "No outcome in time: ask by the id, or send the same again", retryable=True),
 ]
 
-_REASON_TITLES = {
-    Reason.USER: "Cancelled by its owner",
-    Reason.SELF_TRADE: "Self-trade prevention took it",
-    Reason.GATE_CLOSED: "The instrument's gate has closed",
-    Reason.RIGHT_FROZEN: "A right behind the order is frozen",
-    Reason.ORDER_EXPIRED: "The order's time is over",
-    Reason.IOC_REMAINDER: "What an immediate order could not take at once",
-    Reason.FOK_UNFILLABLE: "A fill-or-kill order could not be filled whole",
-    Reason.POST_ONLY_WOULD_TAKE: "A post-only order would have taken liquidity",
-    Reason.GATE_REFUSED: "A transfer gate refused",
-    Reason.PHASE_CLOSED: "The instrument is closed",
-    Reason.PHASE_HALTED: "Trading is halted; only cancels are taken",
-    Reason.PHASE_PRE_OPEN: "Before the opening only resting limit orders are taken",
-    Reason.ORDER_UNKNOWN: "No open order has this id",
-    Reason.ORDER_TERMINAL: "The order has already ended",
-    Reason.QUANTITY_BELOW_FILLED: "The new quantity is not above what is already filled",
-    Reason.INSUFFICIENT_FUNDS: "The account has too little available cash",
-    Reason.INSUFFICIENT_RIGHTS: "The account has too few deliverable units",
-    Reason.PRICE_OUTSIDE_COLLAR: "The price is outside the instrument's collar",
-    Reason.POSITION_LIMIT: "The position limit would be passed",
-    Reason.DEADLINE_PASSED: "The order's deadline passed before it could be applied",
-    Reason.RIGHT_EXPIRED: "A right behind the order has expired",
-    Reason.TRANSFER_CUTOFF: "A right behind the order may no longer be transferred",
-    Reason.HOLDER_SUSPENDED: "The account or its participant is suspended",
-    Reason.KILL_SWITCH: "An operator pulled the order",
-    Reason.RIGHT_SPENT: "A right behind the order has too little left",
-    Reason.NOTHING_TO_AMEND: "The amendment changes nothing",
-    Reason.QUANTITY_LIMIT: "The quantity is outside the instrument's limits",
-    Reason.NO_MARKET: "There is nothing to trade against",
-}
-_RETRYABLE = {Reason.PHASE_HALTED, Reason.PHASE_PRE_OPEN, Reason.NO_MARKET}
 
-
-def _order_rows() -> list[ErrorRow]:
-    return [
-        ErrorRow(reason.name.lower(), 422, _REASON_TITLES[reason], reason in _RETRYABLE, "order")
+def _rows() -> list[ErrorRow]:
+    """The first row of a code counts: an order's reason before the gate of the same name."""
+    orders = [
+        ErrorRow(reason.name.lower(), 422, refusal_titles.REASONS[reason], reason in refusal_titles.RETRYABLE, "order")
         for reason in Reason
         if reason is not Reason.NONE
     ]
+    gates = [ErrorRow(code, 422, title, family="gate") for code, title in refusal_titles.GATES.items()]
+    registry = [ErrorRow(code, 422, title, family="registry") for code, title in refusal_titles.REGISTRY.items()]
+    return [*_API, *orders, *gates, *registry]
 
 
-TABLE: dict[str, ErrorRow] = {row.code: row for row in [*_order_rows(), *_API]}
+TABLE: dict[str, ErrorRow] = {}
+for _row in _rows():
+    TABLE.setdefault(_row.code, _row)
 
 
 def row_of(code: str) -> ErrorRow:
