@@ -1,6 +1,7 @@
 """Rights enter and leave the world with their units: the registry's act and the ledger's entry in one transaction.
 
-The ledger locks balances first, then the registry locks the right or the assurance (ARCHITECTURE.md, lock order).
+The assurance or the right is locked first, then balances, then the series' stream (ARCHITECTURE.md, lock order). Issuing posts
+before it takes the assurance: the balances of a new right's units are its own, and nobody else can be waiting for them.
 """
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from rights.services.activate import activate_right
 from rights.services.issue import NewRight, find_assurance
 from rights.services.issue import issue_right as register_right
 from rights.services.refusals import lifecycle_refused
+from rights.services.row import locked
 from rights.services.venue import venue_account
 from settlement.services.ledger import Move, post, unit_asset
 
@@ -43,19 +45,15 @@ def expire_right(*, right_id: str, mint: Mint, actor: str, now_us: int) -> Right
 
     Raises LifecycleRefusedError: `window_open`, `units_reserved` while an order or a lock holds units of it, and others.
     """
-    taken = _take_back(right_id, EXPIRED, mint, now_us)
-    right, units = expire.expire_right(right_id=right_id, actor=actor, now_us=now_us)
-    _check_taken(taken, units)
-    return right
+    _take_back(right_id, EXPIRED, mint, now_us)
+    return expire.expire_right(right_id=right_id, actor=actor, now_us=now_us)[0]
 
 
 @transaction.atomic
 def burn_right(*, right_id: str, mint: Mint, actor: str, now_us: int) -> Right:
     """The burned right; what remained of its units goes to the account of the burned. Raises LifecycleRefusedError."""
-    taken = _take_back(right_id, BURNED, mint, now_us)
-    right, units = expire.burn_right(right_id=right_id, actor=actor, now_us=now_us)
-    _check_taken(taken, units)
-    return right
+    _take_back(right_id, BURNED, mint, now_us)
+    return expire.burn_right(right_id=right_id, actor=actor, now_us=now_us)[0]
 
 
 @transaction.atomic
@@ -67,19 +65,14 @@ def unfreeze_right(*, right_id: str, note: str, mint: Mint, actor: str, now_us: 
     seen = Right.objects.select_related("series").get(pk=right_id)
     if now_us < right_window_end_us(seen):
         return freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us)
-    taken = _take_back(right_id, EXPIRED, mint, now_us)
+    _take_back(right_id, EXPIRED, mint, now_us)
     freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us)
-    right, units = expire.expire_right(right_id=right_id, actor=actor, now_us=now_us)
-    _check_taken(taken, units)
-    return right
+    return expire.expire_right(right_id=right_id, actor=actor, now_us=now_us)[0]
 
 
-def _take_back(right_id: str, code: str, mint: Mint, now_us: int) -> int:
-    """Post what remains of the right from its holder to the venue's account `code`; how many units.
-
-    Balances lock before rights, so the amount is read without a lock and compared once the right is locked.
-    """
-    right = Right.objects.get(pk=right_id)
+def _take_back(right_id: str, code: str, mint: Mint, now_us: int) -> None:
+    """Lock the right, and post what remains of it from its holder to the venue's account `code`. Raises LifecycleRefusedError."""
+    right = locked(right_id)
     if right.reserved_units:
         raise lifecycle_refused("units_reserved", f"{right.reserved_units} units are still reserved")
     if right.remaining_units:
@@ -87,9 +80,3 @@ def _take_back(right_id: str, code: str, mint: Mint, now_us: int) -> int:
         asset = unit_asset(str(right.root_id))
         move = Move(mint.uuid(now_us), 0, code.removeprefix("units:"), asset.pk, right.holder_id, contra.pk, right.remaining_units)
         post(moves=[move], now_us=now_us)
-    return right.remaining_units
-
-
-def _check_taken(taken: int, units: int) -> None:
-    if taken != units:
-        raise lifecycle_refused("right_changed", "the right changed at the same moment; ask again")
