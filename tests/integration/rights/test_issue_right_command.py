@@ -72,3 +72,17 @@ def test_what_is_wrong_is_said_and_nothing_is_written(desk, issue, change, words
 def test_a_missing_file_is_said(desk):
     with pytest.raises(CommandError, match="can't read /nowhere"):
         call_command("issue_right", "issuer", "holder", "/nowhere")
+
+
+def test_the_demos_capacity_has_room_for_ones_own_right(tmp_path):
+    call_command("seed_demo", "--json", stdout=StringIO())
+    shown = Right.objects.filter(series__compute_class__key="TXT.CHAT.STD.INT.PRV").select_related("terms")[:1].get()
+    manifest = json.loads(shown.terms.manifest)
+    manifest["resource"]["amount"] = "3000000"
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    printed = StringIO()
+    call_command("issue_right", "issuer", "seller", str(path), stdout=printed)
+    right = json.loads(printed.getvalue())
+    assert right["status"] == "active"
+    assert right["instruments"][0].startswith("TXT.CHAT.STD.INT.PRV-")
