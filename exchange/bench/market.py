@@ -66,6 +66,7 @@ def make_market(*, traders: int) -> Market:
     reference = f"bench:{tag}"
     units = LOTS_EACH * ware.lot_units
     document = manifest(ware=ware, units=units, start=rfc3339(start), end=rfc3339(end), reference=reference)
+    document["issuer"]["id"] = issuer.slug
     sample = read_manifest(document)
     capacity = Capacity(
         mode="reserved-capacity",

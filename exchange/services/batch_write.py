@@ -31,15 +31,17 @@ class FenceBroken(RuntimeError):
 def write(work: Working, header: Header, commands: Sequence[Pending]) -> set[int]:
     """Write everything; the suspended accounts that took part, in which case the caller must roll back."""
     trade_ids = [numbered(header.now_us, header.book_id, t.trade_no) for t in work.trades]
-    delivered = _deliver(work, header, trade_ids)
     changed = list(work.changed.values())
-    insert_orders(header.book_id, header.seq, [o for o in changed if o.is_new])
-    update_orders(header.seq, [o for o in changed if not o.is_new])
-    insert_trades(work, header, trade_ids, delivered)
-    suspended = tell(work, header, _fills(work, header, trade_ids, delivered), delivered.balances)
+    with rows.together():
+        delivered = _deliver(work, header, trade_ids)
+        insert_orders(header.book_id, header.seq, [o for o in changed if o.is_new])
+        update_orders(header.seq, [o for o in changed if not o.is_new])
+        insert_trades(work, header, trade_ids, delivered)
+        suspended = tell(work, header, _fills(work, header, trade_ids, delivered), delivered.balances)
+        link = _record(work, header, commands, trade_ids)
     if suspended:
         return suspended
-    _advance(work, header, commands, trade_ids)
+    _advance(work, header, commands, link)
     for order in changed:
         order.is_new = False
     return set()
@@ -137,13 +139,12 @@ WHERE instrument_id = %s AND last_command_seq = %s AND seq = %s
 """
 
 
-def _advance(work: Working, header: Header, commands: Sequence[Pending], trade_ids: Sequence[str]) -> None:
-    """Write the batch's own row and move the book from exactly the sequence that was read."""
+def _record(work: Working, header: Header, commands: Sequence[Pending], trade_ids: Sequence[str]) -> str:
+    """Write the batch's own row; its hash."""
     core, at = work.memory.core, rfc3339(header.now_us)
     trades = [TradeRecord(i, t.trade_no, t.price, t.lots, t.aggressor) for t, i in zip(work.trades, trade_ids, strict=True)]
     public = encode_record(PublicRecord(header.now_us, core.phase, core.take_touched(), trades))
-    blocked = sorted(core.blocked)
-    inputs = batch_record.encode(batch_record.BatchInputs(blocked, header.steps))
+    inputs = batch_record.encode(batch_record.BatchInputs(sorted(core.blocked), header.steps))
     crc = book_checksum(work)
     link = batch_record.chain(header.last_hash, book_id=header.book_id, seq=header.seq, at=at, inputs=inputs, public=public, checksum=crc)
     numbers = rows.array(c.n for c in commands)
@@ -153,20 +154,24 @@ def _advance(work: Working, header: Header, commands: Sequence[Pending], trade_i
         f"{rows.bytea(inputs)}\t{rows.bytea(public)}\t{crc}\t{link}"
     )
     rows.copy_rows("exchange_batch", "book_id, seq, at, first_command_seq, command_ns, max_xid, inputs, public, checksum, hash", [line])
-    expiry = core.next_expiry()
-    last_price = work.trades[-1].price if work.trades else header.last_price
+    return link
+
+
+def _advance(work: Working, header: Header, commands: Sequence[Pending], link: str) -> None:
+    """Move the book from exactly the sequence that was read."""
+    expiry = work.memory.core.next_expiry()
     moved = rows.execute(
         _FENCE,
         [
-            core.phase,
+            work.memory.core.phase,
             header.seq,
             header.last_command_seq + len(commands),
             header.scan_xid,
             work.trade_count,
-            last_price,
+            work.trades[-1].price if work.trades else header.last_price,
             link,
             rfc3339(expiry) if expiry else None,
-            at,
+            rfc3339(header.now_us),
             header.book_id,
             header.last_command_seq,
             header.seq - 1,

@@ -57,7 +57,7 @@ def update_orders(book_seq: int, orders: Sequence[Live]) -> None:
     """Orders that were there before and changed."""
     if not orders:
         return
-    rows.execute(
+    rows.write(
         _UPDATE,
         [
             book_seq,

@@ -103,6 +103,7 @@ DATABASES = {
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             **_database["OPTIONS"],
+            "prepare_threshold": 5,
             "pool": {"min_size": 1, "max_size": env.int("DB_POOL", default=8), "timeout": 10},
             "options": ("-c statement_timeout=30000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000 -c timezone=UTC"),
         },

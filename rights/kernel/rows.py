@@ -3,12 +3,17 @@
 Values here are ours (ids, integers, enum texts) or JSON text; `escape` makes any text safe for COPY.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 NULL = r"\N"
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 def escape(text: str) -> str:
@@ -35,30 +40,107 @@ def text_array(values: Iterable[str | None]) -> list[str | None]:
     return list(values)
 
 
+@contextmanager
+def _cursor() -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor whose parameters travel beside the statement, so that the server plans a statement once and keeps the plan.
+
+    Django's own cursors write parameters into the text, which is planned anew each time.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
+
+
+class _Together:
+    """Writes that wait for each other: (table, columns, lines) to copy, and (statement, parameters) to run."""
+
+    def __init__(self) -> None:
+        self.copies: list[tuple[str, str, Sequence[str]]] = []
+        self.statements: list[tuple[str, Parameters]] = []
+
+
+_waiting: ContextVar[_Together | None] = ContextVar("rows_waiting", default=None)
+FEW = 100  # lines up to which inserting them all in one trip beats one COPY (two trips) per table
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Inside, `copy_rows` and `write` are kept and sent at the end in as few trips as they need; reads go at once.
+
+    For writes that no read inside depends on. An exception drops them: the caller rolls back.
+    """
+    kept = _Together()
+    token = _waiting.set(kept)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+    if sum(len(lines) for _, _, lines in kept.copies) > FEW:
+        for table, columns, lines in kept.copies:
+            copy_rows(table, columns, lines)
+        for sql, params in kept.statements:
+            write(sql, params)
+        return
+    with _cursor() as cursor, cursor.connection.pipeline():
+        for table, columns, lines in kept.copies:
+            cursor.execute(_insert(table, columns, lines), prepare=False)
+        for sql, params in kept.statements:
+            cursor.execute(sql, params, prepare=True)
+
+
+def _insert(table: str, columns: str, lines: Sequence[str]) -> str:
+    """The lines of a COPY as one INSERT."""
+    return f"INSERT INTO {table} ({columns}) VALUES " + ",".join(f"({','.join(map(_literal, line.split(_TAB)))})" for line in lines)
+
+
+_TAB = "\t"
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_UNESCAPED = {"t": "\t", "n": "\n", "r": "\r"}
+
+
+def _literal(field: str) -> str:
+    """A COPY field as a quoted literal; the column gives it its type."""
+    if field == NULL:
+        return "NULL"
+    if "\\" in field:
+        field = _ESCAPED.sub(lambda m: _UNESCAPED.get(m[1], m[1]), field)
+    # Under standard_conforming_strings, which every supported server has on, only the quote is special.
+    return "'" + field.replace("'", "''") + "'"
+
+
 def copy_rows(table: str, columns: str, rows: Sequence[str]) -> None:
-    """Write rows (tab-separated COPY text without line ends) with one COPY."""
+    """Write rows (tab-separated COPY text without line ends), set by set."""
     if not rows:
         return
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+    kept = _waiting.get()
+    if kept is not None:
+        kept.copies.append((table, columns, rows))
+        return
+    with _cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
         copy.write("\n".join(rows) + "\n")
 
 
-def fetch_all(sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
+def write(sql: str, params: Parameters = ()) -> None:
+    """Run one statement that nobody asks the result of."""
+    kept = _waiting.get()
+    if kept is not None:
+        kept.statements.append((sql, params))
+    else:
+        execute(sql, params)
+
+
+def fetch_all(sql: str, params: Parameters = ()) -> list[tuple[Any, ...]]:
+    with _cursor() as cursor:
+        return cursor.execute(sql, params, prepare=True).fetchall()
+
+
+def fetch_one(sql: str, params: Parameters = ()) -> tuple[Any, ...] | None:
+    with _cursor() as cursor:
+        found: tuple[Any, ...] | None = cursor.execute(sql, params, prepare=True).fetchone()
         return found
 
 
-def fetch_one(sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        found: tuple[Any, ...] | None = cursor.fetchone()
-        return found
-
-
-def execute(sql: str, params: Sequence[Any] = ()) -> int:
+def execute(sql: str, params: Parameters = ()) -> int:
     """Run one statement; how many rows it touched."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return int(cursor.rowcount)
+    with _cursor() as cursor:
+        return cursor.execute(sql, params, prepare=True).rowcount

@@ -173,16 +173,16 @@ def _write(draft: _Draft, rights: dict[str, Held], reserved_delta: Mapping[str, 
     changed = [r for r in changed if draft.added.get(r, 0) or reserved_delta.get(r, 0)]
     if changed:
         added, reserved = (draft.added.get(r, 0) for r in changed), (reserved_delta.get(r, 0) for r in changed)
-        rows.execute(_ADD, [at, at, rows.array(changed), rows.array(added), rows.array(reserved)])
+        rows.write(_ADD, [at, at, rows.array(changed), rows.array(added), rows.array(reserved)])
     if draft.moved:
         moved = sorted(draft.moved)
         # What other buyers took in the same batch leaves; the rest moves with the right.
         holders, leaving = (draft.moved[r] for r in moved), (draft.added.get(r, 0) for r in moved)
         released = (reserved_delta.get(r, 0) for r in moved)
-        rows.execute(_MOVE, [at, at, rows.array(moved), rows.array(holders), rows.array(leaving), rows.array(released)])
+        rows.write(_MOVE, [at, at, rows.array(moved), rows.array(holders), rows.array(leaving), rows.array(released)])
     if draft.born:
         born = sorted(draft.born.items())
-        rows.execute(
+        rows.write(
             _BRANCH,
             [
                 at,

@@ -79,5 +79,5 @@ def append(*, stream_id: int, events: Sequence[NewEvent], actor: str, now_us: in
         )
         appended.append(Appended(seq, uuid, last_hash))
     rows.copy_rows("rights_event", "stream_id, seq, id, type, object_id, at, body, hash", lines)
-    rows.execute("UPDATE rights_stream SET last_seq = %s, last_hash = %s WHERE id = %s", [seq, last_hash, stream_id])
+    rows.write("UPDATE rights_stream SET last_seq = %s, last_hash = %s WHERE id = %s", [seq, last_hash, stream_id])
     return appended
