@@ -10,7 +10,11 @@ _django = get_asgi_application()
 
 # Only now are the settings and the apps ready for what follows.
 from exchange.api import order_entry  # noqa: E402
-from exchange.feed import hub  # noqa: E402
+from exchange.sockets import fanout  # noqa: E402
+from exchange.sockets.consumer import VenueConsumer  # noqa: E402
+
+SOCKET_PATH = "/ws/v1"
+_socket: Any = VenueConsumer.as_asgi()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -18,18 +22,26 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "http":
         served = order_entry.application if order_entry.serves(scope) else _django
         await served(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await (_socket if scope["path"] == SOCKET_PATH else _no_socket)(scope, receive, send)
     elif scope["type"] == "lifespan":
         await _lifespan(receive, send)
 
 
+async def _no_socket(_scope: Any, receive: Any, send: Any) -> None:
+    """Refuse the handshake: there is one socket address."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
 async def _lifespan(receive: Any, send: Any) -> None:
-    """The hub lives as long as the process serves."""
+    """The hub and the sockets live as long as the process serves."""
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            await hub.started()
+            await fanout.fanout()
             await send({"type": "lifespan.startup.complete"})
         else:
-            await hub.stop()
+            await fanout.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -6,7 +6,7 @@ Order entry waits here for its commands' results; sockets listen here for the pr
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -173,8 +173,10 @@ class Accounts:
 
     LINGER_S = 5.0  # an account is read on for a while, so that a busy client does not cost a look at its feed per call
 
-    def __init__(self, pool: Connections) -> None:
+    def __init__(self, pool: Connections, meet: Callable[[int], Awaitable[object]]) -> None:
         self._pool = pool
+        self._meet = meet  # learns a book's rules before anybody hears of it
+        self._met: set[int | None] = {None}
         self._followed: dict[int, Followed] = {}
         self._begin = asyncio.Lock()
 
@@ -209,6 +211,9 @@ class Accounts:
         async with self._pool.connection() as connection:
             parameters = [[f.account_id for f in followed], [f.cursor for f in followed], PER_READ]
             rows = await (await connection.execute(_SINCE, parameters, binary=True)).fetchall()
+        for book_id in {row[2] for row in rows} - self._met:
+            await self._meet(book_id)
+            self._met.add(book_id)
         for row in rows:
             account = self._followed.get(row[0])
             # Let go and followed again while this was read, an account may be further on: nothing is heard twice.

@@ -46,6 +46,11 @@ class Reader:
                 pause = min(pause * 2 or 0.1, LONGEST_PAUSE_S)
                 await asyncio.sleep(pause)
                 self._wake.set()
+            except Exception:
+                # A listener's fault must not silence everybody else.
+                LOG.exception("%s failed", self._name)
+                await asyncio.sleep(0.1)
+                self._wake.set()
 
 
 class Hub:
@@ -64,7 +69,7 @@ class Hub:
             return
         self._ready = asyncio.get_running_loop().create_future()
         self._pool = await pool.open_pool(name="feed", max_size=4)
-        self.accounts = Accounts(self._pool)
+        self.accounts = Accounts(self._pool, self.rules)
         self.books = Books(self._pool)
         self._account_reader = Reader("private feed", self.accounts.read)
         self._book_reader = Reader("book feed", self.books.read)
@@ -102,11 +107,11 @@ class Hub:
     async def rules(self, book_id: int) -> Rules:
         """The rules of a book, read in a thread the first time."""
         if book_id not in self._met:
-            self._met[book_id] = await database_sync_to_async(rules_of)(book_id)
+            self._met[book_id] = await database_sync_to_async(rules_of, thread_sensitive=False)(book_id)
         return self._met[book_id]
 
     async def rules_named(self, symbol: str) -> Rules | None:
-        rules = await database_sync_to_async(rules_named)(symbol)
+        rules = await database_sync_to_async(rules_named, thread_sensitive=False)(symbol)
         if rules is not None:
             self._met[rules.book_id] = rules
         return rules

@@ -36,7 +36,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     checksum: int
 
 
-class Gap(Exception):  # noqa: N818 - a fact, handled by reading the book anew
+class Gap(Exception):
     """The batch is not the next one, or the book it leads to is not the lane's."""
 
 
@@ -68,6 +68,7 @@ class Replica:
         self.phase = phase
         self.trade_count = trade_count
         self.last_ticks = last_ticks
+        self._checksum: tuple[int, int] | None = None
         self._sides = (_Levels(), _Levels())
         for side, price, lots, orders in levels:
             self._sides[side].put(-price if side == BID else price, (lots, orders))
@@ -111,6 +112,12 @@ class Replica:
         return self._sides[side].entries.get(-price if side == BID else price, GONE)
 
     def checksum(self) -> int:
+        """The book's checksum, computed once per batch."""
+        if self._checksum is None or self._checksum[0] != self.seq:
+            self._checksum = (self.seq, self._compute_checksum())
+        return self._checksum[1]
+
+    def _compute_checksum(self) -> int:
         text = self.rules.price_text
         bids, asks = ([(text(price), str(lots)) for price, lots, _ in self.top(side, CHECKSUM_DEPTH)] for side in (BID, ASK))
         return checksum(bids, asks)

@@ -10,6 +10,16 @@ import sys
 import uvicorn
 
 
+class Server(uvicorn.Server):
+    """Uvicorn, but sockets are told to go elsewhere (4010) before their lines are cut."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from exchange.sockets import fanout  # noqa: PLC0415 - the application has set Django up by now
+
+        await fanout.say_goodbye()
+        await super().shutdown(sockets)
+
+
 def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     trusted_proxies = os.environ.get("FORWARDED_ALLOW_IPS", "")
@@ -18,7 +28,8 @@ def main() -> None:
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
-        ws_max_size=256 * 1024,
+        ws_max_size=64 * 1024,
+        ws_per_message_deflate=False,  # a frame goes to many sockets: compressing it for each costs more than it saves
         access_log=False,
         log_level="warning",
         server_header=False,
@@ -27,7 +38,7 @@ def main() -> None:
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=trusted_proxies or None,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,58 @@
+"""The channels there are: what subscribing needs, and what comes. The guide and AsyncAPI are made from this table."""
+
+import msgspec
+
+DEPTHS: dict[int | str, int | None] = {10: 10, 50: 50, "full": None}
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """`conflates`: a slow reader gets fewer messages of it, never wrong ones."""
+
+    name: str
+    about: str
+    data: str  # the name of the schema of `data`
+    per_instrument: bool = False
+    private: bool = False
+    conflates: bool = False
+    kinds: tuple[str, ...] = ("snapshot", "event")
+
+
+_TABLE = [
+    Channel(
+        "book",
+        "The book by price level to `depth` 10, 50 or full: a snapshot, then one delta per batch with the absolute size of each changed "
+        'level ("0" removes it). `seq` is the book\'s batch number.',
+        "Book",
+        per_instrument=True,
+        conflates=True,
+        kinds=("snapshot", "delta"),
+    ),
+    Channel(
+        "trades",
+        "Public trades, oldest first: the latest 50, then those of each batch. `seq` is the number of a message's last trade.",
+        "Trades",
+        per_instrument=True,
+    ),
+    Channel(
+        "ticker",
+        "Best prices, last trade, the last 24 hours (to the minute), the phase; at most ten times a second, when something changed.",
+        "Ticker",
+        per_instrument=True,
+        conflates=True,
+    ),
+    Channel("instruments", "All instruments, then each one that is listed or changes its phase or reference price.", "Instruments"),
+    Channel("status", "The state of the venue's parts, whenever one changes.", "Status"),
+    Channel("orders", "The account's orders: those that are open, then each order as each batch leaves it.", "Orders", private=True),
+    Channel(
+        "fills", "The account's fills with their deliveries. The snapshot is empty: it only says where events begin.", "Fills", private=True
+    ),
+    Channel("balances", "The account's cash: all balances, then each one that changed.", "Balances", private=True),
+]
+CHANNELS = {channel.name: channel for channel in _TABLE}
+# In API.md, and not offered yet: refused by their own code.
+PLANNED = ("book_l3", "auction", "quotes", "mmp", "positions", "rights", "consents", "requests", "settlements", "drop_copy")
+PLANNED_FAMILIES = ("candles.", "curve.")
+
+
+def is_planned(name: str) -> bool:
+    return name in PLANNED or name.startswith(PLANNED_FAMILIES)

@@ -1,0 +1,123 @@
+"""Order entry on the socket: the very intake of REST. Commands of one socket become durable in the order they came."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from exchange.api.order_entry import operations as ops
+from exchange.api.order_entry.mass_cancel import cancel_many
+from exchange.api.order_entry.operations import Ready
+from exchange.api.order_entry.parse import amend_payload
+from exchange.api.order_entry.preview import preview
+from exchange.api.order_entry.promise import Promise, door
+from exchange.api.problems import Problem
+from exchange.feed.accounts import Outcome
+from exchange.models.book import CommandKind
+from exchange.services.identity import Principal
+from exchange.services.intake import NewCommand
+from exchange.services.payload import encode
+from exchange.services.rate_limit import check_async
+from exchange.sockets.connection import Connection
+from exchange.sockets.reply import Reply
+from rights.kernel.clock import now_us
+
+WAIT_S = 2.0
+Answer = Callable[[Ready, Promise, Mapping[int, Outcome], Principal], Awaitable[tuple[int, dict[str, Any]]]]
+
+
+async def place(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
+    who = connection.need("trade")
+    await check_async(who.account_id, "order")
+    await _enter(connection, reply, await ops.ready_place(args, who, now_us()), ops.place_answer)
+
+
+async def amend(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
+    who = connection.need("trade")
+    await check_async(who.account_id, "order")
+    order_id, rest = await _target(connection, args, who)
+    rules = await ops.rules_of_order(order_id, who)
+    await _enter(connection, reply, _change(order_id, rules, CommandKind.AMEND, encode(amend_payload(rest, rules, now_us())), who))
+
+
+async def cancel(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
+    who = connection.need("cancel")
+    order_id, rest = await _target(connection, args, who)
+    if rest:
+        fields = [{"field": name[:80], "code": "unknown_field", "detail": "no such field here"} for name in rest]
+        raise Problem("validation_failed", field_errors=fields)
+    rules = await ops.rules_of_order(order_id, who)
+    await _enter(connection, reply, _change(order_id, rules, CommandKind.CANCEL, ops.CANCEL, who))
+
+
+async def cancel_all(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
+    who = connection.need("cancel")
+    await _settle(connection)
+    await connection.spawn(_cancel_all(reply, args, who))
+
+
+async def _cancel_all(reply: Reply, args: dict[str, Any], who: Principal) -> None:
+    try:
+        reply.ok(await cancel_many(args, who, WAIT_S))
+    except Exception as error:  # noqa: BLE001 - told to the client
+        reply.refuse(error)
+
+
+def _change(order_id: str, rules: Any, kind: CommandKind, payload: str, who: Principal) -> Ready:
+    command = NewCommand(
+        book_id=rules.book_id,
+        account_id=who.account_id,
+        kind=int(kind),
+        payload=payload,
+        actor=who.actor,
+        order_id=order_id,
+        key_id=who.key_id,
+    )
+    return Ready(command, rules)
+
+
+async def _target(connection: Connection, args: dict[str, Any], who: Principal) -> tuple[str, dict[str, Any]]:
+    """The order that `id` or `client_order_id` names, and the other arguments."""
+    rest = dict(args)
+    given, own = rest.pop("id", None), rest.pop("client_order_id", None)
+    if (given is None) == (own is None):
+        row = {"field": "id", "code": "required", "detail": "give either id or client_order_id"}
+        raise Problem("validation_failed", field_errors=[row])
+    if own is None:
+        return ops.order_id_of(given), rest
+    if not isinstance(own, str):
+        raise Problem("validation_failed", field_errors=[{"field": "client_order_id", "code": "invalid", "detail": "must be a string"}])
+    await _settle(connection)  # it may name an order that this socket placed a moment ago
+    return await ops.order_of_client_id(own, who), rest
+
+
+async def _settle(connection: Connection) -> None:
+    """Wait until this socket's earlier commands are durable, so that looking for orders finds them."""
+    if connection.promised:
+        await asyncio.wait(connection.promised)
+
+
+async def _enter(connection: Connection, reply: Reply, ready: Ready, answer: Answer = ops.change_answer) -> None:
+    """Hand the command in; its answer follows when it has been applied, and does not hold up the next frame."""
+    who = connection.need()
+    await connection.waiter()
+    promise = asyncio.create_task(door().promise([ready.command]))
+    connection.promised.add(promise)
+    promise.add_done_callback(connection.promised.discard)
+    await connection.spawn(_answer(connection, reply, ready, promise, answer, who))
+
+
+async def _answer(
+    connection: Connection, reply: Reply, ready: Ready, promise: asyncio.Task[list[Promise]], answer: Answer, who: Principal
+) -> None:
+    try:
+        found = (await promise)[0]
+        numbers = [found.n] if found.n is not None else []
+        outcomes = await (await connection.waiter()).results(numbers, WAIT_S) if numbers else {}
+        status, body = await answer(ready, found, outcomes, who)
+        if status == 422:
+            gates = (await preview(ready, who))["gates"] if body["reason"] == "gate_refused" else []
+            reply.refuse(Problem(body["reason"], gates=gates), order=body)
+        else:
+            reply.ok(body)
+    except Exception as error:  # noqa: BLE001 - told to the client
+        reply.refuse(error)
