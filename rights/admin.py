@@ -15,7 +15,7 @@ from unfold.paginator import InfinitePaginator
 
 from rights.domain.staff import AUDITORS, OPERATORS
 from rights.kernel.ids import bare, public
-from rights.models import ComputeClass, Issuer, Right, Series, Terms
+from rights.models import Account, ComputeClass, Issuer, Right, Series, Terms
 
 STATUS_COLOURS = {
     "active": "success",
@@ -90,6 +90,11 @@ class ReadOnlyAdmin(ModelAdmin):
         return (queryset.filter(pk=uuid) if uuid else queryset.none()), False
 
 
+def owner(account: Account | None) -> str:
+    """Whose it is; the venue's own commands have no account."""
+    return "the venue" if account is None else account.code or f"{account.participant.slug} / {account.name}"
+
+
 def right_link(right_id: object) -> SafeString:
     """A right's public id, leading to its page."""
     return format_html('<a href="{}">{}</a>', reverse("admin:rights_right_change", args=[right_id]), public("rgt", str(right_id)))
@@ -127,37 +132,31 @@ class IssuerAdmin(ReadOnlyAdmin):
 class RightAdmin(ReadOnlyAdmin):
     """Registered by the venue's console, which adds freezing."""
 
-    list_display = ("public_id", "compute_class", "window", "holder", "shown_status", "max_units", "remaining_units", "reserved_units")
-    list_select_related = ("series__compute_class", "holder")
+    list_display = ("public_id", "compute_class", "window", "owned_by", "shown_status", "max_units", "remaining_units", "reserved_units")
+    list_select_related = ("series__compute_class", "holder__participant")
     list_filter = ("status",)
     search_fields = ("id",)
     search_help_text = "a whole right id, rgt_…"
     id_prefix = "rgt"
     ordering = ("-id",)
     fields = (
-        "public_id",
-        "shown_status",
-        "freeze_reason",
-        "series",
-        "terms",
-        "issuer",
-        "assurance",
-        "holder",
-        "controller",
-        "max_units",
-        "remaining_units",
-        "reserved_units",
-        "lineage",
-        "memory",
-        "activated_at",
-        "acquired_at",
-        "updated_at",
+        ("public_id", "owned_by"),
+        ("shown_status", "freeze_reason"),
+        ("compute_class", "window"),
+        ("max_units", "remaining_units", "reserved_units"),
+        ("terms", "issuer", "assurance"),
+        ("lineage", "memory"),
+        ("activated_at", "acquired_at", "updated_at"),
     )
-    readonly_fields = ("public_id", "shown_status", "lineage", "memory")
+    readonly_fields = ("public_id", "owned_by", "shown_status", "compute_class", "window", "lineage", "memory")
 
     @display(description="right")
     def public_id(self, right: Right) -> str:
         return public("rgt", str(right.pk))
+
+    @display(description="holder")
+    def owned_by(self, right: Right) -> str:
+        return owner(right.holder)
 
     @display(description="class")
     def compute_class(self, right: Right) -> str:

@@ -49,7 +49,13 @@ def _number(label: str, initial: int | None = None, *, required: bool = True) ->
 class ListingForm(forms.Form):
     """A listing in the words of the market; prices in the currency per lot."""
 
-    series = forms.TypedChoiceField(label="Class and window", coerce=int, choices=_series_choices, widget=UnfoldAdminSelectWidget())
+    series = forms.TypedChoiceField(
+        label="Class and window",
+        coerce=int,
+        choices=_series_choices,
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Those with issued rights and no book yet.",
+    )
     tick = _text("Tick size", "0.001", "USD per lot; every price is a multiple of it")
     collar_low = _text("Lowest price", "0.001")
     collar_high = _text("Highest price", "100.000")

@@ -8,7 +8,7 @@ from exchange.models import Command, Order, Trade
 from exchange.models.book import CommandKind
 from exchange.models.order import OrderStatus
 from exchange.services.rules import rules_of
-from rights.admin import ReadOnlyAdmin
+from rights.admin import ReadOnlyAdmin, owner
 from rights.kernel.ids import public
 
 STATUS_COLOURS = {"open": "info", "partially_filled": "info", "filled": "success", "rejected": "danger", "expired": "warning"}
@@ -16,17 +16,21 @@ STATUS_COLOURS = {"open": "info", "partially_filled": "info", "filled": "success
 
 @admin.register(Command)
 class CommandAdmin(ReadOnlyAdmin):
-    list_display = ("n", "instrument", "shown_kind", "account", "order", "actor", "accepted_at")
-    list_select_related = ("account",)
+    list_display = ("n", "instrument", "shown_kind", "holder", "order", "actor", "accepted_at")
+    list_select_related = ("account__participant",)
     search_fields = ("n__exact",)
     search_help_text = "a command's number"
     ordering = ("-n",)
-    fields = ("n", "instrument", "shown_kind", "account", "order", "client_order_id", "payload", "actor", "accepted_at")
-    readonly_fields = ("instrument", "shown_kind", "order")
+    fields = ("n", "instrument", "shown_kind", "holder", "order", "client_order_id", "payload", "actor", "accepted_at")
+    readonly_fields = ("instrument", "shown_kind", "holder", "order")
 
     @display(description="instrument")
     def instrument(self, command: Command) -> str:
         return rules_of(command.book_id).symbol
+
+    @display(description="account")
+    def holder(self, command: Command) -> str:
+        return owner(command.account)
 
     @display(description="kind")
     def shown_kind(self, command: Command) -> str:
@@ -42,7 +46,7 @@ class OrderAdmin(ReadOnlyAdmin):
     list_display = (
         "public_id",
         "instrument",
-        "account",
+        "holder",
         "shown_side",
         "kind",
         "price",
@@ -52,14 +56,14 @@ class OrderAdmin(ReadOnlyAdmin):
         "shown_status",
         "why",
     )
-    list_select_related = ("account",)
+    list_select_related = ("account__participant",)
     search_fields = ("id",)
     search_help_text = "a whole order id, ord_…"
     id_prefix = "ord"
     ordering = ("-id",)
     fields = (
         "public_id",
-        ("instrument", "account"),
+        ("instrument", "holder"),
         ("shown_side", "kind"),
         ("price", "quantity_lots"),
         ("filled_lots", "remaining_lots", "cancelled_lots"),
@@ -71,7 +75,7 @@ class OrderAdmin(ReadOnlyAdmin):
         ("book_seq", "joined"),
         ("created_at", "updated_at"),
     )
-    readonly_fields = ("public_id", "instrument", "shown_side", "kind", "price", "shown_status", "why", "notional", "fee", "held")
+    readonly_fields = ("public_id", "instrument", "holder", "shown_side", "kind", "price", "shown_status", "why", "notional", "fee", "held")
 
     @display(description="order")
     def public_id(self, order: Order) -> str:
@@ -80,6 +84,10 @@ class OrderAdmin(ReadOnlyAdmin):
     @display(description="instrument")
     def instrument(self, order: Order) -> str:
         return rules_of(order.book_id).symbol
+
+    @display(description="account")
+    def holder(self, order: Order) -> str:
+        return owner(order.account)
 
     @display(description="side", label={"buy": "success", "sell": "danger"})
     def shown_side(self, order: Order) -> str:
@@ -116,8 +124,19 @@ class OrderAdmin(ReadOnlyAdmin):
 
 @admin.register(Trade)
 class TradeAdmin(ReadOnlyAdmin):
-    list_display = ("public_id", "instrument", "trade_no", "price", "quantity_lots", "notional", "buyer", "seller", "aggressor_side", "at")
-    list_select_related = ("buyer", "seller")
+    list_display = (
+        "public_id",
+        "instrument",
+        "trade_no",
+        "price",
+        "quantity_lots",
+        "notional",
+        "buying",
+        "selling",
+        "aggressor_side",
+        "at",
+    )
+    list_select_related = ("buyer__participant", "seller__participant")
     search_fields = ("id",)
     search_help_text = "a whole trade id, trd_…"
     id_prefix = "trd"
@@ -127,13 +146,13 @@ class TradeAdmin(ReadOnlyAdmin):
         ("instrument", "trade_no", "batch_seq"),
         ("price", "quantity_lots", "units"),
         ("notional", "aggressor_side"),
-        ("buyer", "buy_order", "buyer_fee"),
-        ("seller", "sell_order", "seller_fee"),
+        ("buying", "buy_order", "buyer_fee"),
+        ("selling", "sell_order", "seller_fee"),
         ("slice_parents", "slice_children"),
         ("slice_roots", "slice_units"),
         ("event_seq", "at"),
     )
-    readonly_fields = ("public_id", "instrument", "price", "notional", "aggressor_side", "buyer_fee", "seller_fee")
+    readonly_fields = ("public_id", "instrument", "price", "notional", "aggressor_side", "buying", "selling", "buyer_fee", "seller_fee")
 
     @display(description="trade")
     def public_id(self, trade: Trade) -> str:
@@ -154,6 +173,14 @@ class TradeAdmin(ReadOnlyAdmin):
     @display(description="aggressor", label={"buy": "success", "sell": "danger"})
     def aggressor_side(self, trade: Trade) -> str:
         return ("buy", "sell", "auction")[trade.aggressor]
+
+    @display(description="buyer")
+    def buying(self, trade: Trade) -> str:
+        return owner(trade.buyer)
+
+    @display(description="seller")
+    def selling(self, trade: Trade) -> str:
+        return owner(trade.seller)
 
     @display(description="buyer's fee")
     def buyer_fee(self, trade: Trade) -> str:

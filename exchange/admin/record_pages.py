@@ -83,7 +83,8 @@ POSTINGS = Table(
     title="Postings",
     source=(
         "settlement_posting p JOIN settlement_asset a ON a.id = p.asset_id "
-        "JOIN rights_account d ON d.id = p.debit_id JOIN rights_account c ON c.id = p.credit_id"
+        "JOIN rights_account d ON d.id = p.debit_id JOIN rights_participant dp ON dp.id = d.participant_id "
+        "JOIN rights_account c ON c.id = p.credit_id JOIN rights_participant cp ON cp.id = c.participant_id"
     ),
     key=("p.entry_id", "p.leg"),
     columns=(
@@ -92,8 +93,8 @@ POSTINGS = Table(
         Column("leg", "p.leg"),
         Column("kind", "p.kind"),
         Column("asset", "a.code"),
-        Column("from", "coalesce(d.code, d.name)"),
-        Column("to", "coalesce(c.code, c.name)"),
+        Column("from", "coalesce(d.code, dp.slug || ' / ' || d.name)"),
+        Column("to", "coalesce(c.code, cp.slug || ' / ' || c.name)"),
         Column("amount", "p.amount::text || ' ' || a.scale", _amount),
     ),
     filters=(
