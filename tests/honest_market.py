@@ -3,20 +3,24 @@
 Its audit is clean; tests break one thing in it and see exactly that reported.
 """
 
+import hashlib
+from collections.abc import Callable
 from typing import Any
 
+import orjson
 from django.db import connection, transaction
 
 from exchange.domain.command import Phase
-from exchange.models import ApiKey, Instrument
+from exchange.models import ApiKey, Batch, Instrument
 from exchange.models.book import CommandKind
 from exchange.services import facts, intake, lane, payload, rules
 from exchange.services.batch import Outcome, match_once
+from exchange.services.batch_record import chain
 from exchange.services.funding import fund
 from exchange.services.lane import LaneMemory
 from exchange.services.listing import TradingRules, list_instrument
-from rights.kernel.clock import to_datetime
-from rights.models import Account
+from rights.kernel.clock import rfc3339, to_datetime, to_us
+from rights.models import Account, Event, Stream
 from settlement.services import deliver, ledger
 from tests.registry_desk import MINT, Desk
 
@@ -130,13 +134,64 @@ class HonestMarket:
         self.match()
 
 
+_TABLES = """
+SELECT c.relname, (SELECT array_agg(k.conname::text) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'f')),
+       EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal)
+FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname ~ '^(rights|settlement|exchange)_'
+"""
+
+
 def tamper(*statements: str, params: tuple[object, ...] = ()) -> int:
-    """Change rows as nobody may: no triggers, no foreign keys. How many rows the last statement touched."""
+    """Change rows as nobody may: without constraints and triggers. How many rows the last statement touched.
+
+    The triggers are in force again afterwards; all of it ends with the test's transaction.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        for statement in statements:
-            cursor.execute(statement, params if statement == statements[-1] else ())
+        cursor.execute(_TABLES)
+        tables = cursor.fetchall()
+        for table, constraints, _ in tables:
+            if constraints:
+                cursor.execute(f"ALTER TABLE {table} " + ", ".join(f"DROP CONSTRAINT {name}" for name in constraints))
+        guarded = [table for table, _, has_triggers in tables if has_triggers]
+        for table in guarded:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        for statement in statements[:-1]:
+            cursor.execute(statement)
+        cursor.execute(statements[-1], params)
         touched = cursor.rowcount
-        cursor.execute("SET LOCAL session_replication_role = origin")
+        for table in guarded:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
     return touched
+
+
+def forge_events(stream: str, edit: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Rewrite a stream as somebody who may write everything: `edit` changes the bodies, every hash is made to fit."""
+    stream_id = Stream.objects.get(code=stream).pk
+    bodies = [orjson.loads(body) for body in Event.objects.filter(stream=stream_id).order_by("seq").values_list("body", flat=True)]
+    edit(bodies)
+    tamper("DELETE FROM rights_event WHERE stream_id = %s", params=(stream_id,))
+    last = "0" * 64
+    for seq, body in enumerate(bodies, 1):
+        body |= {"seq": str(seq), "prev_hash": last}
+        text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        last = hashlib.sha256(text).hexdigest()
+        row = (stream_id, seq, body["id"][4:], body["type"], body["object"]["id"], body["at"], text.decode(), last)
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO rights_event (stream_id, seq, id, type, object_id, at, body, hash) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", row)
+    Stream.objects.filter(pk=stream_id).update(last_seq=len(bodies), last_hash=last)
+
+
+def forge_batches(book_id: int, edit: Callable[[dict[int, dict[str, Any]]], None]) -> None:
+    """Rewrite a book's batches (columns by seq), every hash made to fit."""
+    columns = ("at", "inputs", "public", "checksum")
+    batches = {row["seq"]: row for row in Batch.objects.filter(book=book_id).order_by("seq").values("seq", *columns)}
+    edit(batches)
+    last = "0" * 64
+    for seq, row in batches.items():
+        inputs, public = bytes(row["inputs"]), bytes(row["public"])
+        at = rfc3339(to_us(row["at"]))
+        last = chain(last, book_id=book_id, seq=seq, at=at, inputs=inputs, public=public, checksum=row["checksum"])
+        update = "UPDATE exchange_batch SET inputs = %s, public = %s, checksum = %s, hash = %s WHERE book_id = %s AND seq = %s"
+        tamper(update, params=(inputs, public, row["checksum"], last, book_id, seq))
+    tamper("UPDATE exchange_book SET last_hash = %s WHERE instrument_id = %s", params=(last, book_id))

@@ -61,6 +61,26 @@ CHECKS = (
     ),
     Check(
         "D1",
+        "trade_told",
+        "A trade.executed event tells its trade as it is stored: parties, orders, price, amounts, fees and deliveries.",
+        """
+        WITH told AS (
+            SELECT e.stream_id, e.seq, e.body::jsonb -> 'payload' AS payload FROM rights_event e WHERE e.type = 'trade.executed')
+        SELECT t.id AS trade, t.trade_no, e.payload::text FROM exchange_trade t JOIN exchange_instrument i ON i.id = t.book_id
+        JOIN rights_series s ON s.id = i.series_id JOIN told e ON e.stream_id = s.stream_id AND e.seq = t.event_seq
+        JOIN rights_account b ON b.id = t.buyer_id JOIN rights_account o ON o.id = t.seller_id
+        WHERE e.payload <> jsonb_build_object(
+            'aggressor', (ARRAY['buy', 'sell', 'auction'])[t.aggressor + 1], 'buy_fee', t.buy_fee_minor::text,
+            'buy_order', 'ord_' || t.buy_order_id, 'buyer', 'acc_' || b.uuid, 'instrument', i.symbol, 'notional', t.notional_minor::text,
+            'price', t.price_ticks::text, 'quantity', t.quantity_lots::text, 'sell_fee', t.sell_fee_minor::text,
+            'sell_order', 'ord_' || t.sell_order_id, 'seller', 'acc_' || o.uuid, 'trade_no', t.trade_no::text,
+            'deliveries', (
+                SELECT jsonb_agg(jsonb_build_object('parent', 'rgt_' || parent, 'right', 'rgt_' || child, 'units', units::text) ORDER BY ord)
+                FROM unnest(t.slice_parents, t.slice_children, t.slice_units) WITH ORDINALITY AS d(parent, child, units, ord)))
+        """,
+    ),
+    Check(
+        "D1",
         "trade_numbers",
         "A book's trades are numbered without gaps up to its count, and belong to batches at their very moment.",
         """

@@ -1,0 +1,133 @@
+"""Deliberate breakages, at least one per check made of SQL: what to change by force, and which invariants that breaks.
+
+Where more than one code stands, one fact contradicts several others and no change could break fewer. (E2 sees nearly all
+of these too, for it compares every row with what the journal says; the quick audit leaves it out.)
+"""
+
+from typing import NamedTuple
+
+from exchange.audit.commands import PENDING_S
+
+
+class Breakage(NamedTuple):
+    check: str
+    codes: str  # space-separated
+    statements: tuple[str, ...]
+
+
+def breakage(check: str, codes: str, *statements: str) -> Breakage:
+    return Breakage(check, codes, statements)
+
+
+BUY = "(SELECT id FROM exchange_order WHERE is_open AND side = 0 ORDER BY id LIMIT 1)"
+ASK = "(SELECT id FROM exchange_order WHERE is_open AND side = 1 AND filled_lots = 0 ORDER BY id LIMIT 1)"
+MAKER = "(SELECT sell_order_id FROM exchange_trade WHERE trade_no = 2)"
+THIRDS = "client_order_id IS NULL AND account_id = (SELECT account_id FROM exchange_command WHERE client_order_id = 'first')"
+TRADE = "(SELECT id FROM exchange_trade ORDER BY trade_no DESC LIMIT 1)"
+USD = "(SELECT id FROM settlement_asset WHERE code = 'USD')"
+BUYER = "(SELECT account_id FROM exchange_order WHERE is_open AND side = 0 ORDER BY id LIMIT 1)"
+ROOT = "(SELECT id FROM rights_right WHERE parent_id IS NULL)"
+CHILD = "(SELECT id FROM rights_right WHERE parent_id IS NOT NULL ORDER BY id LIMIT 1)"
+LAST_BATCH = "(SELECT max(seq) FROM exchange_batch)"
+PLACED = "(SELECT min(n) FROM exchange_command WHERE kind = 0)"
+
+BREAKAGES = (
+    breakage("asset_sums_to_zero", "L1 L2", f"UPDATE settlement_balance SET amount = amount + 1 WHERE asset_id = {USD} AND account_id = {BUYER}"),
+    breakage("postings_move", "L1 L2", "UPDATE settlement_posting SET debit_id = 999999 WHERE kind = 'funding'"),
+    breakage("balance_is_posted", "L2", "UPDATE settlement_posting SET amount = amount + 1 WHERE kind = 'funding'"),
+    breakage("balance_limits", "L2", f"UPDATE settlement_balance SET floor = NULL WHERE asset_id = {USD} AND account_id = {BUYER}"),
+    breakage("balance_limits", "L2", f"UPDATE settlement_balance SET floor = amount + 1 WHERE asset_id = {USD} AND account_id = {BUYER}"),
+    breakage("order_hold", "L3", f"UPDATE exchange_order SET held_minor = held_minor + 1 WHERE id = {BUY}"),
+    breakage("order_hold", "L3", f"UPDATE exchange_order SET held_minor = 1 WHERE id = {ASK}"),
+    breakage("cash_held", "L3", f"UPDATE settlement_balance SET held = held - 1 WHERE asset_id = {USD} AND account_id = {BUYER}"),
+    breakage("ask_slices", "L3", f"UPDATE exchange_order SET slice_units[1] = slice_units[1] + 1 WHERE id = {ASK}"),
+    breakage("ask_slices", "L3", f"UPDATE exchange_order SET slice_units = '{{0}}' WHERE id = {BUY}"),
+    breakage("right_reserved", "L3", f"UPDATE rights_right SET reserved_units = reserved_units - 1 WHERE id = {ROOT}"),
+    breakage(
+        "units_held",
+        "L3",
+        "UPDATE settlement_balance b SET held = held - 1 FROM settlement_asset a WHERE a.id = b.asset_id AND a.kind = 'units' AND b.held > 0",
+    ),
+    breakage("units_of_holder", "L4", f"UPDATE rights_right SET remaining_units = remaining_units - 1 WHERE id = {CHILD}"),
+    breakage(
+        "units_of_root",
+        "L4",
+        "UPDATE rights_assurance SET issued_units = issued_units + 1",
+        f"UPDATE rights_right SET max_units = max_units + 1 WHERE id = {CHILD}",
+    ),
+    breakage("units_of_right", "L4", f"UPDATE rights_right SET status = 'fully_consumed' WHERE id = {CHILD}"),
+    breakage("assurance_capacity", "A1", "UPDATE rights_assurance SET gross_units = issued_units - 1"),
+    breakage("assurance_count", "A1", "UPDATE rights_assurance SET issued_units = issued_units + 1"),
+    breakage("trade_fees", "L5", "UPDATE exchange_instrument SET taker_bps = taker_bps - 1, maker_bps = taker_bps"),
+    breakage("order_adds_up", "B1", f"UPDATE exchange_order SET status = 3 WHERE id = {BUY}"),
+    breakage("order_adds_up", "B1", f"UPDATE exchange_order SET quantity_lots = quantity_lots + 1 WHERE id = {BUY}"),
+    breakage("order_fills", "B1", "UPDATE exchange_order SET fee_minor = fee_minor + 1 WHERE status = 3"),
+    breakage("order_fills", "B1", f"UPDATE exchange_order SET filled_lots = 1, quantity_lots = quantity_lots + 1, status = 2 WHERE id = {BUY}"),
+    breakage("book_uncrossed", "B2", f"UPDATE exchange_order SET price_ticks = 1 WHERE id = {ASK}"),
+    breakage("trade_amounts", "B4", "UPDATE exchange_instrument SET collar_high_ticks = 205"),
+    breakage("trade_price", "B4", f"UPDATE exchange_order SET price_ticks = price_ticks + 1 WHERE id = {MAKER}"),
+    breakage(
+        "two_participants",
+        "B5",
+        f"UPDATE rights_account SET participant_id = (SELECT participant_id FROM rights_account a JOIN exchange_trade t ON t.seller_id = a.id "
+        f"WHERE t.id = {TRADE}) WHERE id = (SELECT buyer_id FROM exchange_trade WHERE id = {TRADE})",
+    ),
+    breakage("order_participant", "B5", f"UPDATE exchange_order SET participant_id = participant_id + 1000 WHERE id = {BUY}"),
+    breakage(
+        "traded_while_open",
+        "B6",
+        "UPDATE exchange_command SET payload = '{\"phase\":2,\"reason\":\"test\"}' WHERE n = (SELECT min(n) FROM exchange_command WHERE kind = 4)",
+    ),
+    breakage("traded_while_open", "B6", "UPDATE exchange_instrument SET gate_closes_at = (SELECT max(at) FROM exchange_trade)"),
+    breakage("closed_is_empty", "B6", "UPDATE exchange_book SET phase = 3"),
+    breakage(
+        "pending",
+        "C1",
+        "INSERT INTO exchange_command (book_id, kind, payload, actor, accepted_at) SELECT book_id, 4, '{\"phase\":1}', actor, "
+        f"accepted_at - interval '{PENDING_S + 1} seconds' FROM exchange_command WHERE kind = 4 ORDER BY n LIMIT 1",
+    ),
+    breakage("applied_once", "C1", f"UPDATE exchange_batch SET command_ns[1] = {PLACED} WHERE seq = {LAST_BATCH}"),
+    breakage("gapless", "C1", "UPDATE exchange_book SET last_command_seq = last_command_seq + 1"),
+    breakage("gapless", "C1", "UPDATE exchange_batch SET first_command_seq = first_command_seq + 1 WHERE seq = 3"),
+    breakage("in_order", "C1", "UPDATE exchange_batch SET command_ns = ARRAY[command_ns[2], command_ns[1]] || command_ns[3:] WHERE seq = 1"),
+    breakage("outcome", "C1", "DELETE FROM exchange_order WHERE status = 6 AND reason = 11"),
+    breakage("outcome", "C1", "UPDATE exchange_order SET client_order_id = 'another' WHERE client_order_id = 'first'"),
+    breakage(
+        "client_order_id",
+        "C2",
+        "ALTER TABLE exchange_command DROP CONSTRAINT command_client_order_id",
+        f"UPDATE exchange_order SET client_order_id = 'first' WHERE {THIRDS}",
+        f"UPDATE exchange_command SET client_order_id = 'first' WHERE kind = 0 AND {THIRDS}",
+    ),
+    breakage(
+        "idempotency_key",
+        "C2",
+        "ALTER TABLE exchange_idempotencykey DROP CONSTRAINT idempotency_once",
+        "INSERT INTO exchange_idempotencykey (account_id, key, fingerprint, status, body, created_at) "
+        f"SELECT {BUYER}, 'k', 'f', 200, '', now() FROM generate_series(1, 2)",
+    ),
+    breakage("actor_allowed", "Z1", f"UPDATE exchange_command SET actor = 'key:00000000-0000-7000-8000-000000000000' WHERE n = {PLACED}"),
+    breakage("actor_allowed", "Z1", f"UPDATE exchange_command SET actor = 'user:1' WHERE n = {PLACED}"),
+    breakage("actor_allowed", "Z1", f"UPDATE exchange_command SET actor = 'venue:matcher' WHERE n = {PLACED}"),
+    breakage("actor_allowed", "Z1", "UPDATE exchange_apikey SET revoked_at = created_at - interval '1 minute'"),
+    breakage("actor_allowed", "Z1", "UPDATE exchange_apikey SET expires_at = created_at - interval '1 minute'"),
+    breakage("actor_allowed", "Z1", "UPDATE exchange_apikey SET scopes = '{read,cancel}'"),
+    breakage("asks_backed", "G2", f"UPDATE rights_right SET status = 'frozen', freeze_reason = 'custom', prior_status = 'active' WHERE id = {ROOT}"),
+    breakage("lifecycle_guard", "G3", "DELETE FROM rights_lifecycle WHERE from_status = 'issued' AND to_status = 'burned'"),
+    breakage("lifecycle_guard", "G3", "INSERT INTO rights_lifecycle VALUES ('burned', 'active')"),
+    breakage("lineage", "G3", f"UPDATE rights_right SET issuer_id = issuer_id + 1000 WHERE id = {CHILD}"),
+    breakage("lineage", "D1 G3", f"UPDATE rights_right SET parent_id = id WHERE id = {CHILD}"),
+    breakage("terms", "G3", "UPDATE rights_terms SET transfer_policy = transfer_policy || '{\"splittable\": false}'"),
+    breakage("terms", "G3", "UPDATE rights_terms SET manifest = manifest || ' '"),
+    breakage("trade_entry", "D1", "UPDATE settlement_posting SET kind = 'gift' WHERE kind = 'fee'"),
+    breakage("trade_entry", "D1", "UPDATE settlement_posting SET entry_id = gen_random_uuid() WHERE kind = 'cash'"),
+    breakage("trade_slices", "D1", f"UPDATE exchange_trade SET slice_children[1] = gen_random_uuid() WHERE id = {TRADE}"),
+    breakage("trade_event", "D1", f"UPDATE exchange_trade SET event_seq = event_seq + 1000 WHERE id = {TRADE}"),
+    breakage("trade_told", "D1", f"UPDATE exchange_trade SET slice_children[1] = slice_parents[1] WHERE id = {TRADE}"),
+    breakage("trade_numbers", "D1", f"UPDATE exchange_book SET trade_count = trade_count + 1"),
+    breakage("append_only", "E1", "DROP TRIGGER event_append_only ON rights_event"),
+    breakage("append_only", "E1", "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"),
+    breakage("private_numbers", "M1", "UPDATE exchange_accountfeed SET orders_seq = orders_seq + 1"),
+    breakage("private_numbers", "M1", "DELETE FROM exchange_accountmessage WHERE seq = 3"),
+    breakage("fills_told", "M1", "UPDATE exchange_accountmessage SET batch_seq = batch_seq + 1000"),
+)
