@@ -32,6 +32,7 @@ export class Market extends EventTarget {
     );
     venue.subscribe({ channel: "ticker", instrument: symbol }, { message: (message) => this.hearTicker(message.data) });
     venue.addEventListener("heartbeat", (event) => this.compareWith(event.detail));
+    venue.addEventListener("state", () => venue.state === "waiting" && !this.trades && this.loadTrades());
     this.loadInstrument();
     setInterval(() => this.loadInstrument(), REFRESH_MS);
   }

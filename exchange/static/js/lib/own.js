@@ -29,6 +29,14 @@ export class Own extends EventTarget {
     this.follow("fills", (fill) => this.takeFill(fill), () => this.loadFills());
     this.follow("balances", (balance) => this.takeBalance(balance), (all) => this.takeBalances(all));
     this.loadPositions();
+    this.venue.addEventListener("state", () => this.venue.state === "waiting" && this.readWithoutSocket());
+  }
+
+  /** No line to the venue: show at least what REST can tell, once. */
+  readWithoutSocket() {
+    if (!this.orders) this.loadOrders();
+    if (!this.fills) this.loadFills();
+    if (!this.balances) this.loadBalances();
   }
 
   /** A private channel: a snapshot of the present, then one event after the other, resumed where the line broke. */

@@ -1,6 +1,7 @@
 // The depth of the book: how much could be bought or sold down to each price. Drawing is the one place where
 // prices become floats; nothing is computed from what is drawn.
 
+import { decimalsOf } from "../lib/decimal.js";
 import { define, empty, loading, Part, setAttribute } from "../lib/dom.js";
 import { colour, onTheme } from "../lib/theme.js";
 
@@ -69,6 +70,7 @@ class Depth extends Part {
 
   build(data) {
     const { UPlot } = this;
+    this.decimals = decimalsOf([...this.market.book.bids, ...this.market.book.asks][0][0]);
     const axis = { stroke: colour("ink-3"), font: AXIS, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
     const side = (label, name, align) => ({
       label,
@@ -89,7 +91,7 @@ class Depth extends Part {
         cursor: { drag: { x: false, y: false }, points: { size: 6 } },
         legend: { show: false },
         axes: [
-          { ...axis, size: 24, space: 70 },
+          { ...axis, size: 24, space: 70, values: (_, values) => values.map((value) => value.toFixed(this.decimals)) },
           { ...axis, size: 54, values: (_, values) => values.map((value) => Intl.NumberFormat("en", { notation: "compact" }).format(value)) },
         ],
         series: [{}, side("Bids", "buy", -1), side("Asks", "sell", 1)],

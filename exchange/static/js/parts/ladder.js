@@ -1,7 +1,7 @@
 // The book as a ladder: asks above, bids below, the sum of what stands before each level drawn behind it.
 
 import { grouped, subtract } from "../lib/decimal.js";
-import { define, h, loading, Part, setAttribute, setText } from "../lib/dom.js";
+import { define, empty, h, loading, Part, setAttribute, setText } from "../lib/dom.js";
 
 const ROWS = 10;
 
@@ -49,6 +49,7 @@ class Ladder extends Part {
     this.market = market;
     this.ownOrders = own;
     market.addEventListener("book", () => this.changed());
+    market.venue.addEventListener("state", () => market.venue.state === "waiting" && this.changed());
     market.addEventListener("instrument", () => this.changed());
     own?.addEventListener("orders", () => this.changed());
     this.addEventListener("keydown", (event) => this.move(event));
@@ -85,8 +86,9 @@ class Ladder extends Part {
   draw() {
     const { book } = this.market;
     if (!book.proven) {
-      if (!this.asks) return;
-      this.classList.add("stale");
+      if (this.asks) this.classList.add("stale");
+      else if (this.market.proof.state === "waiting") this.replaceChildren(empty("Not connected", "The book appears as soon as the line is back and the copy is proven."));
+      else if (this.market.proof.state === "refused") this.replaceChildren(empty("The venue does not offer this book"));
       return;
     }
     if (!this.asks) this.build();
