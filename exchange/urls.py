@@ -1,11 +1,14 @@
 """Where everything is: the API, the console, the pages."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from exchange.api import handlers
 
 urlpatterns = [
     path("api/v1/", include("exchange.api.urls")),
+    path("docs", RedirectView.as_view(url="/api/v1/docs")),
+    path("schema", RedirectView.as_view(url="/api/v1/schema")),
     path("admin/", include("exchange.admin.urls")),
     path("", include("exchange.web.urls")),
 ]

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from exchange.api import cursors, fields
 from exchange.api.fields import FieldError
 from exchange.api.json_place import is_clean
+from exchange.api.openapi import OperationSchema
 from exchange.api.permissions import check_scope
 from exchange.api.problems import Problem, of_field
 from exchange.api.query import Query
@@ -51,12 +52,20 @@ class ApiView(APIView):
     """`scopes`: method → scope (or PUBLIC); `queries`: method → the parameters it knows; `actions`: method → bucket."""
 
     content_negotiation_class = JsonOnly
+    schema = OperationSchema()
     scopes: ClassVar[Mapping[str, Scope]] = {}
     queries: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     actions: ClassVar[Mapping[str, str]] = {}
     now_us: int
     query: Query
+    # Methods of the same path that order entry serves in front of Django.
+    elsewhere: ClassVar[tuple[str, ...]] = ()
     _rate: Mapping[str, str] = {}
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """For the Allow header."""
+        return [*self.scopes, *self.elsewhere]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse what can't be read, then authenticate, check the scope and draw from the caller's bucket."""

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from exchange.api.views import account, instruments, keys, market_data, orders, right_changes, rights, system
+from exchange.api.views import account, documents, instruments, keys, market_data, orders, right_changes, rights, system
 
 urlpatterns = [
+    path("schema", documents.SchemaView.as_view()),
+    path("docs", documents.docs),
     path("time", system.TimeView.as_view()),
     path("status", system.StatusView.as_view()),
     path("errors", system.ErrorsView.as_view()),

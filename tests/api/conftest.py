@@ -1,6 +1,8 @@
 """A small market and callers of every kind."""
 
+import functools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.middleware.csrf import get_token
 from django.test import Client
+from jsonschema import Draft202012Validator
 
-from exchange.api import base
+from exchange.api import base, openapi
+from exchange.api.error_table import TABLE
+from exchange.api.schemas.words import page_of, ref
 from exchange.models import Membership
 from exchange.services import keys, rate_limit
 from tests.registry_desk import Desk
@@ -32,14 +37,44 @@ class Caller:
             self.headers["X-CSRFToken"] = secret
 
     def get(self, path: str, **headers: str):
-        return self.client.get(f"/api/v1/{path}", headers=self.headers | headers)
+        return held_to_its_word("get", path, self.client.get(f"/api/v1/{path}", headers=self.headers | headers))
 
     def post(self, path: str, body: object = None, **headers: str):
         raw = body if isinstance(body, bytes) else json.dumps(body)
-        return self.client.post(f"/api/v1/{path}", raw, content_type="application/json", headers=self.headers | headers)
+        answer = self.client.post(f"/api/v1/{path}", raw, content_type="application/json", headers=self.headers | headers)
+        return held_to_its_word("post", path, answer)
 
     def delete(self, path: str, **headers: str):
-        return self.client.delete(f"/api/v1/{path}", headers=self.headers | headers)
+        return held_to_its_word("delete", path, self.client.delete(f"/api/v1/{path}", headers=self.headers | headers))
+
+
+def held_to_its_word(method: str, path: str, answer):
+    """Every answer a test sees is held against the OpenAPI document."""
+    document = openapi.document()
+    if answer.status_code >= 400:
+        assert answer["Content-Type"] == "application/problem+json", answer.content[:500]
+        _validator("Problem", False).validate(answer.json())
+        assert answer.json()["code"] in TABLE
+        assert answer.json()["status"] == answer.status_code < 500
+        assert answer.json()["request_id"] == answer["X-Request-Id"]
+        return answer
+    plain = "/api/v1/" + path.partition("?")[0]
+    operation = next(
+        operations[method]
+        for known, operations in sorted(document["paths"].items())
+        if re.fullmatch(re.sub(r"\{client_order_id\}", ".+", re.sub(r"\{(?!client)\w+\}", "[^/]+", known)), plain)
+    )
+    schema = operation["responses"][str(answer.status_code)]["content"]["application/json"]["schema"]
+    listed = "$ref" not in schema
+    name = (schema["properties"]["data"]["items"] if listed else schema)["$ref"].rpartition("/")[2]
+    _validator(name, listed).validate(answer.json())
+    return answer
+
+
+@functools.cache
+def _validator(name: str, listed: bool) -> Draft202012Validator:
+    schema = page_of(name) if listed else ref(name)
+    return Draft202012Validator({**schema, "components": openapi.document()["components"]})
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -55,6 +55,7 @@ class _Own(ApiView):
 
 
 class OrdersView(_Own):
+    elsewhere = ("POST", "DELETE")
     queries: ClassVar = {"GET": ("status", "instrument", "limit", "cursor")}
     docs: ClassVar = {"GET": Doc("The account's orders, newest first; `status=live`: what is pending or open", "Order", listed=True)}
 
@@ -71,6 +72,7 @@ class OrdersView(_Own):
 
 
 class OrderView(_Own):
+    elsewhere = ("PATCH", "DELETE")
     docs: ClassVar = {"GET": Doc("One order; also one that is accepted and not yet applied", "Order")}
 
     def get(self, _request: Request, order_id: str) -> Response:
@@ -79,6 +81,7 @@ class OrderView(_Own):
 
 
 class OrderByClientIdView(_Own):
+    elsewhere = ("PATCH", "DELETE")
     docs: ClassVar = {"GET": Doc("One order by the id its owner gave it", "Order")}
 
     def get(self, _request: Request, client_order_id: str) -> Response:

@@ -1,0 +1,128 @@
+"""Classes, instruments and public market data."""
+
+from exchange.api.schemas.words import (
+    BPS,
+    COUNT,
+    DECIMAL,
+    HASH,
+    MOMENT,
+    PRICE,
+    SYMBOL,
+    TEXT,
+    WHOLE,
+    Schema,
+    answer,
+    many,
+    maybe,
+    one_of,
+    public_id,
+)
+from exchange.domain.command import Phase
+
+PHASE = one_of(*(phase.name.lower() for phase in Phase))
+_WINDOW = answer({"start": MOMENT, "end": MOMENT, "mode": one_of("fixed", "rolling", "epoch")})
+_LEVEL: Schema = {
+    "type": "array",
+    "prefixItems": [PRICE, WHOLE, {"anyOf": [COUNT, public_id("ord")]}],
+    "minItems": 3,
+    "maxItems": 3,
+    "description": "price, quantity, and the number of orders (level 2) or the order's id (level 3)",
+}
+
+COMPONENTS: dict[str, Schema] = {
+    "ComputeClass": answer(
+        {"key": TEXT, "fingerprint": HASH, "dimensions": {"type": "object"}, "unit": TEXT, "lot_size": WHOLE},
+        description="One set of dimensions a buyer can't tell rights apart by",
+    ),
+    "Instrument": answer(
+        {
+            "symbol": SYMBOL,
+            "class": answer({"key": TEXT, "fingerprint": HASH}),
+            "unit": TEXT,
+            "lot_size": {**WHOLE, "description": "Units per lot"},
+            "currency": TEXT,
+            "tick_size": PRICE,
+            "price_decimals": COUNT,
+            "min_quantity": WHOLE,
+            "max_quantity": WHOLE,
+            "collar": answer({"low": PRICE, "high": PRICE}),
+            "position_limit": maybe(WHOLE),
+            "window": _WINDOW,
+            "opens_at": MOMENT,
+            "gate_closes_at": MOMENT,
+            "phase": PHASE,
+            "book_seq": WHOLE,
+            "fees": answer({"maker_bps": BPS, "taker_bps": BPS}),
+            "reference_price": maybe(PRICE),
+            "last_price": maybe(PRICE),
+            "deliverable_quantity": WHOLE,
+            "backing": one_of("sound", "degraded", "stale"),
+            "delivery_rule": one_of("exact", "dominance"),
+        }
+    ),
+    "CalendarEntry": answer({"instrument": SYMBOL, "phase": PHASE, "opens_at": MOMENT, "gate_closes_at": MOMENT, "window": _WINDOW}),
+    "Book": answer(
+        {
+            "symbol": SYMBOL,
+            "seq": WHOLE,
+            "phase": PHASE,
+            "checksum": {**WHOLE, "description": "CRC32 over the ten best levels (API.md, WebSocket)"},
+            "bids": many(_LEVEL),
+            "asks": many(_LEVEL),
+        }
+    ),
+    "Trade": answer(
+        {
+            "id": public_id("trd"),
+            "trade_no": {**WHOLE, "description": "Rises by one per trade of the instrument"},
+            "price": PRICE,
+            "quantity": WHOLE,
+            "units": WHOLE,
+            "aggressor_side": one_of("buy", "sell", "auction"),
+            "book_seq": WHOLE,
+            "executed_at": MOMENT,
+        }
+    ),
+    "Candle": answer(
+        {
+            "start": MOMENT,
+            "open": PRICE,
+            "high": PRICE,
+            "low": PRICE,
+            "close": PRICE,
+            "quantity": WHOLE,
+            "units": WHOLE,
+            "trades": WHOLE,
+            "average_price": maybe(DECIMAL),
+        }
+    ),
+    "Ticker": answer(
+        {
+            "instrument": SYMBOL,
+            "phase": PHASE,
+            "book_seq": WHOLE,
+            "best_bid": maybe(PRICE),
+            "best_bid_quantity": maybe(WHOLE),
+            "best_ask": maybe(PRICE),
+            "best_ask_quantity": maybe(WHOLE),
+            "last_price": maybe(PRICE),
+            "reference_price": maybe(PRICE),
+            "open_24h": maybe(PRICE),
+            "high_24h": maybe(PRICE),
+            "low_24h": maybe(PRICE),
+            "quantity_24h": WHOLE,
+            "trades_24h": WHOLE,
+        }
+    ),
+    "CurvePoint": answer(
+        {
+            "instrument": SYMBOL,
+            "window": answer({"start": MOMENT, "end": MOMENT}),
+            "phase": PHASE,
+            "best_bid": maybe(PRICE),
+            "best_ask": maybe(PRICE),
+            "last_price": maybe(PRICE),
+            "reference_price": maybe(PRICE),
+        }
+    ),
+}

@@ -1,0 +1,49 @@
+"""Parameters by name: a name means the same wherever it stands."""
+
+from typing import Any
+
+from exchange.api.schemas.market import PHASE
+from exchange.api.schemas.trading import SIDE, STATUS
+from exchange.api.schemas.words import CLIENT_ID, MOMENT, SYMBOL, public_id
+from rights.domain.lifecycle import RightStatus
+
+_NAME = {"type": "string", "minLength": 1, "maxLength": 64}
+
+
+def _whole(low: int, high: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": low, "maximum": high}
+
+
+PATH: dict[str, dict[str, Any]] = {
+    "symbol": {"schema": SYMBOL},
+    "key": {"schema": _NAME},
+    "order_id": {"schema": public_id("ord")},
+    "client_order_id": {"schema": CLIENT_ID},
+    "fill_id": {"schema": public_id("fil")},
+    "key_id": {"schema": public_id("key")},
+    "right_id": {"schema": public_id("rgt")},
+    "assurance_id": {"schema": public_id("ast")},
+}
+QUERY: dict[str, dict[str, Any]] = {
+    "limit": {"schema": {**_whole(1, 1000), "default": 100}},
+    "cursor": {"description": "`next_cursor` of the page before", "schema": {"type": "string", "maxLength": 400}},
+    "class": {"description": "A class's key", "schema": _NAME},
+    "phase": {"schema": PHASE},
+    "window_from": {"description": "Windows that end after this", "schema": MOMENT},
+    "window_to": {"description": "Windows that start before this", "schema": MOMENT},
+    "depth": {"description": "Levels (or orders) per side", "schema": _whole(1, 5000)},
+    "level": {"schema": {"type": "string", "enum": ["2", "3"], "default": "2"}},
+    "interval": {"schema": {"type": "string", "enum": ["1m", "5m", "15m", "1h", "1d"], "default": "1m"}},
+    "end": {"description": "The last candle is the one in which this lies; now unless given", "schema": MOMENT},
+    "status": {
+        "description": "An order's or a right's status; `live`: orders that are pending or open",
+        "schema": {"type": "string", "enum": [*STATUS["enum"], "live", *RightStatus]},
+    },
+    "instrument": {"schema": SYMBOL},
+    "order_id": {"schema": public_id("ord")},
+    "holder": {"schema": {"anyOf": [{"const": "me"}, public_id("acc")]}},
+    "side": {"schema": SIDE},
+    "group": {"schema": CLIENT_ID},
+    "validate_only": {"description": "Check everything and place nothing", "schema": {"type": "boolean", "default": False}},
+    "format": {"schema": {"type": "string", "enum": ["json"]}},
+}

@@ -1,0 +1,101 @@
+"""Rights and what backs them."""
+
+from typing import Any
+
+from exchange.api.schemas.words import (
+    BPS,
+    FLAG,
+    HASH,
+    MOMENT,
+    POSITIVE,
+    SYMBOL,
+    TEXT,
+    WHOLE,
+    Schema,
+    answer,
+    many,
+    maybe,
+    one_of,
+    public_id,
+    ref,
+    request,
+)
+from rights.domain.lifecycle import FreezeReason, RightStatus
+from rights.domain.manifest import SCHEMA
+
+_REASON: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "description": "Goes on the record"}
+_FREEZE = one_of(*FreezeReason)
+
+
+def _rebased(schema: Any) -> Any:
+    """The published schema refers to its own root; inside the document that root is elsewhere."""
+    if isinstance(schema, dict):
+        return {
+            name: value.replace("#/$defs/", "#/components/schemas/Manifest/$defs/") if name == "$ref" else _rebased(value)
+            for name, value in schema.items()
+        }
+    return [_rebased(item) for item in schema] if isinstance(schema, list) else schema
+
+
+COMPONENTS: dict[str, Schema] = {
+    "Manifest": _rebased({name: value for name, value in SCHEMA.items() if name not in {"$id", "$schema"}}),
+    "Right": answer(
+        {
+            "id": public_id("rgt"),
+            "holder": public_id("acc"),
+            "controller": public_id("acc"),
+            "status": one_of(*RightStatus),
+            "freeze_reason": maybe(_FREEZE),
+            "max_amount": WHOLE,
+            "remaining_amount": WHOLE,
+            "reserved_amount": WHOLE,
+            "parent_right_id": maybe(public_id("rgt")),
+            "root_right_id": public_id("rgt"),
+            "issuer_id": TEXT,
+            "assurance_id": public_id("ast"),
+            "terms_hash": HASH,
+            "class_fingerprint": HASH,
+            "instruments": many(SYMBOL),
+            "gates": many(ref("Gate")),
+        },
+        description="The manifest's members, and the accounting around them",
+    ),
+    "IssueRequest": request(
+        {
+            "manifest": ref("Manifest"),
+            "holder": {"anyOf": [{"const": "me"}, public_id("acc")], "default": "me"},
+            "activate": {**FLAG, "default": True},
+        },
+        required=("manifest",),
+    ),
+    "SplitRequest": request({"units": {**POSITIVE, "description": "What the child gets"}}, required=("units",)),
+    "Split": answer({"parent": ref("Right"), "child": ref("Right")}),
+    "FreezeRequest": request({"freeze_reason": _FREEZE, "reason": _REASON}, required=("freeze_reason", "reason")),
+    "UnfreezeRequest": request({"reason": _REASON}, required=("reason",)),
+    "Frozen": answer({"right": ref("Right"), "orders_pulled": {"type": "integer", "minimum": 0}}),
+    "Eligibility": answer({"instrument": SYMBOL, "eligible": FLAG, "verdicts": many({"type": "object"})}),
+    "TransferCheckRequest": request(
+        {"right_id": public_id("rgt"), "units": POSITIVE, "buyer": public_id("acc")}, required=("right_id", "units", "buyer")
+    ),
+    "TransferCheck": answer({"allowed": FLAG, "gates": many(ref("Gate"))}),
+    "Assurance": answer(
+        {
+            "id": public_id("ast"),
+            "issuer_id": TEXT,
+            "mode": TEXT,
+            "reference": TEXT,
+            "class": TEXT,
+            "window": answer({"start": MOMENT, "end": MOMENT}),
+            "unit": TEXT,
+            "gross_units": WHOLE,
+            "haircut_bps": BPS,
+            "usable_units": WHOLE,
+            "overbook_bps": BPS,
+            "issued_units": WHOLE,
+            "listed_units": WHOLE,
+            "headroom_units": WHOLE,
+            "status": one_of("sound", "degraded", "stale"),
+            "refreshed_at": MOMENT,
+        }
+    ),
+}

@@ -1,0 +1,184 @@
+"""Orders, fills and what an account has."""
+
+from exchange.api.schemas.words import (
+    CLIENT_ID,
+    COUNT,
+    DECIMAL,
+    FLAG,
+    HASH,
+    MOMENT,
+    POSITIVE,
+    PRICE,
+    SYMBOL,
+    TEXT,
+    WHOLE,
+    Schema,
+    answer,
+    many,
+    maybe,
+    one_of,
+    public_id,
+    ref,
+    request,
+)
+from exchange.domain.command import Reason
+from exchange.feed import wire
+
+SIDE = one_of(*wire.SIDES)
+TYPE = one_of(*wire.TYPES)
+STP = one_of(*wire.STPS)
+TIF = one_of(*wire.TIFS)
+REASON = one_of(*(reason.name.lower() for reason in Reason if reason))
+STATUS = one_of(*wire.STATUSES.values())
+
+_PLACE: dict[str, Schema] = {
+    "instrument": SYMBOL,
+    "side": SIDE,
+    "type": {**TYPE, "default": "limit"},
+    "quantity": {**POSITIVE, "description": "Whole lots"},
+    "price": {**PRICE, "description": "A multiple of the tick size; not for market orders"},
+    "time_in_force": {**one_of(*wire.TIFS, "gtc"), "description": "gtg (good till gate) unless it is a market order, which is ioc"},
+    "expire_time": {**MOMENT, "description": "With gtd only"},
+    "post_only": FLAG,
+    "post_only_action": one_of("reject", "slide"),
+    "self_trade_prevention": {**STP, "default": "cancel_newest"},
+    "client_order_id": CLIENT_ID,
+    "group": CLIENT_ID,
+    "rights": many(public_id("rgt"), 1, 100),
+    "accept": {"type": "object", "additionalProperties": False, "description": "The buyer's filter on what may be delivered"},
+    "deadline": {**MOMENT, "description": "Refuse the order if it would be applied later"},
+}
+_AMEND: dict[str, Schema] = {"quantity": POSITIVE, "price": PRICE, "expire_time": MOMENT, "deadline": MOMENT}
+_WHICH: dict[str, Schema] = {"id": public_id("ord"), "client_order_id": CLIENT_ID}
+_ORDER: dict[str, Schema] = {
+    "id": public_id("ord"),
+    "client_order_id": maybe(CLIENT_ID),
+    "instrument": SYMBOL,
+    "side": SIDE,
+    "type": TYPE,
+    "quantity": WHOLE,
+    "price": maybe(PRICE),
+    "time_in_force": TIF,
+    "expire_time": maybe(MOMENT),
+    "post_only": FLAG,
+    "post_only_action": maybe(one_of("reject", "slide")),
+    "self_trade_prevention": STP,
+    "group": maybe(TEXT),
+    "status": STATUS,
+    "reason": maybe(REASON),
+    "filled_quantity": WHOLE,
+    "remaining_quantity": WHOLE,
+    "average_price": maybe(DECIMAL),
+    "fee_total": DECIMAL,
+    "book_seq": WHOLE,
+    "created_at": MOMENT,
+    "updated_at": MOMENT,
+}
+_DELIVERY = answer(
+    {
+        "right_id": public_id("rgt"),
+        "parent_right_id": public_id("rgt"),
+        "root_right_id": public_id("rgt"),
+        "units": WHOLE,
+        "issuer_id": TEXT,
+        "assurance_id": public_id("ast"),
+        "terms_hash": HASH,
+    }
+)
+
+COMPONENTS: dict[str, Schema] = {
+    "Order": answer(_ORDER),
+    "PlacedOrder": answer(
+        {
+            **_ORDER,
+            "fills": {**many(ref("Fill")), "description": "Those of this call"},
+            "replayed": {**FLAG, "description": "True when the client_order_id came before with the same body"},
+            "priority": {**one_of("kept", "lost"), "description": "After an amend"},
+        },
+        optional=tuple(name for name in [*_ORDER, "fills", "replayed", "priority"] if name not in {"id", "status", "instrument"}),
+        description="An order as it stands after the call; only its ids and its status while it is pending",
+    ),
+    "PlaceOrder": request(_PLACE, required=("instrument", "side", "quantity")),
+    "AmendOrder": request(_AMEND, description="New totals; what is left out stays"),
+    "Batch": request(
+        {
+            "operations": many(
+                {
+                    "oneOf": [
+                        request({"op": {"const": "place"}, **_PLACE}, required=("op", "instrument", "side", "quantity")),
+                        request({"op": {"const": "amend"}, **_WHICH, **_AMEND}, required=("op",)),
+                        request({"op": {"const": "cancel"}, **_WHICH}, required=("op",)),
+                    ]
+                },
+                1,
+                500,
+            )
+        },
+        required=("operations",),
+    ),
+    "BatchResult": answer(
+        {
+            "results": many(
+                answer({"op": TEXT, "status": COUNT, "order": ref("PlacedOrder"), "error": ref("Problem")}, optional=("order", "error"))
+            )
+        },
+        description="One result per operation, in order",
+    ),
+    "Cancelled": answer({"ids": many(public_id("ord")), "count": COUNT, "complete": FLAG}),
+    "Preview": answer(
+        {
+            "instrument": SYMBOL,
+            "accepted": FLAG,
+            "reason": maybe(REASON),
+            "phase": TEXT,
+            "would_fill": WHOLE,
+            "would_rest": WHOLE,
+            "worst_price": maybe(PRICE),
+            "notional": DECIMAL,
+            "fee": {"type": "object"},
+            "hold": {"type": "object"},
+            "available": {"type": "object"},
+            "self_cross": FLAG,
+            "rights": many(answer({"right_id": public_id("rgt"), "units": WHOLE, "issuer_id": TEXT})),
+            "gates": many(ref("Gate")),
+        },
+        description="What the order would meet now; not a promise",
+    ),
+    "OrderEvent": answer({"at": MOMENT, "type": TEXT}),
+    "Fill": answer(
+        {
+            "id": public_id("fil"),
+            "trade_id": public_id("trd"),
+            "order_id": public_id("ord"),
+            "instrument": SYMBOL,
+            "side": SIDE,
+            "price": PRICE,
+            "quantity": WHOLE,
+            "units": WHOLE,
+            "liquidity": one_of(*wire.LIQUIDITY),
+            "fee": DECIMAL,
+            "book_seq": WHOLE,
+            "executed_at": MOMENT,
+            "deliveries": many(_DELIVERY),
+            "event_id": TEXT,
+            "receipt_hash": TEXT,
+        }
+    ),
+    "Balance": answer({"currency": TEXT, "total": DECIMAL, "available": DECIMAL, "held": DECIMAL}),
+    "Position": answer(
+        {"instrument": SYMBOL, "quantity": WHOLE, "available": WHOLE, "reserved": WHOLE, "units": WHOLE, "rights": COUNT},
+        description="Whole lots that could be sold there",
+    ),
+    "LedgerLine": answer(
+        {
+            "entry_id": TEXT,
+            "leg": COUNT,
+            "kind": TEXT,
+            "asset": TEXT,
+            "asset_kind": one_of("cash", "units"),
+            "direction": one_of("in", "out"),
+            "amount": DECIMAL,
+            "at": MOMENT,
+        }
+    ),
+}

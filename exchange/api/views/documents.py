@@ -1,0 +1,61 @@
+"""The API's own description: as data, and as a page to read."""
+
+import json
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from exchange.api import openapi
+from exchange.api.base import ApiView
+from exchange.api.doc import Doc
+from exchange.api.permissions import PUBLIC
+
+
+class SchemaView(ApiView):
+    scopes: ClassVar = {"GET": PUBLIC}
+    queries: ClassVar = {"GET": ("format",)}
+    docs: ClassVar = {"GET": Doc("This document", "OpenApiDocument")}
+    authentication_classes = []
+
+    def get(self, _request: Request) -> Response:
+        self.query.choice("format", {"json": "json"})
+        return Response(openapi.document(), headers={"Cache-Control": "public, max-age=300"})
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """One page without anything from elsewhere."""
+    document = openapi.document()
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            groups.setdefault(operation["tags"][0], []).append(_told(path, method, operation))
+    schemas = [(name, json.dumps(schema, indent=2)) for name, schema in sorted(document["components"]["schemas"].items())]
+    return render(request, "api/docs.html", {"info": document["info"], "groups": groups, "schemas": schemas})
+
+
+def _told(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
+    """What the page says of one operation."""
+    status, answer = next((code, each) for code, each in operation["responses"].items() if code.startswith("2"))
+    schema = answer["content"]["application/json"]["schema"]
+    listed = "$ref" not in schema
+    schema = schema["properties"]["data"]["items"] if listed else schema
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    return {
+        **operation,
+        "path": path,
+        "method": method.upper(),
+        "scopes": operation.get("x-any-scope", []),
+        "status": status,
+        "answer": _named(schema),
+        "listed": listed,
+        "body": _named(body) if body else "",
+    }
+
+
+def _named(schema: dict[str, str]) -> str:
+    return schema["$ref"].rpartition("/")[2]
