@@ -1,0 +1,43 @@
+"""One writer per truth: each append-only table is written in one place."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WRITERS = {
+    "rights_event": {"rights/services/journal.py"},
+    "rights_stream": {"rights/services/journal.py"},
+    "settlement_posting": {"settlement/services/ledger.py"},
+    "settlement_balance": {"settlement/services/ledger.py"},
+    "exchange_command": {"exchange/services/intake.py"},
+    "exchange_batch": {"exchange/services/batch_write.py"},
+    "exchange_book": {"exchange/services/batch_write.py"},
+    "exchange_order": {"exchange/services/order_rows.py"},
+    "exchange_trade": {"exchange/services/order_rows.py"},
+    "exchange_accountmessage": {"exchange/services/messages.py"},
+}
+MODELS = {
+    "rights_event": "Event",
+    "settlement_posting": "Posting",
+    "settlement_balance": "Balance",
+    "exchange_command": "Command",
+    "exchange_batch": "Batch",
+    "exchange_trade": "Trade",
+    "exchange_order": "Order",
+}
+
+
+def test_each_truth_has_one_writer():
+    found: dict[str, set[str]] = {table: set() for table in WRITERS}
+    for app in ("exchange", "rights", "settlement"):
+        for path in (ROOT / app).rglob("*.py"):
+            if "migrations" in path.parts:
+                continue
+            text = path.read_text()
+            for table in WRITERS:
+                sql = rf'(?:INSERT INTO|UPDATE|DELETE FROM)\s+{table}\b(?!\s+SET STORAGE)|copy_rows\(\s*"{table}"'
+                model = MODELS.get(table)
+                orm = rf"\b{model}\.objects\.(?:create|bulk_create|update|filter\([^)]*\)\.(?:update|delete))" if model else r"(?!)"
+                if re.search(sql, text) or re.search(orm, text):
+                    found[table].add(str(path.relative_to(ROOT)))
+    assert found == WRITERS
