@@ -12,9 +12,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from exchange.services.operator_refusal import OperatorRefusal
 from rights.domain.reason import LONGEST, ReasonMissing
+from rights.services.refusals import RegistryRefusalError
 from settlement.services.funding import FundingRefusal
 
-REFUSALS = (OperatorRefusal, FundingRefusal, ReasonMissing)
+REFUSALS = (OperatorRefusal, FundingRefusal, ReasonMissing, RegistryRefusalError)
 
 
 class ReasonForm(forms.Form):

@@ -85,4 +85,4 @@ def due_phase_changes(now_us: int) -> list[tuple[int, Phase]]:
         "kind": int(CommandKind.SET_PHASE),
         "actor": ACTOR,
     }
-    return [(book_id, Phase(phase)) for book_id, phase in rows.fetch_all(_DUE, values)]  # type: ignore[arg-type]
+    return [(book_id, Phase(phase)) for book_id, phase in rows.fetch_all(_DUE, values)]

@@ -7,9 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from exchange.models import ApiKey, Command, Instrument
+from exchange.services import participants
 from rights.domain.staff import AUDITORS, OPERATORS
 from rights.kernel.clock import now_us
-from rights.models import Account, Event, Participant
+from rights.models import Account, Assurance, Event, Participant
 from rights.services import journal
 from tests.integration.console_market import a_market
 
@@ -150,6 +151,36 @@ def test_listing_through_the_form(market):
     assert client.post(address, form).status_code == 302
     listed = Instrument.objects.get(series=market.unlisted)
     assert (listed.price_decimals, listed.collar_high_ticks, listed.reference_price_ticks) == (3, 100_000, 2500)
+
+
+def test_posting_an_assurance(market):
+    client = console(OPERATORS)
+    issuer = participants.appoint_issuer(
+        participant=market.participant,
+        slug="acme",
+        issuer_type="provider",
+        tier=1,
+        issuance_path="supplier-self",
+        actor="t",
+        now_us=now_us(),
+    )
+    address = reverse("admin:rights_assurance_post_new")
+    form = {
+        "issuer": str(issuer.pk),
+        "compute_class": str(market.unlisted.compute_class_id),
+        "mode": "reserved-capacity",
+        "reference": "contract 7",
+        "window_start_0": "2099-01-01",
+        "window_start_1": "00:00:00",
+        "window_end_0": "2099-01-01",
+        "window_end_1": "01:00:00",
+        "gross_units": "1000",
+        "haircut_bps": "500",
+    }
+    assert client.get(address).status_code == 200
+    assert client.post(address, {**form, "window_end_1": "00:00:00"}).status_code == 422
+    assert client.post(address, form).status_code == 302
+    assert Assurance.objects.get().gross_units == 1000
 
 
 def test_pages_of_events_go_on_without_counting(market, django_assert_max_num_queries):

@@ -32,7 +32,9 @@ LAST_BATCH = "(SELECT max(seq) FROM exchange_batch)"
 PLACED = "(SELECT min(n) FROM exchange_command WHERE kind = 0)"
 
 BREAKAGES = (
-    breakage("asset_sums_to_zero", "L1 L2", f"UPDATE settlement_balance SET amount = amount + 1 WHERE asset_id = {USD} AND account_id = {BUYER}"),
+    breakage(
+        "asset_sums_to_zero", "L1 L2", f"UPDATE settlement_balance SET amount = amount + 1 WHERE asset_id = {USD} AND account_id = {BUYER}"
+    ),
     breakage("postings_move", "L1 L2", "UPDATE settlement_posting SET debit_id = 999999 WHERE kind = 'funding'"),
     breakage("balance_is_posted", "L2", "UPDATE settlement_posting SET amount = amount + 1 WHERE kind = 'funding'"),
     breakage("balance_limits", "L2", f"UPDATE settlement_balance SET floor = NULL WHERE asset_id = {USD} AND account_id = {BUYER}"),
@@ -62,7 +64,9 @@ BREAKAGES = (
     breakage("order_adds_up", "B1", f"UPDATE exchange_order SET status = 3 WHERE id = {BUY}"),
     breakage("order_adds_up", "B1", f"UPDATE exchange_order SET quantity_lots = quantity_lots + 1 WHERE id = {BUY}"),
     breakage("order_fills", "B1", "UPDATE exchange_order SET fee_minor = fee_minor + 1 WHERE status = 3"),
-    breakage("order_fills", "B1", f"UPDATE exchange_order SET filled_lots = 1, quantity_lots = quantity_lots + 1, status = 2 WHERE id = {BUY}"),
+    breakage(
+        "order_fills", "B1", f"UPDATE exchange_order SET filled_lots = 1, quantity_lots = quantity_lots + 1, status = 2 WHERE id = {BUY}"
+    ),
     breakage("book_uncrossed", "B2", f"UPDATE exchange_order SET price_ticks = 1 WHERE id = {ASK}"),
     breakage("trade_amounts", "B4", "UPDATE exchange_instrument SET collar_high_ticks = 205"),
     breakage("trade_price", "B4", f"UPDATE exchange_order SET price_ticks = price_ticks + 1 WHERE id = {MAKER}"),
@@ -76,7 +80,7 @@ BREAKAGES = (
     breakage(
         "traded_while_open",
         "B6",
-        "UPDATE exchange_command SET payload = '{\"phase\":2,\"reason\":\"test\"}' WHERE n = (SELECT min(n) FROM exchange_command WHERE kind = 4)",
+        'UPDATE exchange_command SET payload = \'{"phase":2,"reason":"test"}\' WHERE n = (SELECT min(n) FROM exchange_command WHERE kind = 4)',
     ),
     breakage("traded_while_open", "B6", "UPDATE exchange_instrument SET gate_closes_at = (SELECT max(at) FROM exchange_trade)"),
     breakage("closed_is_empty", "B6", "UPDATE exchange_book SET phase = 3"),
@@ -89,7 +93,9 @@ BREAKAGES = (
     breakage("applied_once", "C1", f"UPDATE exchange_batch SET command_ns[1] = {PLACED} WHERE seq = {LAST_BATCH}"),
     breakage("gapless", "C1", "UPDATE exchange_book SET last_command_seq = last_command_seq + 1"),
     breakage("gapless", "C1", "UPDATE exchange_batch SET first_command_seq = first_command_seq + 1 WHERE seq = 3"),
-    breakage("in_order", "C1", "UPDATE exchange_batch SET command_ns = ARRAY[command_ns[2], command_ns[1]] || command_ns[3:] WHERE seq = 1"),
+    breakage(
+        "in_order", "C1", "UPDATE exchange_batch SET command_ns = ARRAY[command_ns[2], command_ns[1]] || command_ns[3:] WHERE seq = 1"
+    ),
     breakage("outcome", "C1", "DELETE FROM exchange_order WHERE status = 6 AND reason = 11"),
     breakage("outcome", "C1", "UPDATE exchange_order SET client_order_id = 'another' WHERE client_order_id = 'first'"),
     breakage(
@@ -112,7 +118,11 @@ BREAKAGES = (
     breakage("actor_allowed", "Z1", "UPDATE exchange_apikey SET revoked_at = created_at - interval '1 minute'"),
     breakage("actor_allowed", "Z1", "UPDATE exchange_apikey SET expires_at = created_at - interval '1 minute'"),
     breakage("actor_allowed", "Z1", "UPDATE exchange_apikey SET scopes = '{read,cancel}'"),
-    breakage("asks_backed", "G2", f"UPDATE rights_right SET status = 'frozen', freeze_reason = 'custom', prior_status = 'active' WHERE id = {ROOT}"),
+    breakage(
+        "asks_backed",
+        "G2",
+        f"UPDATE rights_right SET status = 'frozen', freeze_reason = 'custom', prior_status = 'active' WHERE id = {ROOT}",
+    ),
     breakage("lifecycle_guard", "G3", "DELETE FROM rights_lifecycle WHERE from_status = 'issued' AND to_status = 'burned'"),
     breakage("lifecycle_guard", "G3", "INSERT INTO rights_lifecycle VALUES ('burned', 'active')"),
     breakage("lineage", "G3", f"UPDATE rights_right SET issuer_id = issuer_id + 1000 WHERE id = {CHILD}"),
@@ -124,9 +134,11 @@ BREAKAGES = (
     breakage("trade_slices", "D1", f"UPDATE exchange_trade SET slice_children[1] = gen_random_uuid() WHERE id = {TRADE}"),
     breakage("trade_event", "D1", f"UPDATE exchange_trade SET event_seq = event_seq + 1000 WHERE id = {TRADE}"),
     breakage("trade_told", "D1", f"UPDATE exchange_trade SET slice_children[1] = slice_parents[1] WHERE id = {TRADE}"),
-    breakage("trade_numbers", "D1", f"UPDATE exchange_book SET trade_count = trade_count + 1"),
+    breakage("trade_numbers", "D1", "UPDATE exchange_book SET trade_count = trade_count + 1"),
     breakage("append_only", "E1", "DROP TRIGGER event_append_only ON rights_event"),
-    breakage("append_only", "E1", "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"),
+    breakage(
+        "append_only", "E1", "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+    ),
     breakage("private_numbers", "M1", "UPDATE exchange_accountfeed SET orders_seq = orders_seq + 1"),
     breakage("private_numbers", "M1", "DELETE FROM exchange_accountmessage WHERE seq = 3"),
     breakage("fills_told", "M1", "UPDATE exchange_accountmessage SET batch_seq = batch_seq + 1000"),
