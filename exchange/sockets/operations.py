@@ -52,10 +52,10 @@ def _wrong(field: str, detail: str, code: str) -> dict[str, str]:
 
 
 async def _auth(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
-    subscriptions.only(args, "key")
-    key = args.get("key")
-    if not isinstance(key, str):
-        raise FieldError("key", "required" if key is None else "invalid", "must be a key such as key_….<secret>")
+    subscriptions.only(args, "key", "token")
+    key = args.get("key", args.get("token"))
+    if not isinstance(key, str) or len(args) != 1:
+        raise FieldError("args.key", "must be a key such as key_….<secret>", "invalid" if args else "required")
     if connection.who is not None:
         raise Problem("conflict", "this socket has an owner already")
     who = await access.by_key(key) if key.isascii() else None
@@ -77,7 +77,9 @@ async def _not_yet(_connection: Connection, _reply: Reply, _args: dict[str, Any]
 _INSTRUMENT = "symbol; for the channels of one instrument"
 OPERATIONS: dict[str, Operation] = {
     "auth": Operation(
-        _auth, "Become the owner of an API key. Browsers are known by their session instead.", {"key": "the whole bearer key"}
+        _auth,
+        "Become the owner of an API key. Browsers are known by their session instead.",
+        {"key": "the whole bearer key; `token` is the same"},
     ),
     "subscribe": Operation(
         subscriptions.subscribe,

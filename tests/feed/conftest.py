@@ -7,7 +7,8 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from exchange.feed import hub as feed
-from tests.feed.market import Lane, list_one, open_account
+from tests.feed.market import Lane, Owner, list_one, open_account, open_owner
+from tests.feed.serving import serving
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +38,16 @@ async def lane(in_thread) -> Lane:
 @pytest.fixture
 async def account(in_thread) -> int:
     return await in_thread(open_account)()
+
+
+@pytest.fixture
+async def url(in_thread) -> AsyncIterator[str]:
+    """The socket of a web process that serves this test."""
+    async with serving() as address:
+        yield address
+
+
+@pytest.fixture
+async def owner(in_thread) -> Owner:
+    """A new participant's account with a key."""
+    return await in_thread(open_owner)()

@@ -2,18 +2,25 @@
 
 import itertools
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import psycopg
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
+from django.test import Client as TestBrowser
 
 from exchange.domain.checksum import checksum
 from exchange.feed import record as rec
-from exchange.models import AccountMessage, Batch, Book, Instrument
+from exchange.feed.pool import _parameters
+from exchange.models import AccountMessage, Batch, Book, Instrument, Order
+from exchange.services import keys
 from exchange.services import rules as rulebook
 from exchange.services.listing import TradingRules, list_instrument
-from exchange.services.participants import NewAccount, open_participant
-from rights.kernel.clock import to_datetime, to_us
+from exchange.services.participants import NewAccount, NewMember, add_member, open_participant
+from rights.kernel.clock import now_us, to_datetime, to_us
 from rights.kernel.ids import Mint
-from rights.models import ComputeClass, Series, Stream
+from rights.models import Account, ComputeClass, Participant, Series, Stream
 from settlement.models import Asset
 
 NOW_US = to_us(datetime(2026, 11, 1, tzinfo=UTC))
@@ -44,11 +51,41 @@ def open_account() -> int:
     return participant.accounts.get().pk
 
 
+class Owner(NamedTuple):
+    """An account with what opens a socket to it."""
+
+    account_id: int
+    slug: str
+    token: str
+
+
+def open_owner(*scopes: str) -> Owner:
+    """A new account with a key of these scopes."""
+    account = Account.objects.get(pk=open_account())
+    key = keys.create(account_id=account.pk, scopes=scopes or ("read", "trade", "cancel"), label="", expires_us=None, now_us=now_us())
+    return Owner(account.pk, account.participant.slug, key.token)
+
+
+def log_in(owner: Owner) -> dict[str, str]:
+    """Make a member of the owner and log him in; his browser's cookies."""
+    member = NewMember(f"user-{owner.slug}", "a long enough password", ["read", "trade", "cancel"])
+    participant = Participant.objects.get(slug=owner.slug)
+    user = add_member(participant=participant, member=member, actor="test", now_us=NOW_US)
+    browser = TestBrowser()
+    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return {name: morsel.value for name, morsel in browser.cookies.items()}
+
+
+def log_out(cookies: dict[str, str]) -> None:
+    SessionStore(cookies[settings.SESSION_COOKIE_NAME]).flush()
+
+
 class Lane:
     """Commits batches to one book as the matching lane does, and knows what the book then is."""
 
     def __init__(self, book_id: int) -> None:
         self.book_id = book_id
+        self.maker = Account.objects.get(pk=open_account())
         self.seq = 0
         self.trade_no = 0
         self.levels: dict[tuple[int, int], tuple[int, int]] = {}
@@ -61,6 +98,33 @@ class Lane:
         texts = [[(rules.price_text(p), str(self.levels[s, p][0])) for p in side] for s, side in ((0, bids), (1, asks))]
         return checksum(texts[0], texts[1])
 
+    def _rest(self, side: int, price: int, lots: int, orders: int) -> None:
+        """Make the level's orders what a batch says."""
+        Order.objects.filter(book_id=self.book_id, side=side, price_ticks=price).delete()
+        for number in range(orders):
+            quantity = lots - orders + 1 if number == 0 else 1
+            Order.objects.create(
+                id=MINT.uuid(NOW_US),
+                book_id=self.book_id,
+                account=self.maker,
+                participant_id=self.maker.participant_id,
+                side=side,
+                price_ticks=price,
+                quantity_lots=quantity,
+                remaining_lots=quantity,
+                is_open=True,
+                status=1,
+                joined=self.seq,
+                book_seq=self.seq,
+                created_at=to_datetime(NOW_US),
+                updated_at=to_datetime(NOW_US),
+                **dict.fromkeys(("type", "tif", "post_only", "stp", "filled_lots", "cancelled_lots", "reason"), 0),
+                **dict.fromkeys(("notional_minor", "fee_minor", "held_minor"), 0),
+                slice_rights=[],
+                slice_units=[],
+            )
+
+    @transaction.atomic
     def batch(self, *changes: rec.Level, trades: int = 0) -> int:
         """One batch that leaves `changes` as the levels' sizes, with `trades` trades at 100 ticks."""
         self.seq += 1
@@ -68,6 +132,7 @@ class Lane:
             self.levels.pop((side, price), None)
             if lots:
                 self.levels[side, price] = (lots, orders)
+            self._rest(side, price, lots, orders)
         done = []
         for _ in range(trades):
             self.trade_no += 1
@@ -105,18 +170,12 @@ class Lane:
             balances_seq=numbers[3],
             body=rec.encode(body),
         )
-        with psycopg.connect(**connection_parameters()) as connection:
+        with psycopg.connect(**_parameters()) as connection:
             connection.execute(
-                "UPDATE exchange_accountfeed SET seq = %s, orders_seq = %s WHERE account_id = %s", [numbers[0], numbers[1], account_id]
+                "UPDATE exchange_accountfeed SET seq = %s, orders_seq = %s WHERE account_id = %s", [*numbers[:2], account_id]
             )
 
     def order(self, name: str) -> rec.OrderRecord:
         return rec.OrderRecord(
             MINT.uuid(NOW_US), self.book_id, name, "", 0, 0, 0, 0, 0, 100, 10, 0, 10, 1, 0, 0, 0, 0, NOW_US, NOW_US, self.seq
         )
-
-
-def connection_parameters() -> dict:
-    from exchange.feed.pool import _parameters
-
-    return _parameters()
