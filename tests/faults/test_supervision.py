@@ -76,7 +76,7 @@ def test_a_killed_part_comes_back(exchange: LiveExchange, part: str) -> None:
         with redis.Redis.from_url(exchange.env["REDIS_URL"], retry=None) as client:
             wait_until(lambda: _pings(client), 5, "Valkey to answer")
     assert answers(exchange.base_url) < 600
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 30
     after = exchange.parts()
     assert {name for name in before if before[name] != after.get(name)} == {part}, "the other parts go on"
 

@@ -17,7 +17,7 @@ import pytest
 from exchange.embedded.process import Account, die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_S = 120.0
+START_S = 180.0
 
 
 def wait_until(condition: Callable[[], object], patience_s: float, what: str) -> None:
