@@ -1,5 +1,6 @@
 """What a web process serves: order entry on its own short path, sockets by Channels, pages and the rest of the API by Django."""
 
+import gc
 import os
 from typing import Any
 
@@ -7,6 +8,8 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 _django = get_asgi_application()
+# Answers are thousands of small objects without cycles: look for cycles seldom.
+COLLECT_AFTER = (20_000, 20, 50)
 
 # Only now are the settings and the apps ready for what follows.
 from exchange.api import order_entry  # noqa: E402
@@ -39,6 +42,8 @@ async def _lifespan(receive: Any, send: Any) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            gc.freeze()
+            gc.set_threshold(*COLLECT_AFTER)
             await fanout.fanout()
             await send({"type": "lifespan.startup.complete"})
         else:

@@ -1,5 +1,7 @@
 """Integers to and from the decimal texts of the wire (API.md, conventions)."""
 
+from functools import lru_cache
+
 
 def decimal_text(value: int, scale: int, keep: int = 2) -> str:
     """`value` / 10^scale, trailing zeros trimmed down to `keep` decimals: 1234567 at 6 is "1.234567"; 5000000 is "5.00"."""
@@ -14,6 +16,7 @@ def decimal_text(value: int, scale: int, keep: int = 2) -> str:
     return f"{sign}{whole}.{trimmed}" if trimmed else f"{sign}{whole}"
 
 
+@lru_cache(maxsize=65_536)
 def fixed_text(value: int, scale: int, decimals: int) -> str:
     """`value` / 10^scale with exactly `decimals` decimals; the value must be exact at that many."""
     if decimals == 0:

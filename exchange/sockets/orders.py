@@ -1,7 +1,7 @@
 """Order entry on the socket: the very intake of REST. Commands of one socket become durable in the order they came."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from exchange.api.order_entry import operations as ops
@@ -10,8 +10,8 @@ from exchange.api.order_entry.operations import Ready
 from exchange.api.order_entry.parse import amend_payload
 from exchange.api.order_entry.preview import preview
 from exchange.api.order_entry.promise import Promise, door
+from exchange.api.order_entry.told import Outcomes
 from exchange.api.problems import Problem
-from exchange.feed.accounts import Outcome
 from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
 from exchange.services.intake import NewCommand
@@ -22,7 +22,7 @@ from exchange.sockets.reply import Reply
 from rights.kernel.clock import now_us
 
 WAIT_S = 2.0
-Answer = Callable[[Ready, Promise, Mapping[int, Outcome], Principal], Awaitable[tuple[int, dict[str, Any]]]]
+Answer = Callable[[Ready, Promise, Outcomes, Principal], Awaitable[tuple[int, dict[str, Any]]]]
 
 
 async def place(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
@@ -112,7 +112,7 @@ async def _answer(
     try:
         found = (await promise)[0]
         numbers = [found.n] if found.n is not None else []
-        outcomes = await (await connection.waiter()).results(numbers, WAIT_S) if numbers else {}
+        outcomes = Outcomes(await (await connection.waiter()).results(numbers, WAIT_S) if numbers else {})
         status, body = await answer(ready, found, outcomes, who)
         if status == 422:
             gates = (await preview(ready, who))["gates"] if body["reason"] == "gate_refused" else []

@@ -16,6 +16,9 @@ def _text(millis: int, rand_a: int, rand_b: int) -> str:
     return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
 
 
+RANDOM_AT_ONCE = 8 * 64  # asking the kernel once per id would cost more than the id
+
+
 class Mint:
     """Fresh UUIDv7 texts, increasing within one process; 62 random bits restart every millisecond."""
 
@@ -23,6 +26,7 @@ class Mint:
         self._lock = threading.Lock()
         self._millis = 0
         self._count = 0
+        self._random = b""
 
     def uuid(self, now_us: int) -> str:
         """A new id for the moment `now_us` (microseconds since the epoch)."""
@@ -34,7 +38,10 @@ class Mint:
                 self._count += 1
                 if self._count > 0xFFF:
                     self._millis, self._count = self._millis + 1, 0
-            return _text(self._millis, self._count, int.from_bytes(os.urandom(8), "big"))
+            if not self._random:
+                self._random = os.urandom(RANDOM_AT_ONCE)
+            taken, self._random = self._random[:8], self._random[8:]
+            return _text(self._millis, self._count, int.from_bytes(taken, "big"))
 
 
 def numbered(now_us: int, owner: int, number: int, bit: int = 0) -> str:

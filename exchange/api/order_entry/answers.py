@@ -2,27 +2,27 @@
 
 from typing import Any
 
+from exchange.api.order_entry.told import Told
 from exchange.domain.command import Reason
 from exchange.feed import wire
-from exchange.feed.accounts import Outcome
 from exchange.feed.record import OrderRecord
 from exchange.models.order import OrderStatus
 from exchange.services.rules import Rules
 
 
-def placed(outcome: Outcome, order_id: str, rules: Rules) -> tuple[int, dict[str, Any]]:
+def placed(told: Told, order_id: str, rules: Rules) -> tuple[int, dict[str, Any]]:
     """(status, order) of a place: 201, or 422 when a rule refused it."""
-    record = next(o for o in outcome.record.orders if o.id == order_id)
-    fills = [wire.fill(f, rules) for f in outcome.record.fills if f.order_id == order_id]
+    record = told.orders[order_id]
+    fills = [wire.fill(f, rules) for f in told.fills.get(order_id, ())]
     return (422 if record.status == OrderStatus.REJECTED else 201), wire.order(record, rules, fills)
 
 
-def changed(outcome: Outcome, order_id: str, rules: Rules) -> dict[str, Any] | None:
+def changed(told: Told, order_id: str, rules: Rules) -> dict[str, Any] | None:
     """The order after an amend or a cancel, with the fills of that batch."""
-    record = next((o for o in outcome.record.orders if o.id == order_id), None)
+    record = told.orders.get(order_id)
     if record is None:
         return None
-    return wire.order(record, rules, [wire.fill(f, rules) for f in outcome.record.fills if f.order_id == order_id])
+    return wire.order(record, rules, [wire.fill(f, rules) for f in told.fills.get(order_id, ())])
 
 
 def pending(order_id: str, client_order_id: str | None, rules: Rules) -> dict[str, Any]:

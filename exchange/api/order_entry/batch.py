@@ -18,6 +18,7 @@ from exchange.api.order_entry.operations import (
     run,
 )
 from exchange.api.order_entry.parse import BadFields, FieldProblem, amend_payload, is_client_order_id
+from exchange.api.order_entry.told import Outcomes
 from exchange.api.problems import Problem, problem_body
 from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
@@ -60,7 +61,7 @@ async def run_batch(body: Any, who: Principal, wait_s: float, now_us: int, reque
     """One result per operation, and the newest book sequence among them."""
     slots = await _prepare(operations_of(body), who, now_us)
     listed = [s.ready for s in slots if s.ready is not None]
-    promises, outcomes = await run(listed, who, wait_s) if listed else ([], {})
+    promises, outcomes = await run(listed, who, wait_s) if listed else ([], Outcomes({}))
     answers = iter(promises)
     results = []
     for slot in slots:

@@ -7,6 +7,7 @@ from asgiref.sync import sync_to_async
 
 from exchange.api.order_entry.operations import Ready, run
 from exchange.api.order_entry.parse import cancel_many_payload
+from exchange.api.order_entry.told import Outcomes
 from exchange.feed.pool import pool
 from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
@@ -44,6 +45,6 @@ async def cancel_many(source: Mapping[str, Any], who: Principal, wait_s: float) 
             key_id=who.key_id,
         )
         listed.append(Ready(command, rules))
-    promises, outcomes = await run(listed, who, wait_s) if listed else ([], {})
+    promises, outcomes = await run(listed, who, wait_s) if listed else ([], Outcomes({}))
     ids = [f"ord_{order}" for o in outcomes.values() for order in o.result.orders]
     return {"ids": ids, "count": len(ids), "complete": len(outcomes) == len(promises)}

@@ -10,10 +10,10 @@ from asgiref.sync import sync_to_async
 from exchange.api.order_entry import answers
 from exchange.api.order_entry.parse import BadFields, FieldProblem, amend_payload, is_client_order_id, is_symbol, place_payload
 from exchange.api.order_entry.promise import Promise, door
+from exchange.api.order_entry.told import Outcomes
 from exchange.api.problems import Problem
 from exchange.feed import hub as hubs
 from exchange.feed import wire
-from exchange.feed.accounts import Outcome
 from exchange.feed.pool import pool
 from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
@@ -137,17 +137,17 @@ def order_id_of(text: object) -> str:
     return found
 
 
-async def run(ready: Sequence[Ready], who: Principal, wait_s: float) -> tuple[list[Promise], dict[int, Outcome]]:
+async def run(ready: Sequence[Ready], who: Principal, wait_s: float) -> tuple[list[Promise], Outcomes]:
     """Store the commands and wait for what becomes of them, at most `wait_s` seconds after they are durable."""
     hub = await hubs.started()
     with await hub.expect(who.account_id) as waiter:
         promises = await door().promise([r.command for r in ready])
         numbers = [p.n for p in promises if p.n is not None]
         outcomes = await waiter.results(numbers, wait_s) if numbers and wait_s > 0 else {}
-    return promises, outcomes
+    return promises, Outcomes(outcomes)
 
 
-async def place_answer(ready: Ready, promise: Promise, outcomes: Mapping[int, Outcome], who: Principal) -> tuple[int, dict[str, Any]]:
+async def place_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who: Principal) -> tuple[int, dict[str, Any]]:
     """(status, body) of one place."""
     order_id = ready.command.order_id or ""
     if promise.n is None:
@@ -155,7 +155,7 @@ async def place_answer(ready: Ready, promise: Promise, outcomes: Mapping[int, Ou
     outcome = outcomes.get(promise.n)
     if outcome is None:
         return 202, answers.pending(order_id, ready.command.client_order_id, ready.rules)
-    return answers.placed(outcome, order_id, ready.rules)
+    return answers.placed(outcomes.told(outcome), order_id, ready.rules)
 
 
 async def _twin(ready: Ready, promise: Promise, who: Principal) -> tuple[int, dict[str, Any]]:
@@ -189,7 +189,7 @@ async def stored(order_id: str, who: Principal) -> dict[str, Any] | None:
     return wire.order(record, rules)
 
 
-async def change_answer(ready: Ready, promise: Promise, outcomes: Mapping[int, Outcome], who: Principal) -> tuple[int, dict[str, Any]]:
+async def change_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who: Principal) -> tuple[int, dict[str, Any]]:
     """(status, body) of an amend or a cancel: the order after it. Raises Problem when a rule refused it."""
     if promise.n is None:
         raise Problem("unauthenticated")
@@ -202,7 +202,7 @@ async def change_answer(ready: Ready, promise: Promise, outcomes: Mapping[int, O
         if code == "order_unknown" and await stored(order_id, who) is not None:
             code = "order_terminal"
         raise Problem(code)
-    body = answers.changed(outcome, order_id, ready.rules) or await stored(order_id, who) or {}
+    body = answers.changed(outcomes.told(outcome), order_id, ready.rules) or await stored(order_id, who) or {}
     if outcome.result.priority_kept is not None:
         body["priority"] = "kept" if outcome.result.priority_kept else "lost"
     return 200, body
