@@ -54,8 +54,8 @@ def path_at(text: str, offset: int) -> str:
 
 
 def path_of_literal(text: str, literal: str) -> str:
-    """The field whose value is the bare word or number `literal`."""
-    return next((written(token.path) for token in walk(text) if token.text == literal), "")
+    """The field whose value is, or begins with, the number or bare word `literal`, at which the scanner stopped."""
+    return next((written(token.path) for token in walk(text) if token.text.startswith(literal)), "")
 
 
 def path_of_duplicate(text: str) -> str:

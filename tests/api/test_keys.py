@@ -11,6 +11,7 @@ from exchange.models import ApiKey, IdempotencyKey
 from exchange.services import bell, idempotency, identity, keys
 from rights.kernel.clock import now_us
 from tests.api.conftest import Caller
+from tests.registry_desk import Desk
 
 BODY = {"scopes": ["read", "cancel"], "label": "bot"}
 
@@ -135,8 +136,6 @@ def test_keys_of_idempotency_are_kept_for_a_day(member, floor):
 
 @pytest.mark.django_db(transaction=True)
 def test_twins_at_the_same_moment_act_once():
-    from tests.registry_desk import Desk
-
     account = Desk().accounts["holder"].pk
     acts, answers, started = [], [], threading.Barrier(4)
 

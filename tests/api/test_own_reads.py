@@ -112,7 +112,7 @@ def test_lists_page_by_key_and_cost_the_same_at_any_length(caller, floor):
     assert seen == sorted(seen, reverse=True)
     counts = []
     for limit in (1, 30):
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(connection ) as queries:
             buyer.get(f"orders?limit={limit}")
         counts.append(len(queries))
     assert counts[0] == counts[1]
