@@ -25,7 +25,6 @@ from settlement.services import deliver, ledger
 from tests.registry_desk import MINT, Desk
 
 SCOPES = ["read", "trade", "cancel"]
-DAY_US = 86_400_000_000
 
 
 class HonestMarket:
@@ -58,7 +57,15 @@ class HonestMarket:
         self.book_id = self.instrument.pk
         self.lane = LaneMemory()
         for slug in ("other", "third"):
-            fund(account=self.accounts[slug], amount="10000", currency="USD", reason="to trade", mint=MINT, actor="command:test", now_us=self.now_us)
+            fund(
+                account=self.accounts[slug],
+                amount="10000",
+                currency="USD",
+                reason="to trade",
+                mint=MINT,
+                actor="command:test",
+                now_us=self.now_us,
+            )
 
     def _key(self, account: Account, scopes: list[str] | None = None) -> ApiKey:
         return ApiKey.objects.create(
@@ -77,7 +84,9 @@ class HonestMarket:
         self.command(CommandKind.PLACE, body, slug, order_id, cid)
         return order_id
 
-    def command(self, kind: CommandKind, body: payload.Payload, slug: str | None, order_id: str | None = None, cid: str | None = None) -> int:
+    def command(
+        self, kind: CommandKind, body: payload.Payload, slug: str | None, order_id: str | None = None, cid: str | None = None
+    ) -> int:
         key = self.keys[slug] if slug else self.operator
         command = intake.NewCommand(
             book_id=self.book_id,
@@ -178,7 +187,10 @@ def forge_events(stream: str, edit: Callable[[list[dict[str, Any]]], None]) -> N
         last = hashlib.sha256(text).hexdigest()
         row = (stream_id, seq, body["id"][4:], body["type"], body["object"]["id"], body["at"], text.decode(), last)
         with connection.cursor() as cursor:
-            cursor.execute("INSERT INTO rights_event (stream_id, seq, id, type, object_id, at, body, hash) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", row)
+            cursor.execute(
+                "INSERT INTO rights_event (stream_id, seq, id, type, object_id, at, body, hash) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                row,
+            )
     Stream.objects.filter(pk=stream_id).update(last_seq=len(bodies), last_hash=last)
 
 

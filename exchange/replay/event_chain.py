@@ -13,7 +13,7 @@ import orjson
 GENESIS = "0" * 64
 
 
-class EventRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EventRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="event"):
     """One row of the journal, every column as text; `stream` is the code of the stream `stream_id`."""
 
     stream_id: str
@@ -27,7 +27,7 @@ class EventRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hash: str
 
 
-class StreamHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StreamHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="stream"):
     """Where a stream says it ends."""
 
     stream_id: str

@@ -1,0 +1,149 @@
+"""Somebody who may write everything rewrites history, every hash made to fit: what is told still contradicts what is there."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from exchange.audit.registry import CHECKS
+from exchange.audit.run import audit
+from exchange.domain.ladder import Ladder, RestingOrder
+from exchange.replay.run import replay
+from tests.honest_market import HonestMarket, forge_batches, forge_events, tamper
+
+Bodies = list[dict[str, Any]]
+
+
+@pytest.mark.django_db  # has the test database made; `market` works in it by itself
+def test_every_reader_has_its_forgery() -> None:
+    forged = {"reference_engine"} | {check for check, *_ in (*EVENT_FORGERIES, *TABLE_FORGERIES)} | {"published_book"}
+    assert forged == {check.name for check in CHECKS if check.walk}
+
+
+def found(market: HonestMarket) -> tuple[list[str], list[str]]:
+    report = audit(now_us=market.now_us)
+    return report.codes, [broken.check for broken in report.broken]
+
+
+def of_type(bodies: Bodies, name: str) -> dict[str, Any]:
+    return next(body for body in bodies if body["type"] == name)
+
+
+def activate_twice(bodies: Bodies) -> None:
+    bodies.append(of_type(bodies, "right.activated") | {"id": "evt_00000000-0000-7000-8000-000000000001"})
+
+
+def suspend_a_buyer_before_he_trades(bodies: Bodies) -> None:
+    funded = of_type(bodies, "account.funded")
+    slug = funded["payload"]["participant"]
+    bodies.append(
+        funded
+        | {
+            "id": "evt_00000000-0000-7000-8000-000000000002",
+            "type": "participant.suspended",
+            "object": {"id": slug, "type": "participant"},
+            "payload": {"reason": "test", "orders_pulled": "0"},
+            "at": funded["at"].replace("2026-11-01", "2026-10-31"),
+        }
+    )
+
+
+def change_the_manifest(bodies: Bodies) -> None:
+    of_type(bodies, "right.issued")["payload"]["manifest"]["kind"] = "custom"
+
+
+def add_an_unknown_type(bodies: Bodies) -> None:
+    bodies.append(of_type(bodies, "right.activated") | {"id": "evt_00000000-0000-7000-8000-000000000003", "type": "right.renamed"})
+
+
+def fund_more(bodies: Bodies) -> None:
+    of_type(bodies, "account.funded")["payload"]["amount_minor"] += "0"
+
+
+def split_less(bodies: Bodies) -> None:
+    of_type(bodies, "right.split")["payload"]["units"] = "1"
+
+
+EVENT_FORGERIES = (
+    ("lifecycle_history", "G3", "series", activate_twice),
+    ("gates", "G1", "registry", suspend_a_buyer_before_he_trades),
+    ("terms_remembered", "G3", "series", change_the_manifest),
+    ("events_apply", "E2", "series", add_an_unknown_type),
+    ("cash", "E2", "registry", fund_more),
+    ("rights", "E2", "series", split_less),
+)
+
+
+@pytest.mark.parametrize(("check", "code", "stream", "edit"), EVENT_FORGERIES, ids=[f[0] for f in EVENT_FORGERIES])
+def test_forged_events(market: HonestMarket, check: str, code: str, stream: str, edit: Callable[[Bodies], None]) -> None:
+    forge_events(market.series.stream.code if stream == "series" else stream, edit)
+    codes, checks = found(market)
+    assert (codes, check in checks) == ([code], True), checks
+
+
+TABLE_FORGERIES = (
+    ("event_chain", "E1", "UPDATE rights_event SET hash = repeat('a', 64) WHERE seq = 2"),
+    ("rights", "E2", "UPDATE rights_right SET acquired_at = acquired_at + interval '1 microsecond' WHERE parent_id IS NOT NULL"),
+    ("books", "E2", "UPDATE exchange_book SET last_price_ticks = last_price_ticks + 1"),
+    ("fills", "E2", "UPDATE exchange_order SET reason = 2 WHERE status = 6"),
+    ("fills", "E2", "UPDATE exchange_trade SET id = gen_random_uuid() WHERE trade_no = 1"),
+    ("batch_chain", "C1", "UPDATE exchange_batch SET hash = repeat('a', 64) WHERE seq = 2"),
+    (
+        "applied_as_asked",
+        "C1",
+        "UPDATE exchange_command SET payload = replace(payload, '\"quantity_lots\":3', '\"quantity_lots\":4') WHERE kind = 0",
+    ),
+)
+
+
+@pytest.mark.parametrize(("check", "code", "statement"), TABLE_FORGERIES, ids=[f[0] for f in TABLE_FORGERIES])
+def test_forged_rows(market: HonestMarket, check: str, code: str, statement: str) -> None:
+    assert tamper(statement)
+    codes, checks = found(market)
+    assert check in checks
+    assert code in codes
+    if check != "fills":  # a trade under another id belongs to no ledger entry either
+        assert codes == [code], checks
+
+
+def test_forged_checksums(market: HonestMarket) -> None:
+    def edit(batches: dict[int, dict[str, Any]]) -> None:
+        batches[2]["checksum"] += 1
+
+    forge_batches(market.book_id, edit)
+    assert found(market) == (["M1"], ["published_book"])
+
+
+def test_a_core_that_breaks_time_priority(market: HonestMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug runs in the lane and in the replay alike; only a second engine can tell."""
+
+    def last_come_first_served(self: Ladder, order: RestingOrder) -> None:
+        key = order.price_ticks * self.sign
+        level = self.levels.get(key)
+        if level is None or level.head is None:
+            honest(self, order)
+            return
+        order.level, order.ahead, order.behind = level, None, level.head
+        level.head.ahead = order
+        level.head = order
+        level.lots += order.remaining_lots
+        level.orders += 1
+        self.touched.add(key)
+
+    honest = Ladder.append
+    monkeypatch.setattr(Ladder, "append", last_come_first_served)
+    market.place("third", "buy", 1, 190)
+    market.place("other", "buy", 1, 190)
+    market.match()
+    market.place("holder", "sell", 1, 190)
+    market.match()
+    codes, checks = found(market)
+    assert "reference_engine" in checks
+    assert set(codes) <= {"B3", "E2"}, checks
+
+
+def test_replay_of_an_honest_market(market: HonestMarket) -> None:
+    made = replay()
+    assert made.differences == {}
+    assert made.state_hash["events"] == made.state_hash["tables"]
+    assert (made.books, made.trades > 5, made.commands > 15, made.objects > 5) == (1, True, True, True)
