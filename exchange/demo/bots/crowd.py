@@ -1,11 +1,13 @@
 """The crowd at work: one watcher of the market, and a task for every desk, vault and tenant."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any
 
+import httpx
 import msgspec
 import structlog
 
@@ -15,7 +17,6 @@ from exchange.demo.bots.demand import Demand
 from exchange.demo.bots.fair_value import fair_ticks
 from exchange.demo.bots.market import Market, market_of, with_prices
 from exchange.demo.bots.pace import Pace
-from exchange.demo.bots.trace import Call
 from exchange.demo.bots.venue import Venue
 from exchange.demo.catalog import WARES
 from rights.kernel.clock import now_us
@@ -23,6 +24,8 @@ from rights.kernel.clock import now_us
 RULES_EVERY_S, PRICES_EVERY_S, REPORT_EVERY_S = 5.0, 1.5, 15.0
 SHUNNED_US = 120 * 1_000_000  # how long a book is left alone by who has nothing to sell there
 ALIVE = frozenset({"open", "partially_filled", "pending"})
+GONE = frozenset({"order_terminal", "order_unknown", "not_found"})
+REST_S = 5.0  # after an answer that a bot does not understand
 _LOG = structlog.get_logger("bots")
 _WARE_OF = {"TXT": "chat", "EMB": "embeddings", "GPU": "gpu"}
 _LOT_UNITS = {ware.name: ware.lot_units for ware in WARES}
@@ -114,7 +117,7 @@ class Crowd:
             if changes:
                 results = await self._send(bot, [operation for _, operation in changes])
                 for (slot, _), result in zip(changes, results, strict=True):
-                    _remember(known, slot, result, market)
+                    _remember(known, slot, result, wanted.get(slot), market)
 
     async def sell(self, bot: Bot) -> None:
         """Offer what perishes."""
@@ -139,11 +142,10 @@ class Crowd:
         pace = Pace(bot.per_minute, bot.chance)
         needs = {name: buyer.Need() for name in _LOT_UNITS}
         await self._begin(bot)
-        started = now_us()
         while True:
             await pace.turn()
             now = now_us()
-            for ware, units in demand.until(now - started).items():
+            for ware, units in demand.until(now).items():
                 needs[ware].units += units
             ware = max(needs, key=lambda name: needs[name].units // _LOT_UNITS[name])
             lots = needs[ware].lots(_LOT_UNITS[ware])
@@ -159,6 +161,15 @@ class Crowd:
             taken = lots if order.get("status") in ALIVE else int(order.get("filled_quantity", 0))
             needs[ware].bought(taken, _LOT_UNITS[ware])
 
+    async def steadily(self, work: Callable[[], Coroutine[Any, Any, None]], slug: str) -> None:
+        """Begin anew when the venue says something unexpected: one bot's trouble is not the others'."""
+        while True:
+            try:
+                await work()
+            except (httpx.HTTPStatusError, KeyError, ValueError) as error:
+                _LOG.warning("rests", bot=slug, error=repr(error)[:200])
+                await asyncio.sleep(REST_S)
+
     async def _begin(self, bot: Bot) -> None:
         """Start from a clean book: an earlier run may have left orders."""
         await self._seen.wait()
@@ -171,15 +182,36 @@ def _reason(result: Mapping[str, Any]) -> str:
     return str((result.get("order") or {}).get("reason") or "")
 
 
-def _remember(known: dict[maker.Slot, maker.Quote], slot: maker.Slot, result: Mapping[str, Any], market: Market) -> None:
+def _remember(
+    known: dict[maker.Slot, maker.Quote], slot: maker.Slot, result: Mapping[str, Any], wanted: maker.Quote | None, market: Market
+) -> None:
     """What rests now in the slot, by the venue's answer; nothing, when the order has ended or is not known."""
-    order = result.get("order")
-    if not order or order["status"] not in ALIVE or order["price"] is None:
-        known.pop(slot, None)
+    if "error" in result:
+        # Most refusals of an amend leave the order where it was.
+        if _reason(result) in GONE:
+            known.pop(slot, None)
         return
-    known[slot] = maker.Quote(market.ticks(order["price"]), int(order["remaining_quantity"]), order["id"])
+    order = result["order"]
+    status, price = order["status"], order.get("price")
+    if status == "pending" and wanted is not None:
+        # Promised, and not applied in time: it will come to what was asked.
+        known[slot] = maker.Quote(wanted.price_ticks, wanted.lots, order["id"])
+    elif status in ALIVE and price is not None:
+        known[slot] = maker.Quote(market.ticks(price), int(order["remaining_quantity"]), order["id"])
+    else:
+        known.pop(slot, None)
 
 
-def tenants(crowd: Crowd, bots: list[Bot], calls: list[Call]) -> list[Any]:
-    """The buyers' coroutines, each with its share of the trace."""
-    return [crowd.buy(bot, Demand(calls, tenant=n, of=len(bots))) for n, bot in enumerate(bots)]
+def desk(crowd: Crowd, bot: Bot) -> Coroutine[Any, Any, None]:
+    """A desk at work."""
+    return crowd.steadily(partial(crowd.make_markets, bot), bot.slug)
+
+
+def vault(crowd: Crowd, bot: Bot) -> Coroutine[Any, Any, None]:
+    """A vault at work."""
+    return crowd.steadily(partial(crowd.sell, bot), bot.slug)
+
+
+def tenant(crowd: Crowd, bot: Bot, demand: Demand) -> Coroutine[Any, Any, None]:
+    """A tenant at work."""
+    return crowd.steadily(partial(crowd.buy, bot, demand), bot.slug)

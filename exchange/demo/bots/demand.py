@@ -28,11 +28,14 @@ class Demand:
         self._span_us = max(call.at_us for call in calls) + 1
         self._next = 0
         self._round_us = 0
+        self._started_us: int | None = None
         self._parts = 0
 
-    def until(self, elapsed_us: int) -> dict[str, int]:
-        """Units needed since the last question, `elapsed_us` of the demo after its start."""
-        trace_us = elapsed_us * COMPRESSION
+    def until(self, now_us: int) -> dict[str, int]:
+        """Units needed since the last question; the first one starts the trace."""
+        if self._started_us is None:
+            self._started_us = now_us
+        trace_us = (now_us - self._started_us) * COMPRESSION
         needed: dict[str, int] = {}
         while self._calls and self._round_us + self._calls[self._next].at_us <= trace_us:
             for ware, units in units_of(self._calls[self._next]).items():

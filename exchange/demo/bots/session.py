@@ -11,7 +11,8 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.db import Error, close_old_connections
 
-from exchange.demo.bots.crowd import Bot, Crowd, tenants
+from exchange.demo.bots.crowd import Bot, Crowd, desk, tenant, vault
+from exchange.demo.bots.demand import Demand
 from exchange.demo.bots.trace import Call
 from exchange.demo.bots.venue import Denied, Venue
 from exchange.demo.parties import DESKS, TENANTS, VAULTS
@@ -42,7 +43,10 @@ async def trade(session: Session, calls: list[Call], tokens: dict[str, str]) -> 
     crowd = Crowd(venue, seed=session.seed)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in [crowd.watch(), crowd.report(), _upkeep(), *_bots(crowd, session, calls, tokens)]]
+            tasks = [
+                group.create_task(work)
+                for work in [crowd.steadily(crowd.watch, "watcher"), crowd.report(), _upkeep(), *_bots(crowd, session, calls, tokens)]
+            ]
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), session.seconds or None)
             for task in tasks:
@@ -67,9 +71,9 @@ def _bots(crowd: Crowd, session: Session, calls: list[Call], tokens: dict[str, s
         return Bot(slug, tokens[slug], Random(f"{session.seed}:{slug}"), run, pace)
 
     return [
-        *(crowd.make_markets(bot(slug, quoting)) for slug in DESKS),
-        *(crowd.sell(bot(slug, selling)) for slug in VAULTS),
-        *tenants(crowd, [bot(slug, buying) for slug in TENANTS], calls),
+        *(desk(crowd, bot(slug, quoting)) for slug in DESKS),
+        *(vault(crowd, bot(slug, selling)) for slug in VAULTS),
+        *(tenant(crowd, bot(slug, buying), Demand(calls, tenant=n, of=len(TENANTS))) for n, slug in enumerate(TENANTS)),
     ]
 
 

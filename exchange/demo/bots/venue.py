@@ -13,7 +13,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 8.0
 _TIMEOUT = httpx.Timeout(8.0, connect=2.0)
 
 
-class Denied(Exception):  # noqa: N818 - the key is no longer good; somebody has to make another
+class Denied(Exception):
     """The venue does not know the key."""
 
 

@@ -1,0 +1,83 @@
+"""The demo: seeded twice it is the same as once, rolled forward it goes on, and somebody can log in."""
+
+from io import StringIO
+
+import orjson
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+
+from exchange.demo.catalog import HOUR_US, SHARES, WARES
+from exchange.demo.parties import BOTS, PARTIES, PEOPLE, demo_password, seed_parties
+from exchange.demo.roll import roll
+from exchange.demo.upkeep import refill
+from exchange.models import AccountFeed, ApiKey, Command, Instrument, Membership
+from rights.kernel.clock import now_us
+from rights.kernel.ids import Mint
+from rights.models import Assurance, Event, Participant, Right
+from settlement.models import Balance, Posting
+from settlement.services import ledger
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TABLES = (Participant, User, Membership, Right, Assurance, Instrument, Balance, Posting, Event, AccountFeed, ApiKey, Command)
+
+
+def seed() -> dict:
+    out = StringIO()
+    call_command("seed_demo", "--json", stdout=out)
+    return orjson.loads(out.getvalue())
+
+
+@pytest.fixture
+def cheap_passwords(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def test_twice_is_once(cheap_passwords):
+    first = seed()
+    counts = {model: model.objects.count() for model in TABLES}
+    second = seed()
+    assert second["listed"] == []
+    assert {k: v for k, v in first.items() if k != "listed"} == {k: v for k, v in second.items() if k != "listed"}
+    assert {model: model.objects.count() for model in TABLES} == counts
+    assert first["participants"] == ["issuer", "seller", "buyer", "maker", "supplier", "operator", "auditor"]
+
+    # Everybody can log in with the printed password; operators and auditors reach the console.
+    for party in PEOPLE:
+        user = User.objects.get(username=party.slug)
+        assert user.check_password(first["password"])
+        assert user.is_staff == (party.slug in {"operator", "auditor"})
+        assert not user.is_superuser
+    assert first["password"] == demo_password(settings.SECRET_KEY)
+
+    # Supply is issued under assurances, and the ledger balances per asset.
+    assert Right.objects.count() == len(first["instruments"]) * sum(share.rights for share in SHARES)
+    assert set(Right.objects.values_list("status", flat=True)) == {"active"}
+    for assurance in Assurance.objects.all():
+        assert assurance.issued_units <= assurance.gross_units * (10_000 - assurance.haircut_bps) // 10_000
+    totals: dict[int, int] = {}
+    for balance in Balance.objects.all():
+        totals[balance.asset_id] = totals.get(balance.asset_id, 0) + balance.amount
+    assert set(totals.values()) == {0}
+    buyer = Balance.objects.get(account__participant__slug="buyer", asset=ledger.cash_asset())
+    assert buyer.amount == 100_000 * 10**6
+
+
+def test_the_windows_roll_on_and_purses_are_refilled(cheap_passwords):
+    mint, moment = Mint(), now_us()
+    seed_parties(password="x", mint=mint, now_us=moment)
+    assert Participant.objects.filter(slug__in=[p.slug for p in PARTIES]).count() == len(PARTIES)
+    listed = roll(mint=mint, now_us=moment)
+    assert len(listed) >= sum(ware.hours + 1 for ware in WARES)
+    assert roll(mint=mint, now_us=moment + 1) == []
+    later = roll(mint=mint, now_us=moment + HOUR_US)
+    assert len(WARES) <= len(later) <= 2 * len(WARES)
+    assert not set(later) & set(listed)
+
+    assert refill(mint=mint, now_us=moment) == 0
+    bot = next(p for p in BOTS if p.slug == "tenant-01")
+    account = Participant.objects.get(slug=bot.slug).accounts.get()
+    Balance.objects.filter(account=account).update(amount=1_000_000)
+    assert refill(mint=mint, now_us=moment) == 1
+    assert Balance.objects.get(account=account, asset=ledger.cash_asset()).amount == bot.cash * 10**6
