@@ -78,8 +78,7 @@ def _hold_cash(work: Working, order: Live, lots: int, price: int) -> None:
     """Hold what the rest of a buy needs, instead of what it held before."""
     rules = work.rules
     if rules.position_limit_lots is not None:
-        held = work.holdings.get(order.participant, 0) + work.memory.open_buy_lots.get(order.participant, 0)
-        if held + lots > rules.position_limit_lots:
+        if work.position(order) + lots > rules.position_limit_lots:
             raise Refusal(Reason.POSITION_LIMIT)
     need = cash_need(lots, price, rules.tick_minor, work.worst_bps)
     if need - order.held > work.parties[order.account].cash:

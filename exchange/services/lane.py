@@ -29,7 +29,6 @@ class BookMemory:
         self.seq = seq
         self.core = Book(phase=phase)
         self.live: dict[str, Live] = {}
-        self.open_buy_lots: dict[int, int] = {}  # by participant, for position limits
         self.policies: dict[int, list[dict[str, Any]]] = {}  # receiver rules behind the policy keys of resting asks
         self.known_balances: set[tuple[int, int]] = set()
 

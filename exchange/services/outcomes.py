@@ -110,6 +110,7 @@ def _traded(work: Working, outcome: Traded, now_us: int) -> None:
         if not order.remaining:
             work.memory.forget(order)
     rehold(work, buy)
+    work.passed(sell, buy, lots)
     work.earn(buy.account, -notional - buy_fee)
     work.earn(sell.account, notional - sell_fee)
     work.trade_count += 1

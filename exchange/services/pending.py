@@ -40,7 +40,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
 
 def pending_commands(*, book_id: int, scan_xid: int, limit: int) -> tuple[list[Pending], int]:
     """Unapplied commands in order of arrival (at most `limit`), and the mark for the next look."""
-    found = rows.fetch_all(_SELECT, {"book": book_id, "scan": scan_xid, "limit": limit})  # type: ignore[arg-type]
+    found = rows.fetch_all(_SELECT, {"book": book_id, "scan": scan_xid, "limit": limit})
     running = int(found[0][9])
     commands = [Pending(*row[:9]) for row in found if row[0] is not None]
     if len(commands) == limit:

@@ -58,6 +58,17 @@ class Working:
         if party is not None:
             party.cash += minor
 
+    def position(self, order: Live) -> int:
+        """Lots the order's participant holds here or is bidding for with other orders; only asked when there is a limit."""
+        bids = (o.remaining for o in self.memory.live.values() if o.participant == order.participant and o.is_buy and o is not order)
+        return self.holdings.get(order.participant, 0) + sum(bids)
+
+    def passed(self, seller: Live, buyer: Live, lots: int) -> None:
+        """Lots changed hands."""
+        if self.rules.position_limit_lots is not None:
+            self.holdings[seller.participant] = self.holdings.get(seller.participant, 0) - lots
+            self.holdings[buyer.participant] = self.holdings.get(buyer.participant, 0) + lots
+
     def reserve(self, order: Live, parcel: Parcel, units: int) -> None:
         """Lock units of one right for an ask, behind what it has locked already."""
         parcel.units -= units

@@ -3,9 +3,10 @@
 import pytest
 
 from exchange.domain.command import Phase, Reason, TimeInForce
-from exchange.models import Batch, Trade
+from exchange.models import Batch, Instrument, Trade
 from exchange.models.book import CommandKind
 from exchange.models.order import OrderStatus
+from exchange.services import rules
 from exchange.services.payload import CancelManyPayload
 from rights.models import Event, Right
 from settlement.models import Posting
@@ -179,3 +180,17 @@ def test_nothing_is_applied_twice(floor):
     before = Batch.objects.count()
     floor.match()
     assert Batch.objects.count() == before
+
+
+def test_the_position_limit_counts_what_is_held_and_what_is_bid(floor):
+    Instrument.objects.filter(pk=floor.book_id).update(position_limit_lots=5)
+    rules.forget()
+    floor.lane.drop(floor.book_id)
+    floor.right("seller", 10)
+    floor.place("seller", "sell", 3, 100)
+    floor.place("buyer", "buy", 3, 100)
+    floor.match()
+    floor.place("buyer", "buy", 2, 50)
+    over = floor.place("buyer", "buy", 1, 50)
+    floor.match()
+    assert (floor.order(over).status, floor.order(over).reason) == (OrderStatus.REJECTED, Reason.POSITION_LIMIT)
