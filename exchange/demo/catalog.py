@@ -81,8 +81,8 @@ SHARES = (
     Share("seller", 8, 2),
     Share("maker", 8, 1),
     Share("supplier", 4, 1),
-    Share("vault-01", 20, 2),
-    Share("vault-02", 15, 2),
+    Share("vault-01", 20, 1),
+    Share("vault-02", 15, 1),
     Share("vault-03", 15, 1),
     Share("desk-01", 30, 1),
 )

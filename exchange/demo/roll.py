@@ -1,6 +1,6 @@
 """Roll the demo's windows forward: post capacity, issue rights, list instruments for what comes into sight. Idempotent."""
 
-from django.db import connection
+from django.db import connection, transaction
 
 from exchange.demo.catalog import ASSURANCE_MODE, HAIRCUT_BPS, ISSUER, SHARES, WARES, Ware, manifest
 from exchange.demo.parties import ACTOR, account_of
@@ -80,8 +80,9 @@ def _manifest(ware: Ware, window: Window, units: int, reference: str) -> dict[st
     return manifest(ware=ware, units=units, start=rfc3339(window.start_us), end=rfc3339(window.end_us), reference=reference)
 
 
+@transaction.atomic
 def _issue(ware: Ware, window: Window, assurance: Assurance, mint: Mint, now_us: int) -> Series:
-    """Each holder's share, as rights of equal size."""
+    """Each holder's share, as rights of equal size; all of a window's or none."""
     for share in SHARES:
         holder: Account = account_of(share.holder)
         units = ware.supply_lots * share.percent // 100 // share.rights * ware.lot_units

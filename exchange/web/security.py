@@ -4,15 +4,19 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-# The console's widgets evaluate expressions and set inline styles, and the API's own page loads its viewer from elsewhere.
-_EXEMPT = ("/admin/", "/docs", "/schema", "/static/")
+# The API's own page loads its viewer from elsewhere.
+_EXEMPT = ("/docs", "/schema", "/static/")
+# The console's widgets evaluate expressions and write scripts and styles inline; only its own path is relaxed for that.
+_CONSOLE = "/admin/"
+_CONSOLE_RULES = "; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 _RULES = "default-src 'self'; connect-src 'self' {sockets}; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
 def policy(request: HttpRequest) -> str:
     """The content security policy of a page. Not every browser reads 'self' as covering the page's own sockets."""
     scheme = "wss" if request.is_secure() else "ws"
-    return _RULES.format(sockets=f"{scheme}://{request.get_host()}")
+    rules = _RULES.format(sockets=f"{scheme}://{request.get_host()}")
+    return rules + _CONSOLE_RULES if request.path.startswith(_CONSOLE) else rules
 
 
 class ContentSecurityMiddleware:

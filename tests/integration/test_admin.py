@@ -67,6 +67,12 @@ def test_staff_without_a_group_sees_nothing(market):
     assert client.get(reverse("admin:exchange_instrument_changelist")).status_code == 403
 
 
+def test_the_console_may_evaluate_and_nothing_else_may(market):
+    client = console(AUDITORS)
+    assert "'unsafe-eval'" in client.get(reverse("admin:index")).headers["Content-Security-Policy"]
+    assert "unsafe" not in client.get("/login").headers["Content-Security-Policy"]
+
+
 def test_strangers_are_sent_to_the_login(market):
     assert Client().get(reverse("console_events")).status_code == 302
 
