@@ -1,0 +1,57 @@
+"""docs/errors.md, made from the error table, so that the page can't say anything else than GET /errors."""
+
+from exchange.api.error_table import TABLE
+from exchange.domain.command import Reason
+from rights.domain.gates import CODES
+
+_HEAD = """# Errors
+
+Made by `python manage.py error_page > docs/errors.md`; a test compares it with the table that the API answers from
+(`exchange/api/error_table.py`). `GET /api/v1/errors` is the same table as data.
+
+An error is an RFC 9457 problem, `application/problem+json`:
+
+| member | meaning |
+|---|---|
+| `code` | one of the codes below; stable, made for programs |
+| `status`, `title`, `type` | the HTTP status, the words below, and a link to the code |
+| `detail` | words for people about this very request; may change |
+| `retryable` | the very same request may succeed later |
+| `field_errors` | `{field, code, detail}` for each field that is wrong, all at once; a nested field is written `a.b` |
+| `gates` | `{code, passed, detail}` for each verdict of the transfer gate, or of the registry's rules, when one of them refused |
+| `request_id` | also the header `X-Request-Id`; name it when you ask the operator |
+
+No answer is not a "no". After a 504, a 503 or a broken connection send the same order with the same `client_order_id` again (other
+POSTs: the same `Idempotency-Key`): it is done once, however often it arrives.
+"""
+_SECTIONS = (
+    ("api", "Requests", "What the API itself says, before any rule of the market is asked."),
+    (
+        "order",
+        "Orders",
+        "Why an order or a change of one was refused (422), and the `reason` of orders that ended otherwise than filled; a refused place is an order too, `rejected`.",
+    ),
+    ("gate", "Transfer gate", "Why a right may not change hands. They stand in `gates`."),
+    (
+        "registry",
+        "Registry",
+        "Why a right may not be issued or changed. They stand in `gates`, under `issuance_refused` or `lifecycle_refused`.",
+    ),
+)
+
+
+def _line(code: str) -> str:
+    row = TABLE[code]
+    return f"| `{code}` | {row.status} | {row.title} | {'yes' if row.retryable else ''} |"
+
+
+def error_page() -> str:
+    """The page as Markdown; ends with a line end."""
+    parts = [_HEAD]
+    for family, title, about in _SECTIONS:
+        lines = [_line(row.code) for row in TABLE.values() if row.family == family]
+        parts.append(f"\n## {title}\n\n{about}\n\n| code | status | meaning | retryable |\n|---|---|---|---|\n" + "\n".join(lines) + "\n")
+    reasons = {reason.name.lower() for reason in Reason}
+    shared = ", ".join(f"`{code}`" for code in CODES if code in reasons)
+    parts.append(f"\nGate codes that are also reasons of orders, with the same meaning: {shared}.\n")
+    return "".join(parts)
