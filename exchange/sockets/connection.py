@@ -67,7 +67,7 @@ class Connection:
         self._level_at = now
         if self._level >= 1:
             self._level -= 1
-            self._refusals = 0
+            self._refusals = max(0, self._refusals - 1)
             return
         self._refusals += 1
         if self._refusals > MOST_REFUSALS:

@@ -108,8 +108,8 @@ class Outbox:
                 if line is None:
                     await self._send(frame)
                 elif line.is_open:
+                    line.sent = seq  # a frame that is on its way arrives before any closing does
                     await self._send(frame)
-                    line.sent = seq
             elif self._lagging:
                 self._catch_up()
             else:

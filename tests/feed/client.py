@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -174,7 +174,8 @@ class PrivateLog:
         self.events.append(message["data"])
 
 
-async def drain(client: Client) -> AsyncIterator[dict[str, Any]]:
-    """What has come so far."""
-    while not client.messages.empty():
-        yield client.messages.get_nowait()
+async def until(condition: Callable[[], object], patience_s: float = 10.0) -> None:
+    """Wait for something that another task brings about."""
+    async with asyncio.timeout(patience_s):
+        while not condition():  # noqa: ASYNC110 - whatever it is, it has no event
+            await asyncio.sleep(0.005)

@@ -1,10 +1,10 @@
 """A book, two accounts and hand-written batches: what the matching lane commits, without a lane."""
 
 import itertools
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-import psycopg
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
@@ -12,8 +12,7 @@ from django.test import Client as TestBrowser
 
 from exchange.domain.checksum import checksum
 from exchange.feed import record as rec
-from exchange.feed.pool import _parameters
-from exchange.models import AccountMessage, Batch, Book, Instrument, Order
+from exchange.models import AccountFeed, AccountMessage, Batch, Book, Instrument, Order
 from exchange.services import keys
 from exchange.services import rules as rulebook
 from exchange.services.listing import TradingRules, list_instrument
@@ -86,6 +85,7 @@ class Lane:
     def __init__(self, book_id: int) -> None:
         self.book_id = book_id
         self.maker = Account.objects.get(pk=open_account())
+        self.rests = True  # whether orders are written too, for readers that come later
         self.seq = 0
         self.trade_no = 0
         self.levels: dict[tuple[int, int], tuple[int, int]] = {}
@@ -98,31 +98,38 @@ class Lane:
         texts = [[(rules.price_text(p), str(self.levels[s, p][0])) for p in side] for s, side in ((0, bids), (1, asks))]
         return checksum(texts[0], texts[1])
 
-    def _rest(self, side: int, price: int, lots: int, orders: int) -> None:
-        """Make the level's orders what a batch says."""
-        Order.objects.filter(book_id=self.book_id, side=side, price_ticks=price).delete()
-        for number in range(orders):
-            quantity = lots - orders + 1 if number == 0 else 1
-            Order.objects.create(
-                id=MINT.uuid(NOW_US),
-                book_id=self.book_id,
-                account=self.maker,
-                participant_id=self.maker.participant_id,
-                side=side,
-                price_ticks=price,
-                quantity_lots=quantity,
-                remaining_lots=quantity,
-                is_open=True,
-                status=1,
-                joined=self.seq,
-                book_seq=self.seq,
-                created_at=to_datetime(NOW_US),
-                updated_at=to_datetime(NOW_US),
-                **dict.fromkeys(("type", "tif", "post_only", "stp", "filled_lots", "cancelled_lots", "reason"), 0),
-                **dict.fromkeys(("notional_minor", "fee_minor", "held_minor"), 0),
-                slice_rights=[],
-                slice_units=[],
-            )
+    def rest(self, changes: Sequence[rec.Level]) -> None:
+        """Make the levels' orders what a batch says of them."""
+        for side in (0, 1):
+            prices = [price for s, price, _, _ in changes if s == side]
+            Order.objects.filter(book_id=self.book_id, side=side, price_ticks__in=prices).delete()
+        Order.objects.bulk_create(
+            self._resting(side, price, lots - orders + 1 if number == 0 else 1)
+            for side, price, lots, orders in changes
+            for number in range(orders)
+        )
+
+    def _resting(self, side: int, price: int, lots: int) -> Order:
+        return Order(
+            id=MINT.uuid(NOW_US),
+            book_id=self.book_id,
+            account=self.maker,
+            participant_id=self.maker.participant_id,
+            side=side,
+            price_ticks=price,
+            quantity_lots=lots,
+            remaining_lots=lots,
+            is_open=True,
+            status=1,
+            joined=self.seq,
+            book_seq=self.seq,
+            created_at=to_datetime(NOW_US),
+            updated_at=to_datetime(NOW_US),
+            **dict.fromkeys(("type", "tif", "post_only", "stp", "filled_lots", "cancelled_lots", "reason"), 0),
+            **dict.fromkeys(("notional_minor", "fee_minor", "held_minor"), 0),
+            slice_rights=[],
+            slice_units=[],
+        )
 
     @transaction.atomic
     def batch(self, *changes: rec.Level, trades: int = 0) -> int:
@@ -132,7 +139,8 @@ class Lane:
             self.levels.pop((side, price), None)
             if lots:
                 self.levels[side, price] = (lots, orders)
-            self._rest(side, price, lots, orders)
+        if self.rests:
+            self.rest(changes)
         done = []
         for _ in range(trades):
             self.trade_no += 1
@@ -152,6 +160,7 @@ class Lane:
         Book.objects.filter(pk=self.book_id).update(seq=self.seq, trade_count=self.trade_no, phase=1)
         return self.seq
 
+    @transaction.atomic
     def tell(self, account_id: int, *, orders: int = 0, results: tuple[int, ...] = ()) -> None:
         """One account's private row of the present batch, with `orders` order events."""
         numbers = self.messages.setdefault(account_id, [0, 0, 0, 0])
@@ -170,10 +179,7 @@ class Lane:
             balances_seq=numbers[3],
             body=rec.encode(body),
         )
-        with psycopg.connect(**_parameters()) as connection:
-            connection.execute(
-                "UPDATE exchange_accountfeed SET seq = %s, orders_seq = %s WHERE account_id = %s", [*numbers[:2], account_id]
-            )
+        AccountFeed.objects.filter(account_id=account_id).update(seq=numbers[0], orders_seq=numbers[1])
 
     def order(self, name: str) -> rec.OrderRecord:
         return rec.OrderRecord(

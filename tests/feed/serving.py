@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 
 from exchange.asgi import application
+from exchange.supervision.serve import Server
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield  # signals are pytest's

@@ -10,6 +10,7 @@ from exchange.feed import hub as feed
 from exchange.feed.replica import Batch, Changes, Replica
 from exchange.services import bell
 from exchange.services.rules import rules_of
+from tests.feed.client import until
 from tests.feed.market import Lane, open_account
 
 
@@ -31,12 +32,6 @@ class Heard:
     def reread(self, replica: Replica) -> None:
         self.__init__(replica)  # type: ignore[misc]
         self.rereads += 1
-
-
-async def until(condition, patience_s: float = 5.0) -> None:
-    async with asyncio.timeout(patience_s):
-        while not condition():  # noqa: ASYNC110 - whatever the test waits for
-            await asyncio.sleep(0.005)
 
 
 async def _watch(hub: feed.Hub, lane: Lane) -> Heard:
@@ -71,7 +66,7 @@ async def test_every_batch_is_heard_in_order(hub, lane):
 async def test_a_batch_that_does_not_lead_to_the_lanes_book_makes_it_read_anew(hub, lane):
     heard = await _watch(hub, lane)
     lane.levels[0, 50] = (1, 1)  # the lane's book has an order that no batch published
-    await sync_to_async(lane._rest)(0, 50, 1, 1)
+    await sync_to_async(lane.rest)([(0, 50, 1, 1)])
     await sync_to_async(lane.batch)((0, 100, 5, 1))
     await until(lambda: heard.rereads == 1)
     assert heard.seqs == [1]
