@@ -77,9 +77,8 @@ def _market_bound(work: Working, order: Live) -> tuple[int, int]:
 def _hold_cash(work: Working, order: Live, lots: int, price: int) -> None:
     """Hold what the rest of a buy needs, instead of what it held before."""
     rules = work.rules
-    if rules.position_limit_lots is not None:
-        if work.position(order) + lots > rules.position_limit_lots:
-            raise Refusal(Reason.POSITION_LIMIT)
+    if rules.position_limit_lots is not None and work.position(order) + lots > rules.position_limit_lots:
+        raise Refusal(Reason.POSITION_LIMIT)
     need = cash_need(lots, price, rules.tick_minor, work.worst_bps)
     if need - order.held > work.parties[order.account].cash:
         raise Refusal(Reason.INSUFFICIENT_FUNDS)
