@@ -81,6 +81,24 @@ CHECKS = (
     ),
     Check(
         "D1",
+        "same_transaction",
+        "A trade, its postings, its event and its batch were written by one database transaction. (Rows of a restored backup, whose batches "
+        "all came in one transaction, say nothing about that.)",
+        """
+        WITH told AS (SELECT stream_id, seq, xmin FROM rights_event WHERE type = 'trade.executed'),
+        once AS (SELECT min(book_id) AS book_id, min(seq) AS seq FROM exchange_batch GROUP BY xmin::text HAVING count(*) = 1),
+        batch AS (SELECT b.book_id, b.seq, b.xmin FROM exchange_batch b JOIN once USING (book_id, seq))
+        SELECT t.id AS trade, t.batch_seq, b.xmin::text AS batch, t.xmin::text AS stored, e.xmin::text AS told FROM exchange_trade t
+        JOIN batch b ON b.book_id = t.book_id AND b.seq = t.batch_seq JOIN exchange_instrument i ON i.id = t.book_id
+        JOIN rights_series s ON s.id = i.series_id JOIN told e ON e.stream_id = s.stream_id AND e.seq = t.event_seq
+        WHERE t.xmin <> b.xmin OR e.xmin <> b.xmin
+        UNION ALL
+        SELECT t.id, t.batch_seq, b.xmin::text, t.xmin::text, p.xmin::text FROM exchange_trade t
+        JOIN batch b ON b.book_id = t.book_id AND b.seq = t.batch_seq JOIN settlement_posting p ON p.entry_id = t.id WHERE p.xmin <> b.xmin
+        """,
+    ),
+    Check(
+        "D1",
         "trade_numbers",
         "A book's trades are numbered without gaps up to its count, and belong to batches at their very moment.",
         """

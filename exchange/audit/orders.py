@@ -37,6 +37,21 @@ CHECKS = (
         """,
     ),
     Check(
+        "B1",
+        "known_parties",
+        "Orders, trades, commands, batches and private messages name books, orders and accounts that exist; hot rows have no foreign keys.",
+        """
+        WITH named AS (
+            SELECT 'order' AS what, book_id, account_id FROM exchange_order UNION SELECT 'command', book_id, account_id FROM exchange_command
+            UNION SELECT 'batch', book_id, NULL FROM exchange_batch UNION SELECT 'trade', book_id, buyer_id FROM exchange_trade
+            UNION SELECT 'trade', book_id, seller_id FROM exchange_trade
+            UNION SELECT 'message', book_id, account_id FROM exchange_accountmessage)
+        SELECT n.what, n.book_id, n.account_id FROM named n LEFT JOIN exchange_book b ON b.instrument_id = n.book_id
+        LEFT JOIN rights_account a ON a.id = n.account_id
+        WHERE (n.book_id IS NOT NULL AND b.instrument_id IS NULL) OR (n.account_id IS NOT NULL AND a.id IS NULL)
+        """,
+    ),
+    Check(
         "B2",
         "book_uncrossed",
         "In continuous trading the best bid at rest is below the best ask.",

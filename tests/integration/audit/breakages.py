@@ -67,6 +67,12 @@ BREAKAGES = (
     breakage(
         "order_fills", "B1", f"UPDATE exchange_order SET filled_lots = 1, quantity_lots = quantity_lots + 1, status = 2 WHERE id = {BUY}"
     ),
+    breakage(
+        "known_parties",
+        "B1",
+        "INSERT INTO exchange_accountmessage (account_id, seq, at, orders_seq, fills_seq, balances_seq, body) "
+        "SELECT 999999, 1, at, 0, 0, 0, body FROM exchange_accountmessage LIMIT 1",
+    ),
     breakage("book_uncrossed", "B2", f"UPDATE exchange_order SET price_ticks = 1 WHERE id = {ASK}"),
     breakage("trade_amounts", "B4", "UPDATE exchange_instrument SET collar_high_ticks = 205"),
     breakage("trade_price", "B4", f"UPDATE exchange_order SET price_ticks = price_ticks + 1 WHERE id = {MAKER}"),
@@ -92,7 +98,7 @@ BREAKAGES = (
     ),
     breakage("applied_once", "C1", f"UPDATE exchange_batch SET command_ns[1] = {PLACED} WHERE seq = {LAST_BATCH}"),
     breakage("gapless", "C1", "UPDATE exchange_book SET last_command_seq = last_command_seq + 1"),
-    breakage("gapless", "C1", "UPDATE exchange_batch SET first_command_seq = first_command_seq + 1 WHERE seq = 3"),
+    breakage("gapless", "C1", "UPDATE exchange_batch SET first_command_seq = first_command_seq + 1 WHERE seq = 1"),
     breakage(
         "in_order", "C1", "UPDATE exchange_batch SET command_ns = ARRAY[command_ns[2], command_ns[1]] || command_ns[3:] WHERE seq = 1"
     ),
@@ -139,6 +145,8 @@ BREAKAGES = (
     breakage(
         "append_only", "E1", "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
     ),
+    breakage("same_transaction", "D1", "UPDATE settlement_posting SET amount = amount WHERE kind = 'fee' AND leg = 2"),
+    breakage("same_transaction", "D1", f"UPDATE exchange_trade SET units = units WHERE id = {TRADE}"),
     breakage("private_numbers", "M1", "UPDATE exchange_accountfeed SET orders_seq = orders_seq + 1"),
     breakage("private_numbers", "M1", "DELETE FROM exchange_accountmessage WHERE seq = 3"),
     breakage("fills_told", "M1", "UPDATE exchange_accountmessage SET batch_seq = batch_seq + 1000"),
