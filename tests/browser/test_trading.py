@@ -138,7 +138,7 @@ def test_a_market_order_and_post_only_know_their_limits(open_page: Open, venue: 
     expect(page.get_by_label("Post-only")).to_be_disabled()
     expect(page.locator(".preview")).to_contain_text("nothing")
     submit(page).click()
-    expect(page.locator(".outcome")).to_contain_text("Not placed.")
+    expect(page.locator(".outcome")).to_contain_text("Buy order cancelled. There was nothing to trade against.")
     page.get_by_role("radio", name="Limit").check(force=True)
     venue.place("seller", "sell", "2.100", "1")
     fill_in(page, "2.100", "1")
@@ -147,7 +147,7 @@ def test_a_market_order_and_post_only_know_their_limits(open_page: Open, venue: 
     expect(page.locator(".preview")).to_contain_text("Would be refused: A post-only order would have taken liquidity.")
 
 
-def test_selling_more_than_one_holds_is_refused(open_page: Open, venue: Venue) -> None:
+def test_a_seller_is_offered_what_he_holds_and_not_more(open_page: Open, venue: Venue) -> None:
     page = desk(open_page, venue, "seller")
     page.get_by_role("radio", name="Sell").check(force=True)
     expect(page.locator(".available")).to_contain_text("lots to sell")

@@ -231,16 +231,13 @@ class Ticket extends Part {
   }
 
   placed(answer, order) {
-    const filled = answer.filled_quantity ?? "0";
-    const said = [`${SIDE[order.side]} order ${statusWords(answer.status).toLowerCase()}.`];
-    if (compare(filled, "0") > 0) said.push(`${lots(grouped(filled))} traded at ${answer.average_price} on average, fee ${answer.fee_total}.`);
-    if (answer.status === "cancelled" && answer.reason) said.push(`${codeWords(answer.reason)}.`);
     if (answer.status === "rejected") {
-      this.refused({ message: codeWords(answer.reason ?? "rejected"), code: answer.reason, fieldErrors: [], gates: answer.gates ?? [] });
+      this.refused({ message: codeWords(answer.reason ?? "rejected"), code: answer.reason });
       return;
     }
-    this.say("good", h("p", {}, said.join(" ")));
-    announce(said[0], said.slice(1).join(" "), order.side);
+    const [title, ...more] = outcomeWords(answer, order);
+    this.say(answer.status === "cancelled" || answer.status === "expired" ? "warn" : "good", h("p", {}, [title, ...more].join(" ")));
+    announce(title, more.join(" "), order.side);
   }
 
   refused(problem) {
@@ -331,6 +328,16 @@ function byField(problem) {
 
 function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
+/** What became of an order, in sentences: first what it is now, then what it traded and why it ended. */
+function outcomeWords(answer, order) {
+  const traded = compare(answer.filled_quantity ?? "0", "0") > 0;
+  const said = [`${SIDE[order.side]} order ${statusWords(answer.status).toLowerCase()}.`];
+  if (traded) said.push(`${lots(grouped(answer.filled_quantity))} traded at ${answer.average_price} on average, fee ${answer.fee_total}.`);
+  if (answer.reason === "ioc_remainder") said.push(traded ? "There was nothing more to trade against." : "There was nothing to trade against.");
+  else if (answer.reason) said.push(sentence(codeWords(answer.reason)));
+  return said;
 }
 
 function refusalWords(problem) {
