@@ -1,4 +1,4 @@
-"""Order entry: the hot path of REST, as a raw ASGI application (docs/adr/0002)."""
+"""Order entry: the hot path of REST, as a raw ASGI application (docs/adr/0001)."""
 
 from exchange.api.order_entry.application import application, serves
 
