@@ -58,6 +58,7 @@ class ReadOnlyAdmin(ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     list_fullwidth = True
+    sortable_by = ()  # only the order of the index: sorting by anything else would read the whole table
     actions = None
     id_prefix: ClassVar[str] = ""  # the primary key's public prefix, when it has one
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from exchange.demo.parties import PEOPLE, demo_password, seed_parties
+from exchange.demo.parties import PEOPLE, demo_password, seed_parties, set_passwords
 from exchange.demo.roll import roll
 from exchange.models import Instrument
 from exchange.services.timetable import run_due
@@ -20,13 +20,15 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--password", default="", help="of the seven people; default: one of this deployment's own, printed")
+        parser.add_argument("--password", default="", help="of the seven people, set anew; default: one of this deployment's own, printed")
         parser.add_argument("--json", action="store_true", help="print one JSON line")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         password = options["password"] or demo_password(settings.SECRET_KEY)
         mint, moment = Mint(), now_us()
         seed_parties(password=password, mint=mint, now_us=moment)
+        if options["password"]:
+            set_passwords(password)
         listed = roll(mint=mint, now_us=moment)
         run_due(now_us=now_us())
         trading = Instrument.objects.filter(gate_closes_at__gt=to_datetime(moment)).order_by("symbol")
