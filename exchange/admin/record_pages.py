@@ -1,5 +1,6 @@
 """Events, postings, balances and batches: append-only or composite-keyed tables, shown page by page to whoever may look."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -48,12 +49,21 @@ def _folded(body: str) -> SafeString:
     return format_html('<details><summary>body</summary><pre class="record-body">{}</pre></details>', body)
 
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
 def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
 
 
 def _any(text: str) -> str:
     return text[:120].replace("\x00", "")
+
+
+def _uuid(text: str) -> str | None:
+    """A UUID, with or without the prefix of a public id."""
+    bare = text.strip().rpartition("_")[2]
+    return bare if _UUID.fullmatch(bare) else None
 
 
 def _book(symbol: str) -> int | None:
@@ -97,10 +107,7 @@ POSTINGS = Table(
         Column("to", "coalesce(c.code, cp.slug || ' / ' || c.name)"),
         Column("amount", "p.amount::text || ' ' || a.scale", _amount),
     ),
-    filters=(
-        Filter("account", "out of account (number)", "p.debit_id = %s", _whole),
-        Filter("into", "into account (number)", "p.credit_id = %s", _whole),
-    ),
+    filters=(Filter("entry", "entry id", "p.entry_id = %s::uuid", _uuid),),
 )
 BALANCES = Table(
     title="Balances",

@@ -59,12 +59,21 @@ WHERE r.holder_id = %(account)s AND r.remaining_units > 0 AND r.status IN ('issu
   AND (%(symbol)s::text IS NULL OR i.symbol = %(symbol)s)
 GROUP BY i.symbol, i.lot_size ORDER BY i.symbol LIMIT %(limit)s
 """
-_SIDE = """(SELECT p.entry_id, p.leg, p.kind, p.asset_id, {incoming} AS incoming, p.amount, p.at FROM settlement_posting p
-    WHERE p.{side}_id = %(account)s AND (%(entry)s::uuid IS NULL OR (p.entry_id, p.leg) < (%(entry)s::uuid, %(leg)s))
+# A trade's postings are found through the trade (its id is their entry); only the others are indexed by account.
+_TRADED = """(SELECT t.id FROM exchange_trade t WHERE t.{side}_id = %(account)s AND (%(entry)s::uuid IS NULL OR t.id <= %(entry)s::uuid)
+    ORDER BY t.id DESC LIMIT %(limit)s)"""
+_OTHER = """(SELECT p.entry_id, p.leg, p.kind, p.asset_id, {incoming} AS incoming, p.amount, p.at FROM settlement_posting p
+    WHERE p.{side}_id = %(account)s AND p.kind NOT IN ('units', 'cash', 'fee')
+      AND (%(entry)s::uuid IS NULL OR (p.entry_id, p.leg) < (%(entry)s::uuid, %(leg)s))
     ORDER BY p.entry_id DESC, p.leg DESC LIMIT %(limit)s)"""
 _LEDGER = f"""
+WITH traded AS ({_TRADED.format(side="buyer")} UNION ALL {_TRADED.format(side="seller")})
 SELECT x.entry_id::text, x.leg, x.kind, a.code, a.kind, a.scale, x.incoming, x.amount, {moment("x.at")}
-FROM ({_SIDE.format(side="debit", incoming="false")} UNION ALL {_SIDE.format(side="credit", incoming="true")}) x
+FROM (
+    SELECT p.entry_id, p.leg, p.kind, p.asset_id, p.credit_id = %(account)s AS incoming, p.amount, p.at
+    FROM traded JOIN settlement_posting p ON p.entry_id = traded.id AND %(account)s IN (p.debit_id, p.credit_id)
+    WHERE %(entry)s::uuid IS NULL OR (p.entry_id, p.leg) < (%(entry)s::uuid, %(leg)s)
+    UNION ALL {_OTHER.format(side="debit", incoming="false")} UNION ALL {_OTHER.format(side="credit", incoming="true")}) x
 JOIN settlement_asset a ON a.id = x.asset_id ORDER BY x.entry_id DESC, x.leg DESC, x.incoming LIMIT %(limit)s
 """
 _LIMITS = """

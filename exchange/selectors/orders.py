@@ -9,6 +9,7 @@ from exchange.models.order import OrderStatus
 from exchange.selectors import named
 from exchange.selectors.named import moment
 from exchange.services.payload import PlacePayload, decode
+from exchange.services.pending import UNREAD_SINCE
 from rights.kernel import rows
 
 _COLUMNS = f"""
@@ -24,22 +25,27 @@ WHERE o.account_id = %(account)s AND (%(after)s::uuid IS NULL OR o.id < %(after)
 # Commands of a book that no batch has listed yet; see services/pending.py for the mark.
 _WAITING = (
     _PLACED
-    + """JOIN exchange_book b ON b.instrument_id = c.book_id
+    + f"""JOIN exchange_book b ON b.instrument_id = c.book_id
 WHERE c.account_id = %(account)s AND c.kind = 0 AND (%(book)s::bigint IS NULL OR c.book_id = %(book)s)
-  AND c.xid >= (CASE WHEN b.scan_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN '0' ELSE b.scan_xid::text END)::xid8
+  AND c.xid >= {UNREAD_SINCE}
   AND NOT EXISTS (SELECT 1 FROM exchange_order o WHERE o.id = c.order_id) AND (%(after)s::uuid IS NULL OR c.order_id < %(after)s)
 ORDER BY c.order_id DESC LIMIT %(limit)s
 """
 )
+_UNREAD = f"""{_PLACED} JOIN exchange_book b ON b.instrument_id = c.book_id AND c.xid >= {UNREAD_SINCE}
+WHERE c.kind = 0 AND c.order_id = %s AND c.account_id = %s"""
 
 
 def order(*, account_id: int, order_id: str) -> OrderRecord | None:
     """One order of the account by its UUID."""
-    row = rows.fetch_one(f"SELECT {_COLUMNS} FROM exchange_order o WHERE o.id = %s AND o.account_id = %s", [order_id, account_id])
-    if row:
-        return OrderRecord(*row)
-    row = rows.fetch_one(_PLACED + "WHERE c.kind = 0 AND c.order_id = %s AND c.account_id = %s", [order_id, account_id])
-    return _waiting(row) if row else None
+    for _ in range(2):  # a batch may apply the command between the two looks
+        row = rows.fetch_one(f"SELECT {_COLUMNS} FROM exchange_order o WHERE o.id = %s AND o.account_id = %s", [order_id, account_id])
+        if row:
+            return OrderRecord(*row)
+        row = rows.fetch_one(_UNREAD, [order_id, account_id])
+        if row:
+            return _waiting(row)
+    return None
 
 
 def order_id_of(*, account_id: int, client_order_id: str) -> str | None:

@@ -3,7 +3,7 @@
 Nothing is written here: the batch works on its own copy of what it read and writes the sums once at the end.
 """
 
-from exchange.domain.command import Amend, OrderType, Place, Reason, Side, TimeInForce
+from exchange.domain.command import Amend, OrderType, Place, Reason, Side
 from exchange.services.facts import Parcel, rights_valid_until
 from exchange.services.live import Live, cash_need
 from exchange.services.pairs import block
@@ -92,11 +92,11 @@ def reserve(work: Working, order: Live, units: int, chosen: list[str] | None) ->
         by_id = {p.right_id: p for p in parcels}
         if any(right not in by_id for right in chosen):
             raise Refusal(Reason.INSUFFICIENT_RIGHTS)
-        parcels = [by_id[right] for right in chosen]
+        parcels = [by_id[right] for right in dict.fromkeys(chosen)]
     elif order.slices:
         # The core keeps the terms an ask was placed with: what is added must be under the same ones.
         parcels = [p for p in parcels if _same_terms(p, order)]
-    taken, left = _pick(parcels, units, order.tif == TimeInForce.FOK)
+    taken, left = _pick(parcels, units, work.rules.lot_size)
     if left:
         shut = any(p.units for p in parcels if p.refused)
         raise Refusal(Reason.GATE_REFUSED if shut else Reason.INSUFFICIENT_RIGHTS)
@@ -105,16 +105,22 @@ def reserve(work: Working, order: Live, units: int, chosen: list[str] | None) ->
     _bind_rules(work, order, [p for p, _ in taken])
 
 
-def _pick(parcels: list[Parcel], units: int, whole_only: bool) -> tuple[list[tuple[Parcel, int]], int]:  # noqa: FBT001
-    """Parts of parcels that make up `units`, and what is missing."""
+def _pick(parcels: list[Parcel], units: int, lot_size: int) -> tuple[list[tuple[Parcel, int]], int]:
+    """Parts of parcels that make up `units` (whole lots), and what is missing.
+
+    A fill may be as small as one lot, whoever the takers are. So a right whose terms let it move only in certain amounts joins with whole
+    lots at lot boundaries, and only where one lot is such an amount: every fill is then a transfer that its terms allow.
+    """
     taken: list[tuple[Parcel, int]] = []
     for parcel in parcels:
         if units == 0:
             break
         part = min(parcel.units, units)
-        if parcel.refused or part == 0 or part < parcel.min_units:
-            continue
-        if not parcel.splittable and not (whole_only and part == parcel.whole_units):
+        if not parcel.splittable or parcel.min_units > 1:
+            part -= part % lot_size
+            if units % lot_size or parcel.min_units > lot_size or not (parcel.splittable or parcel.whole_units == lot_size):
+                continue
+        if parcel.refused or part == 0:
             continue
         taken.append((parcel, part))
         units -= part
@@ -147,6 +153,8 @@ def admit_amend(work: Working, *, order: Live, payload: AmendPayload, now_us: in
     rules = work.rules
     if payload.deadline_us and now_us > payload.deadline_us:
         raise Refusal(Reason.DEADLINE_PASSED)
+    if now_us >= rules.gate_us:
+        raise Refusal(Reason.GATE_CLOSED)
     quantity = order.quantity if payload.quantity_lots is None else payload.quantity_lots
     price = order.price if payload.price_ticks is None else payload.price_ticks
     if quantity > rules.max_lots:

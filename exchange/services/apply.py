@@ -124,6 +124,9 @@ def _cancel_many(work: Working, header: Header, command: Pending, payload: Paylo
 def _set_phase(work: Working, header: Header, command: Pending, payload: Payload) -> None:
     if not isinstance(payload, PhasePayload):
         raise TypeError(f"command {command.n} is no phase")
+    if payload.phase == Phase.CONTINUOUS and header.now_us >= work.rules.gate_us:
+        _refuse(header, command, Reason.GATE_CLOSED)
+        return
     before = work.memory.core.phase
     outcomes = _run(work, header, command, SetPhase(payload.phase))
     settle_outcomes(work, outcomes, header.now_us)

@@ -10,6 +10,9 @@ import msgspec
 
 from rights.kernel import rows
 
+# Where the search for unread commands of book `b` starts, in SQL.
+UNREAD_SINCE = """(CASE WHEN b.scan_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN '0' ELSE b.scan_xid::text END)::xid8"""
+
 _SELECT = """
 WITH mark AS (
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS running,

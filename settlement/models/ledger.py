@@ -41,6 +41,9 @@ class Balance(models.Model):
         return f"{self.account_id}/{self.asset_id}"
 
 
+OF_TRADES = ("units", "cash", "fee")  # kinds of legs that a statement finds through the trade instead
+
+
 class Posting(models.Model):
     """One leg of a ledger entry; append-only. Trades use their own id as entry id (audit D1).
 
@@ -63,8 +66,8 @@ class Posting(models.Model):
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="posting_two_accounts"),
         ]
         indexes = [
-            models.Index(fields=["debit", "entry_id"], name="posting_debit"),
-            models.Index(fields=["credit", "entry_id"], name="posting_credit"),
+            models.Index(fields=["debit", "entry_id", "leg"], name="posting_debit", condition=~Q(kind__in=OF_TRADES)),
+            models.Index(fields=["credit", "entry_id", "leg"], name="posting_credit", condition=~Q(kind__in=OF_TRADES)),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
 from exchange.services.intake import NewCommand
 from exchange.services.payload import CancelPayload, encode
+from exchange.services.pending import UNREAD_SINCE
 from exchange.services.rules import Rules, known, known_book, rules_named, rules_of
 from rights.kernel.ids import Mint, bare
 
@@ -79,10 +80,12 @@ def _command(rules: Rules, who: Principal, kind: CommandKind, payload: str, orde
     )
 
 
-# An order is found by its row, or by its command while no batch has applied it yet.
-_BOOKS_OF = """
+# An order is found by its row, or among the commands that no batch has applied yet (services/pending.py).
+_BOOKS_OF = f"""
 SELECT id::text, book_id FROM exchange_order WHERE id = ANY(%(ids)s::uuid[]) AND account_id = %(account)s
-UNION SELECT order_id::text, book_id FROM exchange_command WHERE kind = 0 AND order_id = ANY(%(ids)s::uuid[]) AND account_id = %(account)s
+UNION SELECT c.order_id::text, c.book_id FROM exchange_book b JOIN exchange_command c
+  ON c.book_id = b.instrument_id AND c.xid >= {UNREAD_SINCE}
+WHERE c.kind = 0 AND c.order_id = ANY(%(ids)s::uuid[]) AND c.account_id = %(account)s
 """
 _BY_CLIENT_ID = "SELECT order_id::text FROM exchange_command WHERE account_id = %s AND client_order_id = %s"
 
