@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import msgspec
@@ -36,16 +36,19 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ranked[min(len(ranked) - 1, int(len(ranked) * share))] if ranked else 0.0
 
 
-async def batches(market: Market, host: str, port: int, *, mix: str, seconds: float, tag: str) -> Run:
+async def batches(
+    market: Market, host: str, port: int, *, mix: str, seconds: float, tag: str, on_start: Callable[[], None] = lambda: None
+) -> Run:
     """Every trader posts batches of 500, one after the other, all at once; then waits until all of it is published."""
-    subscriber = await Subscriber(market, host, port).open()
+    subscriber = await Subscriber(market, host, port).open(private=False)
     run = Run(0, 0.0, [], [])
     prepared = []
     for i, trader in enumerate(market.traders):
         connection = await Connection(host, port, trader.token).open()
         flow = Flow(market, mix, i, f"{tag}{i}")
-        bodies = [connection.encode(f"{ORDERS}/batch", orjson.dumps({"operations": flow.take(BATCH)})) for _ in range(int(seconds * 8) + 4)]
+        bodies = [connection.encode(f"{ORDERS}/batch", orjson.dumps({"operations": flow.take(BATCH)})) for _ in range(int(seconds * 5) + 4)]
         prepared.append((connection, bodies))
+    on_start()
     started = time.perf_counter()
 
     async def work(connection: Connection, bodies: list[bytes]) -> None:
@@ -59,7 +62,7 @@ async def batches(market: Market, host: str, port: int, *, mix: str, seconds: fl
                 raise RuntimeError(f"a batch was answered {status}: {answer[:300]!r}")
             run.answer_ms.append((now - sent) * 1000)
             run.orders += BATCH
-            run.refused += answer.count(b'"status":422')
+            run.refused += answer.count(b'"status":4')
 
     await asyncio.gather(*(work(c, b) for c, b in prepared))
     await subscriber.reach(market)
@@ -71,7 +74,16 @@ async def batches(market: Market, host: str, port: int, *, mix: str, seconds: fl
 
 
 async def singles(
-    market: Market, host: str, port: int, *, mix: str, seconds: float, tag: str, callers: int = 48, rate: float | None = None
+    market: Market,
+    host: str,
+    port: int,
+    *,
+    mix: str,
+    seconds: float,
+    tag: str,
+    callers: int = 48,
+    rate: float | None = None,
+    on_start: Callable[[], None] = lambda: None,
 ) -> Run:
     """Single orders: flat out by `callers` connections, or at `rate` a second. Times to the socket by client_order_id."""
     subscriber = await Subscriber(market, host, port).open()
@@ -80,6 +92,7 @@ async def singles(
     for i in range(callers):
         trader = market.traders[i % len(market.traders)]
         lines.append((await Connection(host, port, trader.token).open(), Flow(market, mix, 1000 + i, f"{tag}{i}")))
+    on_start()
     started = time.perf_counter()
     pause = callers / rate if rate else 0.0
 
@@ -111,10 +124,21 @@ async def singles(
     return run
 
 
-async def socket_orders(market: Market, host: str, port: int, *, mix: str, seconds: float, tag: str, depth: int = 16) -> Run:
+async def socket_orders(
+    market: Market,
+    host: str,
+    port: int,
+    *,
+    mix: str,
+    seconds: float,
+    tag: str,
+    depth: int = 16,
+    on_start: Callable[[], None] = lambda: None,
+) -> Run:
     """Orders placed on one socket per trader, `depth` of them under way at a time."""
     run = Run(0, 0.0, [], [])
     sockets = [await Subscriber(market, host, port).open(trader=t) for t in market.traders]
+    on_start()
     started = time.perf_counter()
 
     async def work(position: int, socket: Subscriber) -> None:

@@ -1,13 +1,14 @@
 """The bench from beginning to end, and its report for people."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from exchange.bench import load
 from exchange.bench.ceilings import pure_core, raw_commits
 from exchange.bench.flows import MIXES
-from exchange.bench.market import make_market
+from exchange.bench.market import Market, make_market
 from exchange.bench.processes import cpu_by_part, per_order_us
 
 DOORS = ("batch", "single", "pace", "socket")
@@ -22,8 +23,8 @@ def run_bench(*, host: str, port: int, data_dir: Path, seconds: float, mixes: li
         for door in doors:
             name = f"{door}/{mix}"
             market = make_market(traders=8)
-            before = cpu_by_part(data_dir)
-            run = asyncio.run(_one(door, market, host, port, mix, seconds))
+            before: dict[str, float] = {}
+            run = asyncio.run(_one(door, market, host, port, mix, seconds, lambda: before.update(cpu_by_part(data_dir))))  # noqa: B023 - run at once
             spent = per_order_us(before, cpu_by_part(data_dir), run.orders)
             figures["runs"][name] = {**load.summary(run), "cpu_us_per_order": spent}
             if name == "batch/cross":
@@ -34,16 +35,19 @@ def run_bench(*, host: str, port: int, data_dir: Path, seconds: float, mixes: li
     return figures
 
 
-async def _one(door: str, market: Any, host: str, port: int, mix: str, seconds: float) -> load.Run:
+async def _one(door: str, market: Market, host: str, port: int, mix: str, seconds: float, on_start: Callable[[], None]) -> load.Run:
+    """One run after a second of warming up; `on_start` is called as the clock starts."""
     if door == "batch":
         await load.batches(market, host, port, mix=mix, seconds=1.0, tag="warm-")
-        return await load.batches(market, host, port, mix=mix, seconds=seconds, tag="b-")
+        return await load.batches(market, host, port, mix=mix, seconds=seconds, tag="b-", on_start=on_start)
     if door == "single":
         await load.singles(market, host, port, mix=mix, seconds=1.0, tag="warm-")
-        return await load.singles(market, host, port, mix=mix, seconds=seconds, tag="s-")
+        return await load.singles(market, host, port, mix=mix, seconds=seconds, tag="s-", on_start=on_start)
     if door == "pace":
-        return await load.singles(market, host, port, mix=mix, seconds=seconds, tag="p-", callers=16, rate=TARGET_SINGLE * PACE_SHARE)
-    return await load.socket_orders(market, host, port, mix=mix, seconds=seconds, tag="w-")
+        rate = TARGET_SINGLE * PACE_SHARE
+        await load.singles(market, host, port, mix=mix, seconds=1.0, tag="warm-", callers=16, rate=rate)
+        return await load.singles(market, host, port, mix=mix, seconds=seconds, tag="p-", callers=16, rate=rate, on_start=on_start)
+    return await load.socket_orders(market, host, port, mix=mix, seconds=seconds, tag="w-", on_start=on_start)
 
 
 def text(figures: dict[str, Any]) -> str:

@@ -23,8 +23,8 @@ class Subscriber:
         self._next = 0
         self._moved = asyncio.Event()
 
-    async def open(self, trader: Trader | None = None) -> Self:
-        """Connect and subscribe: the public book, and every trader's orders are followed on further sockets."""
+    async def open(self, trader: Trader | None = None, *, private: bool = True) -> Self:
+        """Connect and subscribe to the public book; with `private`, follow every trader's orders on further sockets."""
         self._sockets: list[ClientConnection] = []
         self._tasks: list[asyncio.Task[None]] = []
         if trader is not None:
@@ -32,7 +32,7 @@ class Subscriber:
             return self
         self._main = await self._connect(None)
         await self.call("subscribe", {"channel": "book", "instrument": self._market.symbol, "depth": 10})
-        for each in self._market.traders:
+        for each in self._market.traders if private else ():
             socket = await self._connect(each)
             await self._call_on(socket, "subscribe", {"channel": "orders"})
         return self
