@@ -15,7 +15,7 @@ from exchange.services.pending import Pending
 from exchange.services.working import TradeFacts, Working
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
-from rights.kernel.ids import numbered
+from rights.kernel.ids import numbered, twin
 from rights.services.deliveries import Pair
 from settlement.services.deliver import Delivered, Sale, Venue, deliver
 
@@ -94,7 +94,6 @@ def _fills(work: Working, header: Header, trade_ids: Sequence[str], delivered: D
     """Both sides of every trade: (account, fill)."""
     fills: list[tuple[int, FillRecord]] = []
     rights, receives = delivered.plan.rights, delivered.plan.receives
-    stream = work.rules.stream_id
     for trade, trade_id, event in zip(work.trades, trade_ids, delivered.trade_events, strict=True):
         buyer = trade.buy.account
         deliveries = []
@@ -102,11 +101,10 @@ def _fills(work: Working, header: Header, trade_ids: Sequence[str], delivered: D
             held = rights[right]
             child = receives[(right, buyer)]
             deliveries.append(DeliveryRecord(child, right, held.root_id, units, held.issuer, held.assurance_id, held.terms_hash))
-        event_id = numbered(header.now_us, stream, event.seq)
         for order, fee, bit in ((trade.buy, trade.buy_fee, 0), (trade.sell, trade.sell_fee, 1)):
             liquidity = 2 if trade.aggressor == 2 else int(order.side == trade.aggressor)
             fill = FillRecord(
-                id=trade_id if not bit else numbered(header.now_us, header.book_id, trade.trade_no, bit=1),
+                id=trade_id if not bit else twin(trade_id),
                 trade_id=trade_id,
                 order_id=order.id,
                 book_id=header.book_id,
@@ -117,7 +115,7 @@ def _fills(work: Working, header: Header, trade_ids: Sequence[str], delivered: D
                 fee_minor=fee,
                 book_seq=header.seq,
                 at_us=header.now_us,
-                event_id=event_id,
+                event_id=event.id,
                 event_hash=event.hash,
                 deliveries=deliveries,
             )

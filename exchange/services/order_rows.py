@@ -25,13 +25,20 @@ def _moment(moment_us: int) -> str:
     return rfc3339(moment_us) if moment_us else rows.NULL
 
 
+def _slices(order: Live) -> tuple[str, str]:
+    """The rights and units an ask still reserves, as two arrays; every bid has none."""
+    if not order.slices:
+        return "{}", "{}"
+    return rows.array(right for right, _ in order.slices), rows.array(units for _, units in order.slices)
+
+
 def insert_orders(book_id: int, book_seq: int, orders: Sequence[Live]) -> None:
     """Orders that this batch brought."""
     lines = []
     for o in orders:
         price = rows.NULL if o.price is None or o.type == OrderType.MARKET else o.price
         client = rows.NULL if o.client_order_id is None else o.client_order_id
-        rights, units = rows.array(r for r, _ in o.slices), rows.array(u for _, u in o.slices)
+        rights, units = _slices(o)
         lines.append(
             f"{o.id}\t{book_id}\t{o.account}\t{o.participant}\t{client}\t{rows.escape(o.group)}\t{o.side}\t{o.type}\t{o.tif}\t{o.post_only}\t"
             f"{o.stp}\t{price}\t{o.quantity}\t{o.filled}\t{o.remaining}\t{o.cancelled}\t{o.status}\t{o.reason}\t"
@@ -57,6 +64,7 @@ def update_orders(book_seq: int, orders: Sequence[Live]) -> None:
     """Orders that were there before and changed."""
     if not orders:
         return
+    reserved = [_slices(o) for o in orders]
     rows.write(
         _UPDATE,
         [
@@ -72,8 +80,8 @@ def update_orders(book_seq: int, orders: Sequence[Live]) -> None:
             rows.array(o.notional for o in orders),
             rows.array(o.fee for o in orders),
             rows.array(o.held for o in orders),
-            [rows.array(r for r, _ in o.slices) for o in orders],
-            [rows.array(u for _, u in o.slices) for o in orders],
+            [slices[0] for slices in reserved],
+            [slices[1] for slices in reserved],
             [rfc3339(o.expire_us) if o.expire_us else None for o in orders],
             [rfc3339(o.valid_us) if o.valid_us else None for o in orders],
             rows.array(o.joined for o in orders),

@@ -53,6 +53,14 @@ def numbered(now_us: int, owner: int, number: int, bit: int = 0) -> str:
     return _text(now_us // 1000, packed >> 62, packed)
 
 
+_ODD = {"0": "1", "2": "3", "4": "5", "6": "7", "8": "9", "a": "b", "c": "d", "e": "f"}
+
+
+def twin(uuid: str) -> str:
+    """The id with bit 1 of one that was numbered with bit 0."""
+    return uuid[:-1] + _ODD[uuid[-1]]
+
+
 def public(prefix: str, uuid: str) -> str:
     return f"{prefix}_{uuid}"
 
