@@ -169,15 +169,17 @@ def admit_amend(work: Working, *, order: Live, payload: AmendPayload, now_us: in
             if not work.parties[order.account].active:
                 raise Refusal(Reason.HOLDER_SUSPENDED)
             reserve(work, order, (remaining - order.remaining) * rules.lot_size, None)
-    expire_at: int | None = None
-    if payload.expire_us is not None:
-        expire_at = payload.expire_us
-        until = 0 if order.is_buy else rights_valid_until(rules, order)
-        if until and (not expire_at or until < expire_at):
-            expire_at = until
     return Amend(
         order_id=order.id,
         price_ticks=payload.price_ticks,
         quantity_lots=None if payload.quantity_lots is None else payload.quantity_lots - order.cancelled,
-        expire_at=expire_at,
+        expire_at=_new_expiry(work, order, payload),
     )
+
+
+def _new_expiry(work: Working, order: Live, payload: AmendPayload) -> int | None:
+    """When the amended order stops being valid: as asked, but never later than the rights behind an ask may move."""
+    if payload.expire_us is None:
+        return None
+    until = 0 if order.is_buy else rights_valid_until(work.rules, order)
+    return until if until and (not payload.expire_us or until < payload.expire_us) else payload.expire_us
