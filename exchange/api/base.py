@@ -28,6 +28,7 @@ from rights.kernel.clock import now_us
 
 T = TypeVar("T")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
+JSON = "application/json"
 Scope = str | frozenset[str]
 
 
@@ -63,14 +64,14 @@ class ApiView(APIView):
     _rate: Mapping[str, str] = {}
 
     @property
-    def allowed_methods(self) -> list[str]:
-        """For the Allow header."""
-        return [*self.scopes, *self.elsewhere]
+    def default_response_headers(self) -> dict[str, str]:
+        return {"Allow": ", ".join([*self.scopes, *self.elsewhere])}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse what can't be read, then authenticate, check the scope and draw from the caller's bucket."""
         self.now_us = now_us()
         check_text(request)
+        check_media_type(request)
         super().initial(request, *args, **kwargs)
         method = "GET" if request.method in {"HEAD", None} else str(request.method)
         try:
@@ -128,6 +129,13 @@ def check_text(request: Request) -> None:
     for name, value in request.META.items():
         if name.startswith("HTTP_") and not is_clean(str(value)):
             raise Problem("malformed_request", "a header holds characters that can't be taken")
+
+
+def check_media_type(request: Request) -> None:
+    """A body is JSON. Said before anything else looks at it: Django would parse a form to find its CSRF token."""
+    kind = str(request.content_type or "").partition(";")[0].strip().lower()
+    if kind != JSON and request.META.get("CONTENT_LENGTH") not in {None, "", "0"}:
+        raise Problem("unsupported_media_type")
 
 
 def _answer(done: Done) -> Response:

@@ -1,0 +1,135 @@
+"""Every nasty value on every field of every write Django serves: 4xx with the field named, and nothing changes."""
+
+import hashlib
+import json
+from urllib.parse import quote
+
+import pytest
+from django.db import connection, transaction
+
+from tests.api.nasty_values import BODIES, VALUES
+from tests.unit.rights.domain.manifests import chat_day
+
+TABLES = (
+    "rights_right", "rights_event", "rights_stream", "rights_assurance", "rights_terms", "rights_series", "settlement_balance",
+    "settlement_posting", "settlement_asset", "exchange_apikey", "exchange_idempotencykey", "exchange_command",
+)  # fmt: skip
+
+
+def state_hash() -> str:
+    total = hashlib.sha256()
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t")
+            total.update(cursor.fetchone()[0].encode())
+    return total.hexdigest()
+
+
+@pytest.fixture
+def writes(desk, caller, member):
+    """name → (caller, path, good body)."""
+    issuer, holder = caller("issuer"), caller("holder")
+    right = issuer.post("rights", {"manifest": chat_day(resource={"amount": "1000"}), "holder": f"acc_{desk.accounts['holder'].uuid}"}).json()
+    asleep = issuer.post("rights", {"manifest": chat_day(resource={"amount": "1000"}), "activate": False}).json()
+    path = f"rights/{right['id']}"
+    return {
+        "keys": (member("issuer"), "keys", {"kind": "bearer", "label": "x", "scopes": ["read"], "expires_at": "2030-01-01T00:00:00Z"}),
+        "issue": (issuer, "rights", {"manifest": chat_day(resource={"amount": "10"}), "holder": "me", "activate": True}),
+        "activate": (issuer, f"rights/{asleep['id']}/activate", {}),
+        "split": (holder, f"{path}/split", {"units": "5"}),
+        "freeze": (issuer, f"{path}/freeze", {"freeze_reason": "issuer_pause", "reason": "x"}),
+        "unfreeze": (issuer, f"{path}/unfreeze", {"reason": "x"}),
+        "check": (holder, "transfer-checks", {"right_id": right["id"], "units": "1", "buyer": f"acc_{desk.accounts['other'].uuid}"}),
+    }
+
+
+NAMES = ("keys", "issue", "activate", "split", "freeze", "unfreeze", "check")
+
+
+def _fields(body: dict, prefix: tuple[str, ...] = ()):
+    for name, value in body.items():
+        yield (*prefix, name)
+        if isinstance(value, dict):
+            yield from _fields(value, (*prefix, name))
+
+
+def _with(body: object, way: tuple[str, ...], raw: bytes) -> bytes:
+    """The body as JSON with `raw` in the place of one field."""
+    changed = json.loads(json.dumps(body))
+    at = changed
+    for name in way[:-1]:
+        at = at[name]
+    at[way[-1]] = "@@here@@"
+    return json.dumps(changed).encode().replace(b'"@@here@@"', raw)
+
+
+def _try(who, path: str, raw: bytes):
+    """Post, and take back what a value that happens to be good has done."""
+    with transaction.atomic():
+        answer = who.client.post(f"/api/v1/{path}", raw, content_type="application/json", headers=who.headers)
+        if answer.status_code < 400:
+            transaction.set_rollback(True)
+    return answer
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nasty_values_change_nothing_and_name_the_field(writes, name):
+    who, path, body = writes[name]
+    before = state_hash()
+    ways = list(_fields(body)) if name != "issue" else [w for w in _fields(body) if len(w) < 4]
+    # The manifest has a hundred fields with tests of its own: here each takes its share of the values.
+    for number, way in enumerate(ways):
+        values = VALUES if len(way) == 1 else VALUES[number % 23 :: 23]
+        for raw in values:
+            answer = _try(who, path, _with(body, way, raw))
+            assert answer.status_code < 500, (way, raw[:80])
+            if answer.status_code == 400:
+                named = [error["field"] for error in answer.json()["field_errors"]]
+                fits = any(field.startswith(way[0]) for field in named)
+                assert fits or _breaks_the_whole(raw), (way, raw[:80], answer.json())
+    assert state_hash() == before
+
+
+def _breaks_the_whole(raw: bytes) -> bool:
+    """Fragments that end the object early, or begin a comment, are not inside the field any more."""
+    try:
+        json.loads(b"[" + raw + b"]")
+    except (ValueError, RecursionError):
+        return True
+    return raw.startswith((b"1,", b"["))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nasty_bodies_and_unknown_fields(writes, name):
+    who, path, body = writes[name]
+    before = state_hash()
+    for raw in BODIES if body else BODIES[1:]:  # where nothing is asked, an empty body says it all
+        answer = _try(who, path, raw)
+        assert 400 <= answer.status_code < 500, raw[:60]
+    for raw in VALUES[::7]:
+        if not _breaks_the_whole(raw):
+            answer = _try(who, path, _with({**body, "surplus": 1}, ("surplus",), raw))
+            assert answer.status_code == 400
+            assert [e["field"].partition(".")[0] for e in answer.json()["field_errors"]] == ["surplus"], raw[:60]
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml", ""):
+        answer = who.client.post(f"/api/v1/{path}", json.dumps(body), content_type=kind, headers=who.headers)
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert state_hash() == before
+
+
+@pytest.mark.parametrize("path", ["orders?cursor=", "fills?cursor=", "ledger?cursor=", "instruments?window_from=", "rights?holder=", "orders?instrument="])
+def test_nasty_queries(desk, caller, path):
+    who = caller("holder", "read")
+    for raw in VALUES:
+        answer = who.get(path + quote(raw[:2000]))
+        assert answer.status_code in {200, 400}, raw[:80]
+
+
+@pytest.mark.parametrize("path", ["orders/{}", "fills/{}", "rights/{}", "instruments/{}/book", "orders/by-client-id/{}", "classes/{}", "assurances/{}"])
+def test_nasty_paths(desk, caller, path):
+    who = caller("holder", "read")
+    for raw in VALUES:
+        text = quote(raw.strip(b'"')[:500], safe="")
+        if text.strip(".") and text not in {"batch", "preview"}:
+            answer = who.get(path.format(text))
+            assert answer.status_code in {400, 404}, raw[:80]
