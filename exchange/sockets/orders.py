@@ -1,11 +1,11 @@
 """Order entry on the socket: the very intake of REST. Commands of one socket become durable in the order they came."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from exchange.api.order_entry import operations as ops
-from exchange.api.order_entry.mass_cancel import cancel_many
+from exchange.api.order_entry.mass_cancel import cancelled, ready_cancel_many
 from exchange.api.order_entry.operations import Ready
 from exchange.api.order_entry.parse import amend_payload
 from exchange.api.order_entry.preview import preview
@@ -50,14 +50,23 @@ async def cancel(connection: Connection, reply: Reply, args: dict[str, Any]) -> 
 
 
 async def cancel_all(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
+    """Takes its place among this socket's commands: what was placed before it goes, what is placed after it stays."""
     who = connection.need("cancel")
     await _settle(connection)
-    await connection.spawn(_cancel_all(reply, args, who))
+    listed = await ready_cancel_many(args, who)
+    if not listed:
+        reply.ok(cancelled([], {}))
+        return
+    await connection.waiter()
+    await connection.spawn(_cancelled(connection, reply, _promise(connection, listed)))
 
 
-async def _cancel_all(reply: Reply, args: dict[str, Any], who: Principal) -> None:
+async def _cancelled(connection: Connection, reply: Reply, promise: asyncio.Task[list[Promise]]) -> None:
     try:
-        reply.ok(await cancel_many(args, who, WAIT_S))
+        promises = await promise
+        numbers = [p.n for p in promises if p.n is not None]
+        outcomes = await (await connection.waiter()).results(numbers, WAIT_S) if numbers else {}
+        reply.ok(cancelled(promises, outcomes))
     except Exception as error:  # noqa: BLE001 - told to the client
         reply.refuse(error)
 
@@ -100,10 +109,15 @@ async def _enter(connection: Connection, reply: Reply, ready: Ready, answer: Ans
     """Hand the command in; its answer follows when it has been applied, and does not hold up the next frame."""
     who = connection.need()
     await connection.waiter()
-    promise = asyncio.create_task(door().promise([ready.command]))
+    await connection.spawn(_answer(connection, reply, ready, _promise(connection, [ready]), answer, who))
+
+
+def _promise(connection: Connection, listed: Sequence[Ready]) -> asyncio.Task[list[Promise]]:
+    """Hand commands in at the door, behind all that this socket handed in before."""
+    promise = asyncio.create_task(door().promise([ready.command for ready in listed]))
     connection.promised.add(promise)
     promise.add_done_callback(connection.promised.discard)
-    await connection.spawn(_answer(connection, reply, ready, promise, answer, who))
+    return promise
 
 
 async def _answer(

@@ -1,5 +1,6 @@
 """The way back for one operation: exactly one answer with its id."""
 
+import logging
 from typing import Any
 
 import psycopg
@@ -13,6 +14,7 @@ from exchange.sockets import frames
 from exchange.sockets.closing import Close
 from exchange.sockets.connection import Connection
 
+LOG = logging.getLogger(__name__)
 CLOSING = {"unauthenticated": Close.UNAUTHENTICATED, "scope_missing": Close.SCOPE_MISSING}
 
 
@@ -42,4 +44,7 @@ def _problem_of(error: Exception) -> Problem:
         return bad_fields(error)
     if isinstance(error, psycopg.Error | PoolTimeout | OSError):
         return Problem("unavailable")
-    return problem_of(error)
+    problem = problem_of(error)
+    if problem.code == "internal_error":
+        LOG.error("unforeseen error on a socket", exc_info=error)
+    return problem

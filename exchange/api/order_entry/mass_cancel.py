@@ -1,13 +1,15 @@
 """DELETE /orders: cancel everything of the caller that rests, narrowed by instrument, class, side and group."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
 
 from exchange.api.order_entry.operations import Ready, run
 from exchange.api.order_entry.parse import cancel_many_payload
+from exchange.api.order_entry.promise import Promise
 from exchange.api.order_entry.told import Outcomes
+from exchange.feed.accounts import Outcome
 from exchange.feed.pool import pool
 from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
@@ -27,8 +29,8 @@ ORDER BY i.id
 """
 
 
-async def cancel_many(source: Mapping[str, Any], who: Principal, wait_s: float) -> dict[str, Any]:
-    """Ids and count of what was cancelled. Raises BadFields."""
+async def ready_cancel_many(source: Mapping[str, Any], who: Principal) -> list[Ready]:
+    """One mass cancel for each book in which the caller has something. Raises BadFields."""
     payload = encode(cancel_many_payload(source))
     filters = {"symbol": source.get("instrument"), "class": source.get("class"), "account": who.account_id}
     async with (await pool()).connection() as connection:
@@ -45,6 +47,17 @@ async def cancel_many(source: Mapping[str, Any], who: Principal, wait_s: float) 
             key_id=who.key_id,
         )
         listed.append(Ready(command, rules))
-    promises, outcomes = await run(listed, who, wait_s) if listed else ([], Outcomes({}))
+    return listed
+
+
+def cancelled(promises: Sequence[Promise], outcomes: Mapping[int, Outcome]) -> dict[str, Any]:
+    """Ids and count of what was cancelled; `complete` is false when a book has not answered in time."""
     ids = [f"ord_{order}" for o in outcomes.values() for order in o.result.orders]
     return {"ids": ids, "count": len(ids), "complete": len(outcomes) == len(promises)}
+
+
+async def cancel_many(source: Mapping[str, Any], who: Principal, wait_s: float) -> dict[str, Any]:
+    """Cancel, and tell what was cancelled. Raises BadFields."""
+    listed = await ready_cancel_many(source, who)
+    promises, outcomes = await run(listed, who, wait_s) if listed else ([], Outcomes({}))
+    return cancelled(promises, outcomes)
