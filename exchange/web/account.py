@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from exchange.models.access import SCOPES
+from exchange.models import Membership
 from exchange.web.page import page
 
 
@@ -17,4 +17,5 @@ def rights(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    return page(request, "web/account.html", "account", {"scopes": SCOPES})
+    membership = Membership.objects.filter(user_id=request.user.pk).first()
+    return page(request, "web/account.html", "account", {"scopes": membership.scopes if membership else []})

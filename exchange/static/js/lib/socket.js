@@ -6,6 +6,7 @@ const SILENCE_MS = 6000; // the venue says something every second; six silent on
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 15000;
 const ANSWER_MS = 10000;
+const RETRY_MS = 1500; // after a refusal that may pass, such as too many frames at once
 const PRIVATE = new Set(["orders", "fills", "balances"]);
 
 /** Closing codes after which trying again by itself is pointless. */
@@ -116,6 +117,10 @@ export class VenueSocket extends EventTarget {
     }
   }
 
+  wants(subscription) {
+    return this.state === "open" && this.subscriptions.get(subscription.key) === subscription;
+  }
+
   async start(subscription) {
     const resumed = subscription.resumable && subscription.lastSeq !== null;
     const args = resumed ? { ...subscription.args, from_seq: String(BigInt(subscription.lastSeq) + 1n) } : subscription.args;
@@ -127,6 +132,8 @@ export class VenueSocket extends EventTarget {
       if (problem.code === "resync_required") {
         subscription.lastSeq = null;
         await this.start(subscription);
+      } else if (problem instanceof Problem && problem.retryable) {
+        this.timer.after(RETRY_MS, () => this.wants(subscription) && this.start(subscription));
       } else if (problem instanceof Problem) {
         subscription.reader.refused?.(problem);
       }

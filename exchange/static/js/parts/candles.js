@@ -27,6 +27,7 @@ class Candles extends Part {
     market.addEventListener("fresh-trades", (event) => this.follow(event.detail));
     market.addEventListener("trades", () => this.candles?.length || this.load());
     onTheme(() => this.paint());
+    new ResizeObserver(() => this.chart || this.changed()).observe(this);
     this.load();
   }
 
@@ -88,6 +89,7 @@ class Candles extends Part {
       this.replaceChildren(empty("No trades to draw yet", "The first trade starts the first candle."));
       return;
     }
+    if (!this.clientWidth) return; // not shown now: a chart built without a width never finds its scale
     if (!this.chart) this.build();
     this.series.setData(this.candles.map(drawn));
     this.volumes.setData(this.candles.map((candle) => this.volume(candle)));
@@ -122,12 +124,14 @@ class Candles extends Part {
       rightPriceScale: { borderColor: line },
     });
     const [buy, sell] = [colour("buy"), colour("sell")];
+    this.washes = { up: colour("buy-wash"), down: colour("sell-wash") };
     this.series.applyOptions({ upColor: colour("panel"), borderUpColor: buy, wickUpColor: buy, downColor: sell, borderDownColor: sell, wickDownColor: sell, priceLineColor: colour("brass") });
     this.volumes.setData(this.candles.map((candle) => this.volume(candle)));
   }
 
   volume(candle) {
-    return { time: candle.start, value: Number(candle.volume), color: colour(Number(candle.close) >= Number(candle.open) ? "buy-wash" : "sell-wash") };
+    const { up, down } = this.washes;
+    return { time: candle.start, value: Number(candle.volume), color: Number(candle.close) >= Number(candle.open) ? up : down };
   }
 
   label() {

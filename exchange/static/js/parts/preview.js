@@ -11,6 +11,8 @@ function line(name, value, title = "") {
 const money = (amount, currency) => `${grouped(amount)} ${currency}`;
 const some = (amount) => amount !== null && amount !== undefined && compare(amount, "0") > 0;
 
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** Short enough to read, long enough to tell apart; the whole id is in the title. */
 export function shortId(id) {
   return h("code", { title: id }, `${id.slice(0, 4)}…${id.slice(-8)}`);
@@ -34,7 +36,7 @@ function gate({ code, passed, detail, rights }) {
     "li",
     { class: passed ? "good" : "bad" },
     h("span", { class: "mark", "aria-hidden": "true" }, passed ? "✓" : "✕"),
-    h("span", { class: "words" }, h("span", { class: "sr-only" }, passed ? "Passed: " : "Refused: "), detail || codeWords(code), ...named),
+    h("span", { class: "words" }, h("span", { class: "sr-only" }, passed ? "Passed: " : "Refused: "), capital(detail || codeWords(code)), ...named),
   );
 }
 

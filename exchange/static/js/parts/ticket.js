@@ -1,7 +1,6 @@
 // The ticket: what somebody types becomes an order, is previewed by the venue as it is typed, and is placed once.
 
 import { freshKey, post } from "../lib/api.js";
-import { announce } from "../lib/announce.js";
 import { compact, compare, grouped, stepped } from "../lib/decimal.js";
 import { define, empty, h, loading, Part, setText } from "../lib/dom.js";
 import { affordable, cleaned, mayPostOnly, notional, readOrder, shareOf, steppedLots, unitsOf } from "../lib/order_fields.js";
@@ -237,7 +236,6 @@ class Ticket extends Part {
     }
     const [title, ...more] = outcomeWords(answer, order);
     this.say(answer.status === "cancelled" || answer.status === "expired" ? "warn" : "good", h("p", {}, [title, ...more].join(" ")));
-    announce(title, more.join(" "), order.side);
   }
 
   refused(problem) {
