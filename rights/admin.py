@@ -84,7 +84,8 @@ class ReadOnlyAdmin(ModelAdmin):
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         """With `id_prefix`: exactly that public id, or nothing; a substring search would read the whole table."""
         if not self.id_prefix or not search_term:
-            found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+            # PostgreSQL's texts hold no NUL.
+            found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term.replace("\x00", ""))
             return found
         text = search_term.strip()
         uuid = bare(self.id_prefix, text) or bare(self.id_prefix, f"{self.id_prefix}_{text}")

@@ -1,6 +1,9 @@
 """Commands, orders and trades: the venue's memory, to look at."""
 
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from exchange.domain.command import OrderType, Reason, Side, TimeInForce
@@ -150,9 +153,20 @@ class TradeAdmin(ReadOnlyAdmin):
         ("selling", "sell_order", "seller_fee"),
         ("slice_parents", "slice_children"),
         ("slice_roots", "slice_units"),
-        ("event_seq", "at"),
+        ("ledger", "event_seq", "at"),
     )
-    readonly_fields = ("public_id", "instrument", "price", "notional", "aggressor_side", "buying", "selling", "buyer_fee", "seller_fee")
+    readonly_fields = (
+        "public_id",
+        "instrument",
+        "price",
+        "notional",
+        "aggressor_side",
+        "buying",
+        "selling",
+        "buyer_fee",
+        "seller_fee",
+        "ledger",
+    )
 
     @display(description="trade")
     def public_id(self, trade: Trade) -> str:
@@ -189,3 +203,8 @@ class TradeAdmin(ReadOnlyAdmin):
     @display(description="seller's fee")
     def seller_fee(self, trade: Trade) -> str:
         return rules_of(trade.book_id).money_text(trade.sell_fee_minor)
+
+    @display(description="ledger entry")
+    def ledger(self, trade: Trade) -> SafeString:
+        """A trade's entry bears its id (audit D1)."""
+        return format_html('<a href="{}?entry={}">its postings</a>', reverse("console_postings"), trade.pk)

@@ -150,11 +150,7 @@ class AccountAdmin(ReadOnlyAdmin):
 
     @display(description="ledger")
     def history(self, account: Account) -> SafeString:
-        links = [
-            (reverse("console_postings"), account.pk, "postings"),
-            (reverse("console_balances"), account.pk, "balances"),
-        ]
-        return format_html_join(" · ", '<a href="{}?account={}">{}</a>', links)
+        return format_html('<a href="{}?account={}">balances, cash and units</a>', reverse("console_balances"), account.pk)
 
     @action(description="Fund", permissions=["operate"], icon="add_card", variant=ActionVariant.PRIMARY)
     def fund(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -43,6 +43,7 @@ def test_every_page_opens(kind, market):
         base = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         assert client.get(reverse(f"{base}_changelist")).status_code == 200, model
         assert client.get(reverse(f"{base}_changelist"), {"q": "x"}).status_code == 200, model
+        assert client.get(reverse(f"{base}_changelist"), {"q": "a\x00' \u0663"}).status_code == 200, model
         row = model.objects.first()
         if row is not None:
             assert client.get(reverse(f"{base}_change", args=[row.pk])).status_code == 200, model
