@@ -4,8 +4,10 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from exchange.api import handlers
+from exchange.sockets import asyncapi
 
 urlpatterns = [
+    path("api/v1/asyncapi.json", asyncapi.view),
     path("api/v1/", include("exchange.api.urls")),
     path("docs", RedirectView.as_view(url="/api/v1/docs")),
     path("schema", RedirectView.as_view(url="/api/v1/schema")),

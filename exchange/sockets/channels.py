@@ -2,6 +2,8 @@
 
 import msgspec
 
+from exchange.api.schemas.words import COUNT, PRICE, WHOLE, Schema, answer, many, ref
+
 DEPTHS: dict[int | str, int | None] = {10: 10, 50: 50, "full": None}
 
 
@@ -10,19 +12,24 @@ class Channel(msgspec.Struct, frozen=True):
 
     name: str
     about: str
-    data: str  # the name of the schema of `data`
+    snapshot: Schema  # of `data`
+    change: Schema
     per_instrument: bool = False
     private: bool = False
     conflates: bool = False
     kinds: tuple[str, ...] = ("snapshot", "event")
 
 
+_LEVEL: Schema = {"type": "array", "prefixItems": [PRICE, WHOLE, COUNT], "items": False, "minItems": 3}
+_BOOK = answer({"bids": many(_LEVEL), "asks": many(_LEVEL)}, description="[price, quantity, orders] of each level")
+
 _TABLE = [
     Channel(
         "book",
         "The book by price level to `depth` 10, 50 or full: a snapshot, then one delta per batch with the absolute size of each changed "
         'level ("0" removes it). `seq` is the book\'s batch number.',
-        "Book",
+        _BOOK,
+        _BOOK,
         per_instrument=True,
         conflates=True,
         kinds=("snapshot", "delta"),
@@ -30,23 +37,46 @@ _TABLE = [
     Channel(
         "trades",
         "Public trades, oldest first: the latest 50, then those of each batch. `seq` is the number of a message's last trade.",
-        "Trades",
+        many(ref("Trade")),
+        many(ref("Trade")),
         per_instrument=True,
     ),
     Channel(
         "ticker",
         "Best prices, last trade, the last 24 hours (to the minute), the phase; at most ten times a second, when something changed.",
-        "Ticker",
+        ref("Ticker"),
+        ref("Ticker"),
         per_instrument=True,
         conflates=True,
     ),
-    Channel("instruments", "All instruments, then each one that is listed or changes its phase or reference price.", "Instruments"),
-    Channel("status", "The state of the venue's parts, whenever one changes.", "Status"),
-    Channel("orders", "The account's orders: those that are open, then each order as each batch leaves it.", "Orders", private=True),
     Channel(
-        "fills", "The account's fills with their deliveries. The snapshot is empty: it only says where events begin.", "Fills", private=True
+        "instruments",
+        "All instruments, then each one that is listed or changes its phase or reference price.",
+        many(ref("Instrument")),
+        ref("Instrument"),
     ),
-    Channel("balances", "The account's cash: all balances, then each one that changed.", "Balances", private=True),
+    Channel("status", "The state of the venue's parts, whenever one changes.", ref("Status"), ref("Status")),
+    Channel(
+        "orders",
+        "The account's orders: those that are open, then each order as each batch leaves it.",
+        many(ref("Order")),
+        ref("Order"),
+        private=True,
+    ),
+    Channel(
+        "fills",
+        "The account's fills with their deliveries. The snapshot is empty: it only says where events begin.",
+        many(ref("Fill"), high=0),
+        ref("Fill"),
+        private=True,
+    ),
+    Channel(
+        "balances",
+        "The account's cash: all balances, then each one that changed.",
+        many(ref("Balance")),
+        ref("Balance"),
+        private=True,
+    ),
 ]
 CHANNELS = {channel.name: channel for channel in _TABLE}
 # In API.md, and not offered yet: refused by their own code.

@@ -145,9 +145,10 @@ class TickerTopic(Conflating):
             return
         self._is_due = False
         facts = self._facts(at_us)
-        if facts == self._told:
+        told = {**facts, "book_seq": ""}
+        if told == self._told:
             return
-        self._told = facts
+        self._told = told
         before, self.seq = self.seq, self._replica.seq
         self.send(self._frame("event", before, facts, at_us), self.seq)
 
@@ -160,7 +161,6 @@ class TickerTopic(Conflating):
         return self._frame("event", sent, self._facts(at_us), at_us), self.seq
 
     def _facts(self, at_us: int) -> dict[str, Any]:
-        """As REST renders it, but for the book's number, which is the message's own."""
         replica = self._replica
         opened, high, low = self.day.prices(at_us)
         (bid, bid_lots, _), (ask, ask_lots, _) = (next(iter(replica.top(side, 1)), (None, None, None)) for side in (BID, ASK))
@@ -180,9 +180,7 @@ class TickerTopic(Conflating):
             lots=self.day.lots,
             trades=self.day.trades,
         )
-        facts = render.ticker(row, replica.rules)
-        del facts["book_seq"]
-        return facts
+        return render.ticker(row, replica.rules)
 
     def _frame(self, kind: str, prev_seq: int | None, facts: dict[str, Any], at_us: int) -> str:
         return frames.message(self.channel, self.instrument, kind, seq=self.seq, prev_seq=prev_seq, at_us=at_us, data=facts)

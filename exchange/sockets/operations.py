@@ -7,21 +7,26 @@ import msgspec
 
 from exchange.api.fields import FieldError
 from exchange.api.problems import Problem
+from exchange.api.schemas import COMPONENTS
+from exchange.api.schemas.words import CLIENT_ID, COUNT, MOMENT, SYMBOL, TEXT, Schema, answer, many, maybe, one_of, public_id, ref, request
 from exchange.sockets import access, orders, subscriptions
+from exchange.sockets.channels import CHANNELS, DEPTHS
 from exchange.sockets.connection import Connection
 from exchange.sockets.reply import Reply
+from rights.kernel import ids
 from rights.kernel.clock import now_us, rfc3339
-from rights.kernel.ids import public
 
+ANYTHING: Schema = {"type": "object"}
 Handler = Callable[[Connection, Reply, dict[str, Any]], Awaitable[None]]
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """`args`: name → meaning; a handler refuses others. `counted`: against the socket's own bucket (orders have the account's)."""
+    """`args` and `result` are JSON Schemas. `counted`: against the socket's own bucket (orders have the account's)."""
 
     handler: Handler
     about: str
-    args: dict[str, str] = {}
+    args: Schema = msgspec.field(default_factory=lambda: {"type": "object", "maxProperties": 0})
+    result: Schema = msgspec.field(default_factory=dict)
     scope: str | None = None
     counted: bool = True
 
@@ -62,7 +67,7 @@ async def _auth(connection: Connection, reply: Reply, args: dict[str, Any]) -> N
     if who is None:
         raise Problem("unauthenticated", "the key is not valid")
     connection.who = who
-    reply.ok({"account": public("acc", who.account_uuid), "participant": who.participant_slug, "scopes": sorted(who.scopes)})
+    reply.ok({"account": ids.public("acc", who.account_uuid), "participant": who.participant_slug, "scopes": sorted(who.scopes)})
 
 
 async def _ping(_connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
@@ -74,53 +79,61 @@ async def _not_yet(_connection: Connection, _reply: Reply, _args: dict[str, Any]
     raise Problem("not_supported")
 
 
-_INSTRUMENT = "symbol; for the channels of one instrument"
+_WHICH = {"id": public_id("ord"), "client_order_id": CLIENT_ID}
+_READ = {"channel": one_of(*CHANNELS), "instrument": SYMBOL}
+_PLACE_IN_CHANNEL = answer({"channel": TEXT, "instrument": maybe(SYMBOL)})
 OPERATIONS: dict[str, Operation] = {
     "auth": Operation(
         _auth,
         "Become the owner of an API key. Browsers are known by their session instead.",
-        {"key": "the whole bearer key; `token` is the same"},
+        request({"key": {**TEXT, "description": "The whole bearer key; `token` is the same"}, "token": TEXT}),
+        answer({"account": public_id("acc"), "participant": TEXT, "scopes": many(TEXT)}),
     ),
     "subscribe": Operation(
         subscriptions.subscribe,
         "Read a channel from now on, or a private one from `from_seq` on. Asking again begins anew.",
-        {
-            "channel": "name of the channel",
-            "instrument": _INSTRUMENT,
-            "depth": '10, 50 or "full"; for `book`',
-            "from_seq": "first number wanted, of a private channel",
-        },
+        request(
+            {
+                **_READ,
+                "depth": {"enum": list(DEPTHS), "default": 10, "description": "Of `book`"},
+                "from_seq": {"type": ["integer", "string"], "description": "Of a private channel: the first number that is wanted"},
+            },
+            required=("channel",),
+        ),
+        answer({**_PLACE_IN_CHANNEL["properties"], "seq": COUNT, "depth": {"enum": list(DEPTHS)}}, optional=("depth",)),
     ),
     "unsubscribe": Operation(
-        subscriptions.unsubscribe, "Stop reading a channel.", {"channel": "name of the channel", "instrument": _INSTRUMENT}
+        subscriptions.unsubscribe, "Stop reading a channel.", request(_READ, required=("channel",)), _PLACE_IN_CHANNEL
     ),
-    "ping": Operation(_ping, "The venue's clock."),
-    "place": Operation(orders.place, "Place an order; fields as in POST /orders.", {"…": "an order's fields"}, "trade", counted=False),
+    "ping": Operation(_ping, "The venue's clock.", result=answer({"ts": MOMENT})),
+    "place": Operation(
+        orders.place, "Place an order, as POST /orders.", ref("PlaceOrder"), ref("PlacedOrder"), scope="trade", counted=False
+    ),
     "amend": Operation(
         orders.amend,
-        "Change an order; fields as in PATCH /orders/{id}.",
-        {
-            "id": "the order, or",
-            "client_order_id": "its own name",
-            "quantity": "new",
-            "price": "new",
-            "expire_time": "new",
-            "deadline": "moment",
-        },
-        "trade",
+        "Change an order, as PATCH /orders/{id}; named by `id` or by `client_order_id`.",
+        request({**_WHICH, **COMPONENTS["AmendOrder"]["properties"]}),
+        ref("PlacedOrder"),
+        scope="trade",
         counted=False,
     ),
     "cancel": Operation(
-        orders.cancel, "Cancel an order.", {"id": "the order, or", "client_order_id": "its own name"}, "cancel", counted=False
+        orders.cancel,
+        "Cancel an order, named by `id` or by `client_order_id`.",
+        request(_WHICH),
+        ref("PlacedOrder"),
+        scope="cancel",
+        counted=False,
     ),
     "cancel_all": Operation(
         orders.cancel_all,
-        "Cancel everything that rests, narrowed as in DELETE /orders.",
-        {"instrument": "symbol", "class": "class key", "side": "buy or sell", "group": "group"},
-        "cancel",
+        "Cancel everything that rests, as DELETE /orders.",
+        request({"instrument": SYMBOL, "class": TEXT, "side": one_of("buy", "sell"), "group": CLIENT_ID}),
+        ref("Cancelled"),
+        scope="cancel",
         counted=False,
     ),
-    "cancel_all_after": Operation(_not_yet, "Dead-man's switch: not offered yet."),
-    "mass_quote": Operation(_not_yet, "Mass quotes: not offered yet."),
-    "set": Operation(_not_yet, "`cancel_on_disconnect`: not offered yet."),
+    "cancel_all_after": Operation(_not_yet, "Dead-man's switch: not offered yet (`not_supported`).", ANYTHING),
+    "mass_quote": Operation(_not_yet, "Mass quotes: not offered yet (`not_supported`).", ANYTHING),
+    "set": Operation(_not_yet, "`cancel_on_disconnect`: not offered yet (`not_supported`).", ANYTHING),
 }

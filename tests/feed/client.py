@@ -85,8 +85,9 @@ class Book:
 class Client:
     """One socket. Answers go to who asked; everything else goes to `messages` or to the handler of its channel."""
 
-    def __init__(self, wire: ClientConnection) -> None:
+    def __init__(self, wire: ClientConnection, checker: Callable[[str], None] = lambda _: None) -> None:
         self.wire = wire
+        self.checker = checker
         self.messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.handlers: dict[str, Callable[[dict[str, Any]], None]] = {}
         self.closed: tuple[int, str] | None = None
@@ -95,8 +96,8 @@ class Client:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def open(cls, url: str, **more: Any) -> Self:
-        return cls(await connect(url, compression=None, max_size=2**24, **more))
+    async def open(cls, url: str, checker: Callable[[str], None] = lambda _: None, **more: Any) -> Self:
+        return cls(await connect(url, compression=None, max_size=2**24, **more), checker)
 
     async def ask(self, op: str, **args: Any) -> dict[str, Any]:
         """The whole answer."""
@@ -137,6 +138,7 @@ class Client:
     async def _read(self) -> None:
         try:
             async for text in self.wire:
+                self.checker(text)
                 message = json.loads(text)
                 if "id" in message and "ok" in message:
                     waiting = self._waiting.pop(message["id"], None)
@@ -177,5 +179,5 @@ class PrivateLog:
 async def until(condition: Callable[[], object], patience_s: float = 10.0) -> None:
     """Wait for something that another task brings about."""
     async with asyncio.timeout(patience_s):
-        while not condition():  # noqa: ASYNC110 - whatever it is, it has no event
+        while not condition():
             await asyncio.sleep(0.005)

@@ -159,7 +159,7 @@ async def test_orders_draw_from_the_account_and_cancels_from_nothing(url, owner,
 
 
 async def test_stopping_the_process_sends_everybody_elsewhere(in_thread):
-    from tests.feed.serving import serving  # noqa: PLC0415 - this test ends the server itself
+    from tests.feed.serving import serving
 
     async with serving() as address:
         client = await Client.open(address)

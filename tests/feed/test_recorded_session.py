@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import json
 import os
 import random
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.feed.client import Book, Client, PrivateLog, Violation, until
+from tests.feed.contract import Contract
 from tests.feed.venue import Traders, Venue
 
 COMMANDS = int(os.environ.get("FEED_COMMANDS", "3000"))
@@ -109,8 +111,6 @@ async def test_snapshot_and_deltas_are_the_book_at_every_step(venue, followers):
 
 def _tops(full: Follower) -> dict[int, dict[int, tuple[str, str]]]:
     """The best 10 and 50 levels of the whole book at every step."""
-    import json  # noqa: PLC0415 - only here
-
     tops: dict[int, dict[int, tuple[str, str]]] = {}
     for seq, (bids, asks) in full.pictures.items():
         sides = json.loads(bids), json.loads(asks)
@@ -189,9 +189,12 @@ async def test_random_breaks_and_resumes_yield_every_private_event_once(venue):
 
 async def test_orders_of_one_socket_keep_their_order(venue):
     """Placed, cancelled by their own names and swept, all sent at once: answers are those of that very order."""
-    client = await Client.open(venue.url)
+    contract = Contract(await venue.get("/asyncapi.json"))
+    client = await Client.open(venue.url, checker=contract.check)
     await client.do("auth", key=venue.tokens[2])
     await client.do("cancel_all")
+    for channel in ("orders", "fills", "balances"):
+        await client.do("subscribe", channel=channel, from_seq=1)
     asks = []
     for number in range(20):
         order = {"instrument": venue.symbol, "side": "buy", "quantity": "1", "price": venue.prices[0], "client_order_id": f"sock-{number}"}
@@ -207,11 +210,16 @@ async def test_orders_of_one_socket_keep_their_order(venue):
     assert answers[-1]["result"]["count"] == 10
     again = await client.ask("place", instrument=venue.symbol, side="buy", quantity="2", price=venue.prices[0], client_order_id="sock-0")
     assert again["error"]["code"] == "client_order_id_reused"
-    refused = await client.ask("place", instrument=venue.symbol, side="buy", quantity="1", price=venue.prices[0], time_in_force="fok")
-    assert (refused["error"]["code"], refused["error"]["order"]["status"]) == ("fok_unfillable", "rejected")
+    refused = await client.ask("place", instrument=venue.symbol, side="buy", quantity="1", price="99999.000")
+    assert not refused["ok"], refused
+    assert (refused["error"]["code"], refused["error"]["order"]["status"]) == ("price_outside_collar", "rejected")
     amended = await client.do(
         "place", instrument=venue.symbol, side="buy", quantity="5", price=venue.prices[0], client_order_id="sock-amend"
     )
     assert (await client.do("amend", id=amended["id"], quantity="3"))["priority"] == "kept"
     assert (await client.do("cancel", id=amended["id"]))["reason"] == "user"
     await client.close()
+    answered = {
+        f"{op}_answer/{how}" for op, how in (("place", "ok"), ("place", "error"), ("amend", "ok"), ("cancel", "ok"), ("cancel_all", "ok"))
+    }
+    assert answered | {"orders/event", "fills/event", "balances/event"} <= contract.seen
