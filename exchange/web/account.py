@@ -4,8 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from exchange.models import Membership
-from exchange.web.page import page
+from exchange.web.page import membership_of, page
 
 
 @require_safe
@@ -17,5 +16,5 @@ def rights(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    membership = Membership.objects.filter(user_id=request.user.pk).first()
+    membership = membership_of(request)
     return page(request, "web/account.html", "account", {"scopes": membership.scopes if membership else []})

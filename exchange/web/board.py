@@ -101,12 +101,29 @@ def class_words(dimensions: dict[str, Any]) -> str:
 
 
 def _row(found: tuple[Any, ...]) -> Row:
-    symbol, key, unit, dimensions, lot_size, currency, scale, tick, decimals, phase, *moments = found[:14]
+    symbol, key, unit, dimensions, lot_size, currency, scale, tick, decimals, phase = found[:10]
+    start, end, opens, gate = found[10:14]
     last, reference, bid, ask = (None if t is None else fixed_text(t * tick, scale, decimals) for t in found[14:18])
     words = class_words(msgspec.json.decode(dimensions))
-    volume, deliverable, backing = int(found[18]), int(found[19]), str(found[20])
     return Row(
-        symbol, key, unit, words, lot_size, currency, PHASES[phase], *moments, last, reference, bid, ask, volume, deliverable, backing
+        symbol=symbol,
+        class_key=key,
+        unit=unit,
+        words=words,
+        lot_size=lot_size,
+        currency=currency,
+        phase=PHASES[phase],
+        window_start=start,
+        window_end=end,
+        opens_at=opens,
+        gate_closes_at=gate,
+        last_price=last,
+        reference_price=reference,
+        best_bid=bid,
+        best_ask=ask,
+        volume_lots=int(found[18]),
+        deliverable_lots=int(found[19]),
+        backing=str(found[20]),
     )
 
 

@@ -15,12 +15,16 @@ from rights.models import Participant
 THEMES = ("dark", "light")
 
 
-def member_of(request: HttpRequest) -> Participant | None:
-    """The participant for whom the browser's user acts; None for visitors and for users without a membership."""
+def membership_of(request: HttpRequest) -> Membership | None:
+    """For whom the browser's user acts, and with which scopes; None for visitors and for users without a participant."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return None
-    membership = Membership.objects.select_related("participant").filter(user_id=user.pk).first()
+    return Membership.objects.select_related("participant").filter(user_id=user.pk).first()
+
+
+def member_of(request: HttpRequest) -> Participant | None:
+    membership = membership_of(request)
     return membership.participant if membership else None
 
 
