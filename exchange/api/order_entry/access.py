@@ -105,7 +105,7 @@ def _check_csrf(scope: dict[str, Any], cookies: SimpleCookie) -> None:
         raise Problem("csrf_failed")
 
 
-def need(principal: Principal, scope: str) -> None:
-    """Raise Problem unless the caller may do this."""
-    if scope not in principal.scopes:
-        raise Problem("scope_missing", f"the scope {scope} is needed")
+def need(principal: Principal, *scopes: str) -> None:
+    """Raise Problem unless the caller has one of the scopes."""
+    if not principal.scopes.intersection(scopes):
+        raise Problem("scope_missing", f"the scope {' or '.join(scopes)} is needed")

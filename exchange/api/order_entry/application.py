@@ -98,24 +98,35 @@ def _problem(problem: Problem, rid: str) -> Answer:
 async def _answer(scope: Scope, receive: Receive, rid: str) -> Answer:
     who = await principal_of(scope)
     handler, wanted, weight_class = _route(scope)
-    need(who, wanted)
+    need(who, *wanted)
     body = await _body(scope, receive)
     query = _query(scope)
-    weight = len(body["operations"]) if isinstance(body.get("operations"), list) else 1
-    limit_headers = await check_async(who.account_id, weight_class, max(weight, 1))
+    limit_headers = await check_async(who.account_id, *_weight(weight_class, body))
     call = Call(scope["method"], scope["path"], query, who, body, _wait(scope), rid)
     answer = await handler(call)
     answer.headers.update(limit_headers)
     return answer
 
 
-def _route(scope: Scope) -> tuple[Callable[[Call], Awaitable[Answer]], str, str]:
+def _weight(action: str, body: dict[str, Any]) -> tuple[str, int]:
+    """What the call draws: a batch its orders, but its cancels are never blocked."""
+    listed = body.get("operations")
+    if not isinstance(listed, list):
+        return action, 1
+    weight = sum(not isinstance(each, dict) or each.get("op") != "cancel" for each in listed)
+    return (action, weight) if weight else ("cancel", 1)
+
+
+def _route(scope: Scope) -> tuple[Callable[[Call], Awaitable[Answer]], tuple[str, ...], str]:
+    """Handler, the scopes of which one is needed, and the class of action. A batch checks each operation's own scope too."""
     path, method = scope["path"], scope["method"]
     if method == "POST":
-        return {ROOT: (_place, "trade", "order"), f"{ROOT}/batch": (_batch, "cancel", "order")}.get(path, (_preview, "trade", "order"))
+        if path == f"{ROOT}/batch":
+            return _batch, ("trade", "cancel"), "order"
+        return (_place if path == ROOT else _preview), ("trade",), "order"
     if method == "PATCH":
-        return (_amend, "trade", "order")
-    return (_cancel_many if path == ROOT else _cancel), "cancel", "cancel"
+        return _amend, ("trade",), "order"
+    return (_cancel_many if path == ROOT else _cancel), ("cancel",), "cancel"
 
 
 def _wait(scope: Scope) -> float:
