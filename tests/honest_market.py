@@ -35,7 +35,8 @@ class HonestMarket:
             forget()
         ledger.cash_asset()
         self.desk = Desk(units=10**12)
-        self.accounts: dict[str, Account] = self.desk.accounts | {"third": self.desk.open("third")}
+        self.accounts: dict[str, Account] = self.desk.accounts
+        self.accounts["third"] = self.desk.open("third")
         self.now_us = self.desk.now_us
         self.keys = {slug: self._key(account) for slug, account in self.accounts.items()}
         self.operator = self._key(self.accounts["issuer"], ["operate"])

@@ -163,6 +163,7 @@ class RightStates:
         right.prior_status = right.status
         _become(right, "frozen")
         right.freeze_reason = payload["reason"]
+        right.netted = False
 
     def _unfrozen(self, payload: Payload, at: str) -> None:  # noqa: ARG002
         right = self.named(payload["right"])

@@ -141,7 +141,12 @@ def _bind_rules(work: Working, order: Live, parcels: list[Parcel]) -> None:
     if restricted or order.policy:
         policies = [*work.memory.policies.get(order.policy, []), *restricted]
         order.policy = restriction_key(policies)
-        work.memory.policies[order.policy] = policies
+        # A lane that was rebuilt knows a key by what is left behind its asks: what this order brings must be judged as well.
+        known = work.memory.policies.setdefault(order.policy, [])
+        brought = [policy for policy in policies if policy not in known]
+        if brought:
+            known += brought
+            work.judged.discard(order.policy)
         block(work, order.policy)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from exchange.domain.book import Book, RestingOrder
 from exchange.domain.command import Place
+from exchange.services.facts import policies_of
 from exchange.services.live import Live
 from exchange.services.rules import Rules
 from rights.kernel import rows
@@ -107,13 +108,17 @@ def resting(order: Live) -> RestingOrder:
     return RestingOrder(terms, terms.price_ticks, terms.quantity_lots, order.remaining, order.joined)
 
 
+_TERMS_BEHIND = """
+SELECT DISTINCT o.policy, r.terms_hash FROM exchange_order o CROSS JOIN LATERAL unnest(o.slice_rights) AS s(right_id)
+JOIN rights_right r ON r.id = s.right_id WHERE o.book_id = %s AND o.is_open AND o.policy <> 0 ORDER BY 1, 2
+"""
+
+
 def _load_policies(memory: BookMemory) -> None:
-    """The receiver rules of resting asks whose rights do not go to everybody."""
-    for order in memory.live.values():
-        if order.policy and order.policy not in memory.policies:
-            found = rows.fetch_all(
-                "SELECT DISTINCT ON (t.terms_hash) t.transfer_policy FROM rights_right r JOIN rights_terms t ON t.terms_hash = r.terms_hash "
-                "WHERE r.id = ANY(%s::uuid[])",
-                [rows.array(right for right, _ in order.slices)],
-            )
-            memory.policies[order.policy] = [policy if isinstance(policy, dict) else {} for (policy,) in found]
+    """The receiver rules of resting asks whose rights do not go to everybody: of every right behind any ask of the same key."""
+    if not any(order.policy for order in memory.live.values()):
+        return
+    found = rows.fetch_all(_TERMS_BEHIND, [memory.rules.book_id])
+    policies = policies_of({terms_hash for _, terms_hash in found})
+    for key, terms_hash in found:
+        memory.policies.setdefault(key, []).append(policies[terms_hash])

@@ -94,7 +94,7 @@ def transferred(*, right: str, giver: str, taker: str, units: int) -> Payload:
 
 
 def frozen(*, right: str, reason: str, prior_status: str, note: str) -> Payload:
-    """`reason` is a freeze reason (SPEC §2), `note` the operator's words."""
+    """`reason` is a freeze reason (SPEC §2), `note` the operator's words. A netted child takes in no later deliveries from here on."""
     return {"note": note, "prior_status": prior_status, "reason": reason, "right": f"rgt_{right}"}
 
 

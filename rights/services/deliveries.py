@@ -62,8 +62,8 @@ ORDER BY r.id FOR UPDATE OF r
 
 _ADD = """
 UPDATE rights_right r SET remaining_units = r.remaining_units + w.d, max_units = r.max_units + w.d, reserved_units = r.reserved_units + w.res,
-       acquired_at = CASE WHEN w.d > 0 THEN %s ELSE r.acquired_at END, updated_at = %s
-FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS w(id, d, res) WHERE r.id = w.id
+       acquired_at = CASE WHEN w.joined THEN %s ELSE r.acquired_at END, updated_at = %s
+FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::boolean[]) AS w(id, d, res, joined) WHERE r.id = w.id
 """
 
 _MOVE = """
@@ -124,6 +124,7 @@ class _Draft(msgspec.Struct, gc=False):
     moved: dict[str, int]  # whole rights: right -> new holder
     born: dict[str, tuple[str, int, int, bool]]  # child -> (parent, holder, units, netted)
     added: dict[str, int]  # right -> units (negative: left it)
+    joined: set[str]  # children that took in a delivery, however much left them in the same batch
     events: list[NewEvent]
 
 
@@ -142,7 +143,7 @@ def _plan(
     absorbers = {
         (r.parent_id, r.holder_id): r.id for r in rights.values() if r.netted and r.status == "active" and taken.get(r.id) != r.remaining
     }
-    draft = _Draft({}, {}, {}, {}, [])
+    draft = _Draft({}, {}, {}, {}, set(), [])
     for pair, units in net.items():
         right = rights[pair[0]]
         buyer = account_uuid(pair[1])
@@ -156,6 +157,7 @@ def _plan(
         child = absorbers.get(pair) if mergeable(right.terms_hash) else None
         if child is not None:
             draft.added[child] = draft.added.get(child, 0) + units
+            draft.joined.add(child)
             fact = right_events.merged_delivery(parent=right.id, child=child, units=units)
             draft.events.append(NewEvent(right_events.MERGED, "right", f"rgt_{child}", fact))
         else:
@@ -170,10 +172,11 @@ def _plan(
 def _write(draft: _Draft, rights: dict[str, Held], reserved_delta: Mapping[str, int], now_us: int) -> Plan:
     at = rfc3339(now_us)
     changed = sorted((draft.added.keys() | reserved_delta.keys()) - draft.moved.keys())
-    changed = [r for r in changed if draft.added.get(r, 0) or reserved_delta.get(r, 0)]
+    changed = [r for r in changed if draft.added.get(r, 0) or reserved_delta.get(r, 0) or r in draft.joined]
     if changed:
         added, reserved = (draft.added.get(r, 0) for r in changed), (reserved_delta.get(r, 0) for r in changed)
-        rows.write(_ADD, [at, at, rows.array(changed), rows.array(added), rows.array(reserved)])
+        joined = ("t" if r in draft.joined else "f" for r in changed)
+        rows.write(_ADD, [at, at, rows.array(changed), rows.array(added), rows.array(reserved), rows.array(joined)])
     if draft.moved:
         moved = sorted(draft.moved)
         # What other buyers took in the same batch leaves; the rest moves with the right.

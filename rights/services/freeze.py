@@ -21,7 +21,9 @@ def freeze_right(*, right_id: str, freeze_reason: str, note: str, actor: str, no
     prior = right.status
     move_status(right, RightStatus.FROZEN, now_us)
     right.prior_status, right.freeze_reason = prior, freeze_reason
-    right.save(update_fields=["status", "prior_status", "freeze_reason", "updated_at"])
+    # Meanwhile deliveries from the same parent make another child, which takes in the next ones for good.
+    right.netted = False
+    right.save(update_fields=["status", "prior_status", "freeze_reason", "netted", "updated_at"])
     fact = right_events.frozen(right=str(right.pk), reason=freeze_reason, prior_status=prior, note=note)
     remember(right, (right_events.FROZEN, fact), actor=actor, now_us=now_us)
     return right
