@@ -108,6 +108,7 @@ class Limiter:
         self.rules = rules()
         self.local: dict[tuple[int, str], tuple[float, float]] = {}
         self._away_until = 0.0
+        self._sync: redis.Redis | None = None
         self._async: redis.asyncio.Redis | None = None
         self._async_loop: object = None
         self._script: Any = None
@@ -120,8 +121,8 @@ class Limiter:
             return _free(draws)
         if time.monotonic() >= self._away_until:
             if self._script is None:
-                own = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=DRAW_TIMEOUT_S, socket_connect_timeout=DRAW_TIMEOUT_S)
-                self._script = own.register_script(_SCRIPT)
+                self._sync = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=DRAW_TIMEOUT_S, socket_connect_timeout=DRAW_TIMEOUT_S)
+                self._script = self._sync.register_script(_SCRIPT)
             try:
                 return self._judge(wanted, self._script(keys=_keys(account_id, wanted), args=self._arguments(wanted)))
             except (redis.RedisError, OSError):
@@ -140,6 +141,18 @@ class Limiter:
             except (redis.RedisError, OSError):
                 self._away_until = time.monotonic() + OUTAGE_S
         return self._take_local(account_id, wanted)
+
+    def close(self) -> None:
+        """Let go of the threads' connections."""
+        if self._sync is not None:
+            self._sync.close()
+            self._sync = self._script = None
+
+    async def close_async(self) -> None:
+        """Let go of the present loop's connections, before the loop ends."""
+        if self._async is not None:
+            await self._async.aclose()
+            self._async = self._async_loop = None
 
     def _wanted(self, draws: Sequence[Draw]) -> list[Draw]:
         return [(action, cost) for action, cost in draws if action not in FREE and cost > 0]
@@ -181,8 +194,14 @@ class Limiter:
         return self._decide(wanted, levels, allowed=allowed)
 
     def _decide(self, wanted: Sequence[Draw], levels: Sequence[float], *, allowed: bool) -> Decision:
-        shares = [level / self.rules[action].burst for level, (action, _) in zip(levels, wanted, strict=True)]
-        tightest = shares.index(min(shares))
+        if allowed:
+            tightness = [-level / self.rules[action].burst for level, (action, _) in zip(levels, wanted, strict=True)]
+        else:
+            tightness = [
+                (min(cost, self.rules[action].burst) - level) / self.rules[action].per_s
+                for level, (action, cost) in zip(levels, wanted, strict=True)
+            ]
+        tightest = tightness.index(max(tightness))
         action, cost = wanted[tightest]
         rule, level = self.rules[action], levels[tightest]
         missing = max(0.0, min(cost, rule.burst) - level)

@@ -16,7 +16,7 @@ from exchange.api import base, openapi
 from exchange.api.error_table import TABLE
 from exchange.api.schemas.words import page_of, ref
 from exchange.models import Membership
-from exchange.services import keys, rate_limit
+from exchange.services import keys
 from tests.registry_desk import Desk
 from tests.trading_floor import NOW_US, Floor
 
@@ -85,7 +85,6 @@ def static_root():
 
 @pytest.fixture
 def floor(db, monkeypatch):
-    rate_limit._limiter = None
     floor = Floor()
     for slug in ("buyer", "seller"):
         floor.open(slug, cash=10_000)
@@ -98,7 +97,6 @@ def floor(db, monkeypatch):
 @pytest.fixture
 def desk(db, monkeypatch):
     """An issuer with capacity, at its own time."""
-    rate_limit._limiter = None
     desk = Desk()
     monkeypatch.setattr(base, "now_us", lambda: desk.now_us)
     return desk
