@@ -70,11 +70,11 @@ class OperationSchema(AutoSchema):
     """drf-spectacular walks the routes; the operation is the view's own word."""
 
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> dict[str, Any] | None:  # noqa: ARG002 - drf-spectacular's signature
-        doc = getattr(self.view, "docs", {}).get(method)
+        view: Any = self.view
+        doc = getattr(view, "docs", {}).get(method)
         if doc is None:
             return None
-        scope = self.view.scopes[method]
-        return operation(doc, path=path, method=method, scope=scope, queries=self.view.queries.get(method, ()))
+        return operation(doc, path=path, method=method, scope=view.scopes[method], queries=view.queries.get(method, ()))
 
 
 @functools.cache
@@ -82,7 +82,8 @@ def document() -> dict[str, Any]:
     """The whole document; routes don't change while a process runs."""
     from exchange.api.schemas.order_entry import PATHS  # noqa: PLC0415 - it builds its operations with this module
 
-    generated = SchemaGenerator().get_schema(request=None, public=True)
+    generator: Any = SchemaGenerator
+    generated = generator().get_schema(request=None, public=True)
     paths: dict[str, Any] = {path: dict(operations) for path, operations in generated["paths"].items()}
     for path, operations in PATHS.items():
         paths.setdefault(path, {}).update(operations)

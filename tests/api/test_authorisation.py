@@ -128,7 +128,10 @@ def test_every_route_has_a_row():
 @pytest.mark.parametrize("role", ROLES)
 def test_role(live_exchange, tokens, role):
     headers = {} if role == NOBODY else {"Authorization": f"Bearer {tokens[role]}"}
-    with psycopg.connect(live_exchange.env["DATABASE_URL"]) as database, httpx.Client(base_url=live_exchange.base_url, timeout=30) as client:
+    with (
+        psycopg.connect(live_exchange.env["DATABASE_URL"]) as database,
+        httpx.Client(base_url=live_exchange.base_url, timeout=30) as client,
+    ):
         before = database.execute(_STATE).fetchone()
         wrong = []
         for (method, route), (allowed, status) in ROWS.items():

@@ -77,7 +77,9 @@ def test_writing_by_session_needs_the_csrf_token(member, floor):
     assert person.get("balances").status_code == 200
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer x", "Basic abc", "Bearer key_0192e4a0-0000-7000-8000-000000000000." + "a" * 43, "Bearer \xff"])
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer x", "Basic abc", "Bearer key_0192e4a0-0000-7000-8000-000000000000." + "a" * 43, "Bearer \xff"]
+)
 def test_bad_keys_all_answer_alike(floor, caller, header):
     answer = caller().get("balances", Authorization=header)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")

@@ -29,7 +29,9 @@ def state_hash() -> str:
 def writes(desk, caller, member):
     """name → (caller, path, good body)."""
     issuer, holder = caller("issuer"), caller("holder")
-    right = issuer.post("rights", {"manifest": chat_day(resource={"amount": "1000"}), "holder": f"acc_{desk.accounts['holder'].uuid}"}).json()
+    right = issuer.post(
+        "rights", {"manifest": chat_day(resource={"amount": "1000"}), "holder": f"acc_{desk.accounts['holder'].uuid}"}
+    ).json()
     asleep = issuer.post("rights", {"manifest": chat_day(resource={"amount": "1000"}), "activate": False}).json()
     path = f"rights/{right['id']}"
     return {
@@ -117,7 +119,9 @@ def test_nasty_bodies_and_unknown_fields(writes, name):
     assert state_hash() == before
 
 
-@pytest.mark.parametrize("path", ["orders?cursor=", "fills?cursor=", "ledger?cursor=", "instruments?window_from=", "rights?holder=", "orders?instrument="])
+@pytest.mark.parametrize(
+    "path", ["orders?cursor=", "fills?cursor=", "ledger?cursor=", "instruments?window_from=", "rights?holder=", "orders?instrument="]
+)
 def test_nasty_queries(desk, caller, path):
     who = caller("holder", "read")
     for raw in VALUES:
@@ -125,7 +129,9 @@ def test_nasty_queries(desk, caller, path):
         assert answer.status_code in {200, 400}, raw[:80]
 
 
-@pytest.mark.parametrize("path", ["orders/{}", "fills/{}", "rights/{}", "instruments/{}/book", "orders/by-client-id/{}", "classes/{}", "assurances/{}"])
+@pytest.mark.parametrize(
+    "path", ["orders/{}", "fills/{}", "rights/{}", "instruments/{}/book", "orders/by-client-id/{}", "classes/{}", "assurances/{}"]
+)
 def test_nasty_paths(desk, caller, path):
     who = caller("holder", "read")
     for raw in VALUES:

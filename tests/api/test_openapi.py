@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from exchange.api import openapi, order_entry
 from exchange.api.base import ApiView
 
-UNDESCRIBED = {"/api/v1/docs"}  # a page for people
+UNDESCRIBED = {"/api/v1/docs", "/api/v1/asyncapi.json"}  # a page for people, and the socket's own document
 
 
 def _routes(resolver=None, prefix="/"):

@@ -82,7 +82,12 @@ def test_balances_positions_ledger(caller, traded):
     assert (cash["currency"], cash["total"], cash["held"]) == ("USD", "9996.994", "0.00")
     (position,) = buyer.get("positions").json()["data"]
     assert position == {
-        "instrument": traded.instrument.symbol, "quantity": "3", "available": "3", "reserved": "0", "units": "3000000", "rights": 1,
+        "instrument": traded.instrument.symbol,
+        "quantity": "3",
+        "available": "3",
+        "reserved": "0",
+        "units": "3000000",
+        "rights": 1,
     }
     (sold,) = caller("seller", "read").get("positions").json()["data"]
     assert (sold["quantity"], sold["available"], sold["reserved"]) == ("97", "95", "2")
@@ -92,7 +97,10 @@ def test_balances_positions_ledger(caller, traded):
         lines += answer["data"]
         cursor = answer["next_cursor"]
     assert {(line["asset_kind"], line["direction"], line["amount"]) for line in lines} == {
-        ("cash", "in", "10000.00"), ("cash", "out", "3.00"), ("cash", "out", "0.006"), ("units", "in", "3000000"),
+        ("cash", "in", "10000.00"),
+        ("cash", "out", "3.00"),
+        ("cash", "out", "0.006"),
+        ("units", "in", "3000000"),
     }
     assert buyer.get("limits").json()["position_limits"] == []
     assert buyer.get("fees/mine").json()["data"][0]["taker_bps"] == 20
@@ -112,7 +120,7 @@ def test_lists_page_by_key_and_cost_the_same_at_any_length(caller, floor):
     assert seen == sorted(seen, reverse=True)
     counts = []
     for limit in (1, 30):
-        with CaptureQueriesContext(connection ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             buyer.get(f"orders?limit={limit}")
         counts.append(len(queries))
     assert counts[0] == counts[1]

@@ -53,7 +53,11 @@ def test_split(desk, caller):
     assert (both["parent"]["remaining_amount"], both["child"]["remaining_amount"]) == ("6000000", "4000000")
     assert both["child"]["parent_right_id"] == right["id"]
     refused = holder.post(f"rights/{right['id']}/split", {"units": "6000000"})
-    assert (refused.status_code, refused.json()["code"], refused.json()["gates"][0]["code"]) == (409, "lifecycle_refused", "units_unavailable")
+    assert (refused.status_code, refused.json()["code"], refused.json()["gates"][0]["code"]) == (
+        409,
+        "lifecycle_refused",
+        "units_unavailable",
+    )
     assert caller("other").post(f"rights/{right['id']}/split", {"units": "1"}).status_code == 404
     assert caller("issuer").post(f"rights/{right['id']}/split", {"units": "1"}).status_code == 404
 
