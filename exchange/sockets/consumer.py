@@ -4,6 +4,8 @@ import asyncio
 from typing import Any, cast
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError, InterfaceError
+from psycopg_pool import PoolTimeout
 
 from exchange.api.problems import Problem
 from exchange.api.strict_json import Malformed, parse_object
@@ -40,19 +42,29 @@ class VenueConsumer(AsyncWebsocketConsumer):
             return
         shared = await fanout()
         self.connection = connection = Connection(shared.hub, self._send_text)
-        token = access.header(scope, b"authorization")
-        if token is not None:
-            kind, _, key = token.partition(" ")
-            connection.who = await access.by_key(key) if kind.lower() == "bearer" and key.isascii() else None
-            if connection.who is None:
-                connection.end(Close.UNAUTHENTICATED, "the key is not valid")
-        elif allowed:
-            found = await access.by_session(scope)
-            if found is not None:
-                connection.who, connection.session = found
+        try:
+            await self._identify(connection, scope, from_page=bool(allowed))
+        except (DatabaseError, InterfaceError, PoolTimeout, OSError):
+            connection.end(Close.GOING_AWAY, "nobody can be recognised now; try again")
+        if shared.is_leaving:
+            connection.end(Close.GOING_AWAY, "this process stops")
         await self.accept()
         shared.connections.add(connection)
         self.writer = asyncio.create_task(self._write(connection))
+
+    @staticmethod
+    async def _identify(connection: Connection, scope: access.Scope, *, from_page: bool) -> None:
+        """Who opens the socket, by the handshake's key or the browser's session; nobody is right too."""
+        given = access.header(scope, b"authorization")
+        if given is not None:
+            kind, _, key = given.partition(" ")
+            connection.who = await access.by_key(key) if kind.lower() == "bearer" and key.isascii() else None
+            if connection.who is None:
+                connection.end(Close.UNAUTHENTICATED, "the key is not valid")
+        elif from_page:
+            found = await access.by_session(scope)
+            if found is not None:
+                connection.who, connection.session = found
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:  # noqa: ARG002 - Channels' signature
         connection = self.connection

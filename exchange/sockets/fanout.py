@@ -30,6 +30,7 @@ class Fanout:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.connections: set[Connection] = set()
+        self.is_leaving = False
         self.instruments = InstrumentsTopic(hub)
         self.status = StatusTopic()
         self._markets: dict[int, Market] = {}
@@ -49,6 +50,7 @@ class Fanout:
 
     async def say_goodbye(self) -> None:
         """Tell every socket to go elsewhere; wait a moment until they have been told."""
+        self.is_leaving = True
         for connection in tuple(self.connections):
             connection.end(Close.GOING_AWAY, "this process stops")
         told = [asyncio.create_task(connection.ended.wait()) for connection in self.connections]

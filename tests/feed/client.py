@@ -123,7 +123,7 @@ class Client:
     async def ended(self, patience_s: float = 15.0) -> tuple[int, str]:
         """How the venue closed the socket."""
         async with asyncio.timeout(patience_s):
-            await self._reader
+            await asyncio.shield(self._reader)
         assert self.closed is not None
         return self.closed
 
