@@ -8,20 +8,23 @@ from exchange.domain.command import Phase
 from exchange.models import Order
 from exchange.models.book import CommandKind
 from exchange.services import freeze, participants
-from exchange.services.funding import fund
+from exchange.services.expiry import expire_due
+from exchange.services.funding import fund, withdraw
 from exchange.services.lane import LaneMemory
 from exchange.services.operator_refusal import OperatorRefusal
 from exchange.services.payload import CancelManyPayload
 from rights.domain.manifest import ManifestRefusedError
+from rights.kernel.clock import to_us
 from rights.kernel.ids import public
 from rights.models import Right
 from rights.services.refusals import RegistryRefusalError
 from rights.services.split import merge_rights, split_right
+from settlement.services.funding import FundingRefusal
 from tests.honest_market import MINT, HonestMarket
 
 SLUGS = ("holder", "other", "third", "fourth")
 OFTEN = {"place": 16, "amend": 5, "match": 6, "cancel": 3}
-SELDOM = ("cancel_many", "phase", "freeze", "thaw", "suspend", "reinstate", "split", "merge", "forget")
+SELDOM = ("cancel_many", "phase", "freeze", "thaw", "suspend", "reinstate", "split", "merge", "forget", "fund", "withdraw")
 STEPS = (*(step for step, times in OFTEN.items() for _ in range(times)), *SELDOM)
 
 
@@ -72,6 +75,20 @@ class RandomDay:
         for _ in range(steps):
             getattr(self, f"_{self.chance.choice(STEPS)}")()
         self.market.match()
+
+    def end(self) -> None:
+        """The gate comes, the book closes, the window ends and every right that is not frozen expires."""
+        market = self.market
+        market.now_us = to_us(market.instrument.gate_closes_at)
+        self._place()
+        self._amend()
+        market.match()
+        market.phase(Phase.CLOSED)
+        market.match()
+        market.now_us = to_us(market.series.window_end)
+        self._thaw()
+        expire_due(mint=MINT, now_us=market.now_us)
+        self._thaw()
 
     def _open_order(self) -> Order | None:
         orders = list(Order.objects.filter(is_open=True).select_related("account__participant").order_by("joined"))
@@ -156,6 +173,19 @@ class RandomDay:
     def _reinstate(self) -> None:
         for slug in SLUGS:
             self._standing(slug, participants.reinstate)
+
+    def _fund(self) -> None:
+        self._cash(fund)
+
+    def _withdraw(self) -> None:
+        self._cash(withdraw)
+
+    def _cash(self, service: Any) -> None:
+        account, amount = self.market.accounts[self.chance.choice(SLUGS)], str(self.chance.choice((1, 50, 400)))
+        with contextlib.suppress(FundingRefusal):
+            service(
+                account=account, amount=amount, currency="USD", reason="test", mint=MINT, actor="command:test", now_us=self.market.now_us
+            )
 
     def _standing(self, slug: str, service: Any) -> None:
         self.market.now_us += 31_000_000  # beyond the grace in which a suspension may cross a batch
