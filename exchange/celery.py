@@ -7,4 +7,7 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 app = Celery("exchange")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Celery would close the whole connection pool after every task, which costs a new server process per ring. Tasks give their
+# connections back themselves (exchange/tasks.py).
+app.conf["CELERY_DB_REUSE_MAX"] = 2**40
 app.autodiscover_tasks(["exchange", "settlement", "rights"])

@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_process_init
+from django.db import close_old_connections
 
 from exchange.services import bell
 from exchange.services.batch import Matched, Outcome, match_once
@@ -40,7 +41,10 @@ def drain(book_id: int, lane: LaneMemory, budget_s: float) -> Matched:
 @shared_task(name="exchange.tasks.match_book", acks_late=True, ignore_result=True)
 def match_book(book_id: int) -> None:
     """Drain one book. Doubled, late or needless rings find nothing to do."""
-    matched = drain(book_id, _lane, BUDGET_S)
+    try:
+        matched = drain(book_id, _lane, BUDGET_S)
+    finally:
+        close_old_connections()  # back to the pool; a broken one is dropped
     if matched.outcome is Outcome.MATCHED:
         # Time is up with work left. (Busy needs no ring: whoever holds the book looks again before it stops.)
         bell.ring(book_id, rules_of(book_id).lane)
