@@ -62,7 +62,6 @@ class Ladder extends Part {
     this.asks = rows("ask");
     this.bids = rows("bid");
     this.spread = h("td", { colSpan: 3 });
-    this.note = h("p", { class: "ladder-note", role: "status" });
     const head = h(
       "tr",
       {},
@@ -78,7 +77,6 @@ class Ladder extends Part {
         h("tbody", {}, h("tr", { class: "spread" }, this.spread)),
         h("tbody", {}, ...this.bids.map((row) => row.element)),
       ),
-      this.note,
     );
     this.bids[0].price.tabIndex = 0;
   }
@@ -99,8 +97,6 @@ class Ladder extends Part {
     this.fill(this.asks, book.asks, highest, own.sell);
     this.fill(this.bids, book.bids, highest, own.buy);
     this.drawSpread(book);
-    const nothing = !book.bids.length && !book.asks.length;
-    setText(this.note, nothing ? "No orders rest here. The first one sets the price." : "");
   }
 
   /** Own resting lots by side and price. */
@@ -128,7 +124,8 @@ class Ladder extends Part {
     const bid = book.bids[0]?.[0];
     const ask = book.asks[0]?.[0];
     const last = this.market.lastPrice;
-    const parts = [bid && ask ? `Spread ${subtract(ask, bid)}` : "One side is empty", last ? `last ${last}` : ""];
+    const gap = bid && ask ? `Spread ${subtract(ask, bid)}` : bid ? "No asks" : ask ? "No bids" : "No orders rest here yet";
+    const parts = [gap, last ? `last ${last}` : ""];
     setText(this.spread, parts.filter(Boolean).join(" · "));
   }
 
