@@ -12,8 +12,12 @@ from exchange.demo.catalog import HOUR_US, SHARES, WARES
 from exchange.demo.parties import BOTS, PARTIES, PEOPLE, demo_password, seed_parties
 from exchange.demo.roll import roll
 from exchange.demo.upkeep import refill
-from exchange.models import AccountFeed, ApiKey, Command, Instrument, Membership
-from rights.kernel.clock import now_us
+from exchange.domain.command import Phase
+from exchange.models import AccountFeed, ApiKey, Book, Command, Instrument, Membership
+from exchange.services.batch import match_once
+from exchange.services.lane import LaneMemory
+from exchange.services.timetable import run_due
+from rights.kernel.clock import now_us, to_us
 from rights.kernel.ids import Mint
 from rights.models import Assurance, Event, Participant, Right
 from settlement.models import Balance, Posting
@@ -81,3 +85,26 @@ def test_the_windows_roll_on_and_purses_are_refilled(cheap_passwords):
     Balance.objects.filter(account=account).update(amount=1_000_000)
     assert refill(mint=mint, now_us=moment) == 1
     assert Balance.objects.get(account=account, asset=ledger.cash_asset()).amount == bot.cash * 10**6
+
+
+def test_a_window_closes_at_its_gate_and_its_rights_expire_at_its_end(cheap_passwords):
+    mint, moment = Mint(), now_us()
+    seed_parties(password="x", mint=mint, now_us=moment)
+    roll(mint=mint, now_us=moment)
+    first = Instrument.objects.select_related("series").order_by("gate_closes_at", "pk")[0]
+    lane = LaneMemory()
+    run_due(now_us=moment)
+    match_once(lane, book_id=first.pk, now_us=moment + 1)
+    assert Book.objects.get(pk=first.pk).phase == Phase.CONTINUOUS
+
+    gate = to_us(first.gate_closes_at)
+    assert run_due(now_us=gate).closed >= 1
+    match_once(lane, book_id=first.pk, now_us=gate + 1)
+    assert Book.objects.get(pk=first.pk).phase == Phase.CLOSED
+
+    end = to_us(first.series.window_end)
+    rights = Right.objects.filter(series=first.series)
+    assert set(rights.values_list("status", flat=True)) == {"active"}
+    assert run_due(now_us=end).rights_expired >= rights.count()
+    assert set(rights.values_list("status", "remaining_units")) == {("expired", 0)}
+    assert run_due(now_us=end + 1).rights_expired == 0
