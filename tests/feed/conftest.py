@@ -1,9 +1,10 @@
 """A committed market for the tests of the feed. Its rows are append-only, so nothing is wiped: each test lists its own instrument."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.core.management import call_command
 from django.db import connections
 
 from exchange.feed import hub as feed
@@ -14,6 +15,15 @@ from tests.feed.serving import serving
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(embedded_servers) -> None:
     """The test database is made on the session's own servers."""
+
+
+@pytest.fixture(scope="package", autouse=True)
+def leave_nothing(django_db_setup, django_db_blocker) -> Iterator[None]:
+    """What these tests committed is gone before others begin."""
+    yield
+    with django_db_blocker.unblock():
+        call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
+        connections.close_all()
 
 
 @pytest.fixture
