@@ -101,6 +101,7 @@ DATABASES = {
         **_database,
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,  # after a restart of the database the pool is full of dead connections
         "OPTIONS": {
             **_database["OPTIONS"],
             "prepare_threshold": 5,

@@ -9,9 +9,9 @@ import time
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.conf import settings
-from django.contrib.auth import aget_user
+from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -50,7 +50,7 @@ async def _by_key(token: str) -> Principal:
     found = _known.get(mark)
     if found is not None and found[0] > time.monotonic():
         return found[1]
-    principal = await sync_to_async(principal_by_bearer, thread_sensitive=False)(token, now_us())
+    principal = await database_sync_to_async(principal_by_bearer, thread_sensitive=False)(token, now_us())
     if principal is None:
         _known.pop(mark, None)
         raise Problem("unauthenticated")
@@ -68,15 +68,20 @@ async def _by_session(scope: dict[str, Any]) -> Principal:
     session_key = cookies.get(settings.SESSION_COOKIE_NAME)
     if session_key is None:
         raise Problem("unauthenticated")
-    request = HttpRequest()
-    request.session = SessionStore(session_key.value)
-    user = await aget_user(request)
-    principal = await sync_to_async(principal_of_user, thread_sensitive=False)(user) if user.is_authenticated else None
+    principal = await database_sync_to_async(_member, thread_sensitive=False)(session_key.value)
     if principal is None:
         raise Problem("unauthenticated")
     if scope["method"] not in SAFE:
         _check_csrf(scope, cookies)
     return principal
+
+
+def _member(session_key: str) -> Principal | None:
+    """Who is logged in under this session."""
+    request = HttpRequest()
+    request.session = SessionStore(session_key)
+    user = get_user(request)
+    return principal_of_user(user) if user.is_authenticated else None
 
 
 def _nothing(*_: object) -> HttpResponse:

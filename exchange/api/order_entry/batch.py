@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 
 from exchange.api.order_entry.operations import (
     CANCEL,
@@ -147,7 +147,7 @@ async def _resolve(later: "list[Aimed]", who: Principal, now_us: int) -> None:
     books.update(by_cid.values())
     for book_id in set(books.values()):
         if not known_book(book_id):
-            await sync_to_async(rules_of, thread_sensitive=False)(book_id)
+            await database_sync_to_async(rules_of, thread_sensitive=False)(book_id)
     for aimed in later:
         order_id = aimed.order_id if aimed.cid is None else by_cid.get(aimed.cid, ("", 0))[0]
         if order_id not in books:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 
 from exchange.api.order_entry.operations import Ready, run
 from exchange.api.order_entry.parse import cancel_many_payload
@@ -37,7 +37,7 @@ async def ready_cancel_many(source: Mapping[str, Any], who: Principal) -> list[R
         books = [row[0] for row in await (await connection.execute(_BOOKS, filters)).fetchall()]
     listed = []
     for book_id in books:
-        rules = await sync_to_async(rules_of, thread_sensitive=False)(book_id)
+        rules = await database_sync_to_async(rules_of, thread_sensitive=False)(book_id)
         command = NewCommand(
             book_id=book_id,
             account_id=who.account_id,

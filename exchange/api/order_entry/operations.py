@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 
 from exchange.api.order_entry import answers
 from exchange.api.order_entry.parse import BadFields, FieldProblem, amend_payload, is_client_order_id, is_symbol, place_payload
@@ -43,7 +43,7 @@ async def rules_for(symbol: object) -> Rules:
     """The rules of the instrument a body names. Raises BadFields."""
     if not is_symbol(symbol):
         raise BadFields([FieldProblem("instrument", "required" if symbol is None else "invalid", "must be an instrument's symbol")])
-    found = known(str(symbol)) or await sync_to_async(rules_named, thread_sensitive=False)(str(symbol))
+    found = known(str(symbol)) or await database_sync_to_async(rules_named, thread_sensitive=False)(str(symbol))
     if found is None:
         raise BadFields([FieldProblem("instrument", "unknown_instrument", "no such instrument is listed")])
     return found
@@ -118,7 +118,7 @@ async def rules_of_order(order_id: str, who: Principal) -> Rules:
         raise Problem("not_found")
     if known_book(books[order_id]):
         return rules_of(books[order_id])
-    return await sync_to_async(rules_of, thread_sensitive=False)(books[order_id])
+    return await database_sync_to_async(rules_of, thread_sensitive=False)(books[order_id])
 
 
 async def order_of_client_id(cid: str, who: Principal) -> str:
@@ -188,7 +188,7 @@ async def stored(order_id: str, who: Principal) -> dict[str, Any] | None:
     if row is None:
         return None
     record = answers.record_of(row)
-    rules = await sync_to_async(rules_of, thread_sensitive=False)(record.book_id)
+    rules = await database_sync_to_async(rules_of, thread_sensitive=False)(record.book_id)
     return wire.order(record, rules)
 
 

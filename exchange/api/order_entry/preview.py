@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.db import transaction
 
 from exchange.api.order_entry.operations import Ready
@@ -58,7 +58,7 @@ ORDER BY r.created_at, r.id
 
 async def preview(ready: Ready, who: Principal) -> dict[str, Any]:
     """The preview's body; reads one snapshot."""
-    return await sync_to_async(_preview, thread_sensitive=False)(ready, who)
+    return await database_sync_to_async(_preview, thread_sensitive=False)(ready, who)
 
 
 def _preview(ready: Ready, who: Principal) -> dict[str, Any]:
