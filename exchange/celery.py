@@ -10,4 +10,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 # Celery would close the whole connection pool after every task, which costs a new server process per ring. Tasks give their
 # connections back themselves (exchange/tasks.py).
 app.conf["CELERY_DB_REUSE_MAX"] = 2**40
+app.conf.beat_schedule = {
+    "forget-old": {"task": "exchange.tasks.forget_old", "schedule": 600.0, "options": {"queue": "sweep", "expires": 600}}
+}
 app.autodiscover_tasks(["exchange", "settlement", "rights"])

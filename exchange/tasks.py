@@ -11,6 +11,7 @@ from django.db import close_old_connections
 from exchange.services import bell
 from exchange.services.batch import Matched, Outcome, match_once
 from exchange.services.lane import LaneMemory
+from exchange.services.retention import forget_old as forget
 from exchange.services.rules import rules_of
 from rights.kernel.clock import now_us
 
@@ -48,3 +49,12 @@ def match_book(book_id: int) -> None:
     if matched.outcome is Outcome.MATCHED:
         # Time is up with work left. (Busy needs no ring: whoever holds the book looks again before it stops.)
         bell.ring(book_id, rules_of(book_id).lane)
+
+
+@shared_task(name="exchange.tasks.forget_old", acks_late=True, ignore_result=True)
+def forget_old() -> None:
+    """Drop what is kept for a time and no longer."""
+    try:
+        forget(now_us=now_us())
+    finally:
+        close_old_connections()

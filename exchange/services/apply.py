@@ -38,8 +38,8 @@ def _place(work: Working, header: Header, command: Pending, payload: Payload) ->
     order.type, order.tif, order.post_only, order.stp = payload.type, payload.tif, payload.post_only, payload.stp
     order.expire_us = order.valid_us = payload.expire_us
     order.holder = account
-    order.created_us = command.accepted_us
     now_us = header.now_us
+    order.created_us = min(command.accepted_us, now_us)  # two machines' clocks: never created after it was changed
     work.memory.remember(order)
     touch(work, order, now_us)
     try:

@@ -1,0 +1,28 @@
+"""What is kept for a time and no longer: private messages for `from_seq`, answers under idempotency keys. Run by the scheduler."""
+
+import msgspec
+
+from exchange.services import idempotency
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339
+
+KEEP_MESSAGES_US = 7 * 86_400 * 1_000_000  # API.md: `from_seq` replays seven days
+AT_ONCE = 50_000
+
+_OLD = """
+DELETE FROM exchange_accountmessage WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM exchange_accountmessage WHERE at < %s LIMIT %s))
+"""
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    messages: int
+    answers: int
+
+
+def forget_old(*, now_us: int) -> Forgotten:
+    """Drop what is past its time, in pieces that hold nobody up."""
+    messages = 0
+    while (gone := rows.execute(_OLD, [rfc3339(now_us - KEEP_MESSAGES_US), AT_ONCE])) > 0:
+        messages += gone
+    return Forgotten(messages, idempotency.forget(now_us=now_us))
