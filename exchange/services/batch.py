@@ -61,7 +61,7 @@ class Matched(msgspec.Struct, frozen=True):
 _BOOK = """
 SELECT phase, seq, last_command_seq, scan_xid, trade_count, last_hash,
        coalesce((extract(epoch from next_expiry) * 1000000)::bigint, 0), last_price_ticks
-FROM exchange_book WHERE instrument_id = %s FOR UPDATE SKIP LOCKED
+FROM exchange_book WHERE instrument_id = %s FOR NO KEY UPDATE SKIP LOCKED
 """
 
 

@@ -45,7 +45,7 @@ def create(*, account_id: int, scopes: Collection[str], label: str, expires_us: 
 @transaction.atomic
 def revoke(*, account_id: int, key_uuid: str, now_us: int) -> ApiKey | None:
     """End a key of this account; None when it has no such key. Twice is the same as once. Its sockets close after commit."""
-    key = ApiKey.objects.select_for_update().filter(account_id=account_id, uuid=key_uuid).first()
+    key = ApiKey.objects.select_for_update(no_key=True).filter(account_id=account_id, uuid=key_uuid).first()
     if key is None:
         return None
     if key.revoked_at is None:

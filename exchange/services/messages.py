@@ -16,7 +16,7 @@ SELECT w, 0, 0, 0, 0, false FROM unnest(%s::bigint[]) w ORDER BY 1 ON CONFLICT D
 
 _NUMBER = """
 WITH want AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS w(account_id, orders, fills, balances)),
-locked AS (SELECT f.account_id FROM exchange_accountfeed f JOIN want USING (account_id) ORDER BY f.account_id FOR UPDATE OF f)
+locked AS (SELECT f.account_id FROM exchange_accountfeed f JOIN want USING (account_id) ORDER BY f.account_id FOR NO KEY UPDATE OF f)
 UPDATE exchange_accountfeed f SET seq = f.seq + 1, orders_seq = f.orders_seq + w.orders, fills_seq = f.fills_seq + w.fills,
     balances_seq = f.balances_seq + w.balances
 FROM want w JOIN locked USING (account_id) WHERE f.account_id = w.account_id

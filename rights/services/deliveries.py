@@ -49,15 +49,17 @@ class Plan(msgspec.Struct, gc=False):
     events: list[NewEvent]
 
 
+# Looked up before it is locked: a lock that has to wait judges its row anew, and only a plain list of ids is judged alike both times.
+# No other child of this kind can come meanwhile, for only the book's own batch makes them.
+_ABSORBERS = """
+SELECT c.id::text FROM rights_right c JOIN unnest(%s::uuid[], %s::bigint[]) AS w(parent, holder)
+  ON c.parent_id = w.parent AND c.holder_id = w.holder WHERE c.netted AND c.status = 'active'
+"""
 _LOCK = """
 SELECT r.id::text, r.holder_id, r.status, r.remaining_units, r.reserved_units, r.root_id::text, r.parent_id::text, r.netted,
        r.terms_hash, i.slug, a.uuid::text
 FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id JOIN rights_assurance a ON a.id = r.assurance_id
-WHERE r.id IN (
-    SELECT unnest(%s::uuid[]) UNION ALL
-    SELECT c.id FROM rights_right c JOIN unnest(%s::uuid[], %s::bigint[]) AS w(parent, holder)
-      ON c.parent_id = w.parent AND c.holder_id = w.holder WHERE c.netted AND c.status = 'active')
-ORDER BY r.id FOR UPDATE OF r
+WHERE r.id = ANY(%s::uuid[]) ORDER BY r.id FOR NO KEY UPDATE OF r
 """
 
 _ADD = """
@@ -84,8 +86,9 @@ JOIN rights_right p ON p.id = w.parent
 
 def lock_rights(right_ids: Sequence[str], pairs: Sequence[Pair]) -> dict[str, Held]:
     """Lock, in id order, these rights and the children that may absorb deliveries of these pairs."""
-    found = rows.fetch_all(_LOCK, [rows.array(right_ids), rows.array(p for p, _ in pairs), rows.array(h for _, h in pairs)])
-    return {row[0]: Held(*row) for row in found}
+    absorbers = rows.fetch_all(_ABSORBERS, [rows.array(p for p, _ in pairs), rows.array(h for _, h in pairs)]) if pairs else []
+    wanted = {*right_ids, *(row[0] for row in absorbers)}
+    return {row[0]: Held(*row) for row in rows.fetch_all(_LOCK, [rows.array(wanted)])}
 
 
 def deliver_units(

@@ -40,7 +40,7 @@ def issue_right(*, new: NewRight, actor: str, now_us: int) -> Right:
     compute_class = class_for(manifest=manifest, issuer_tier=new.issuer.tier)
     series = series_for(compute_class=compute_class, manifest=manifest)
     terms = terms_for(compute_class=compute_class, manifest=manifest)
-    assurance = Assurance.objects.select_for_update().get(pk=new.assurance.pk)
+    assurance = Assurance.objects.select_for_update(no_key=True).get(pk=new.assurance.pk)
     _check(new, compute_class.fingerprint, assurance, now_us)
     assurance.issued_units += manifest.units
     assurance.save(update_fields=["issued_units"])

@@ -62,7 +62,7 @@ def append(*, stream_id: int, events: Sequence[NewEvent], actor: str, now_us: in
     """Chain `events` to the stream inside the caller's transaction. Locks the stream row: call it last."""
     if not events:
         return []
-    head = rows.fetch_one("SELECT code, last_seq, last_hash FROM rights_stream WHERE id = %s FOR UPDATE", [stream_id])
+    head = rows.fetch_one("SELECT code, last_seq, last_hash FROM rights_stream WHERE id = %s FOR NO KEY UPDATE", [stream_id])
     if head is None:
         raise LookupError(f"no event stream {stream_id}")
     code, seq, last_hash = head

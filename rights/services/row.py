@@ -10,7 +10,7 @@ from rights.services.refusals import lifecycle_refused
 
 def locked(right_id: str) -> Right:
     """The right, locked until the transaction ends, with its series. Raises Right.DoesNotExist."""
-    return Right.objects.select_for_update(of=("self",)).select_related("series").get(pk=right_id)
+    return Right.objects.select_for_update(of=("self",), no_key=True).select_related("series").get(pk=right_id)
 
 
 def move_status(right: Right, following: RightStatus, now_us: int) -> None:

@@ -51,7 +51,7 @@ _LOCK_AND_ADD = """
 WITH want AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS w(account_id, asset_id, da, dh)),
 locked AS (
     SELECT b.account_id, b.asset_id FROM settlement_balance b JOIN want USING (account_id, asset_id)
-    ORDER BY b.account_id, b.asset_id FOR UPDATE OF b)
+    ORDER BY b.account_id, b.asset_id FOR NO KEY UPDATE OF b)
 UPDATE settlement_balance b SET amount = b.amount + w.da, held = b.held + w.dh
 FROM want w JOIN locked USING (account_id, asset_id)
 WHERE b.account_id = w.account_id AND b.asset_id = w.asset_id

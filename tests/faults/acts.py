@@ -24,6 +24,7 @@ from rights.kernel import rows
 from rights.kernel.ids import Mint, numbered
 from rights.models import Account, Issuer, Participant
 from settlement.services import issuance
+from tests.faults import crowd
 from tests.faults.trap import Trap
 
 PATIENCE_S = 20.0
@@ -187,4 +188,8 @@ DO: dict[str, Callable[[Act, bool], Any]] = {
     "timetable": _timetable,
     "fund": _fund,
     "issue": _issue,
+    "drain": crowd.drain,
+    "crowd": crowd.crowd,
+    "meddle": crowd.meddle,
+    "end": crowd.end,
 }

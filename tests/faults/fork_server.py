@@ -1,7 +1,7 @@
 """A process with everything imported and nothing connected, that forks a child for each job: `python -m tests.faults.fork_server`.
 
-One job a line on standard input, one answer a line on standard output, both JSON. The child connects for itself, as a worker that
-was just started does. What it reported before it died reached the pipe before it died.
+A line on standard input is a list of jobs to be done at once, a line on standard output the list of their answers, all JSON. Each
+child connects for itself, as a worker that was just started does. What it reported before it died reached the pipe before it died.
 """
 
 import gc
@@ -26,17 +26,23 @@ def main() -> None:
     settings.DATABASES["default"]["OPTIONS"].pop("pool")  # a pool is threads, and threads do not survive a fork
     gc.freeze()
     for line in sys.stdin:
-        print(json.dumps(run(json.loads(line), perform)), flush=True)
+        children = [_start(job, perform) for job in json.loads(line)]
+        print(json.dumps([_end(pid, reading) for pid, reading in children]), flush=True)
 
 
-def run(job: dict[str, Any], perform: Perform) -> dict[str, Any]:
-    """Do the job in a child: how it ended (a signal's number is negative), and what it reported."""
+def _start(job: dict[str, Any], perform: Perform) -> tuple[int, int]:
+    """Begin the job in a child: its process id, and where it reports."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
         _child(job, writing, perform)
     os.close(writing)
+    return pid, reading
+
+
+def _end(pid: int, reading: int) -> dict[str, Any]:
+    """How the child ended (a signal's number is negative), and what it reported."""
     with os.fdopen(reading, "rb") as pipe:
         reports = [json.loads(line) for line in pipe.read().splitlines()]
     return {"code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "reports": reports}

@@ -4,26 +4,20 @@ After each kill: the audit is clean, whoever was told "accepted" has it applied 
 nobody killed: to the byte when the kill hit the batch, and but for numbers and ids drawn twice when it hit the intake.
 """
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 import pytest
-from django.db import connection
 
 from exchange.audit.run import audit
 from rights.kernel import rows
 from tests.faults.cases import SCRIPTS, Case, Pit, script
+from tests.faults.forks import ForkServer
 from tests.faults.trap import AFTER, BEFORE, SENT
 from tests.faults.world import Kept, state
-from tests.plugins.live import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TORTURE = os.environ.get("TORTURE") == "1"
@@ -31,54 +25,10 @@ CI_POINTS_A_CASE = 11
 MARKETS = ("open", "auction", "stale")
 
 
-def database_url() -> str:
-    """Where the present test's database is, for another process."""
-    at = connection.settings_dict
-    place = f"{at['HOST']}:{at['PORT']}" if at["PORT"] else ""
-    host = "" if place else f"?host={quote(at['HOST'], safe='/')}"
-    return f"postgres://{quote(at['USER'])}:{quote(at['PASSWORD'])}@{place}/{at['NAME']}{host}"
-
-
-class ForkServer:
-    """See tests/faults/fork_server.py."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.fork_server"],
-            cwd=ROOT,
-            env=os.environ | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "exchange.settings"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, acts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"acts": acts, **more}) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-        self._process.stdout.close()
-
-
 class Point(msgspec.Struct, frozen=True):
     case: str
     step: int
     where: str
-
-
-@pytest.fixture
-def fork_server(transactional_db: None) -> Iterator[ForkServer]:
-    server = ForkServer()
-    yield server
-    server.close()
 
 
 def done(answer: dict[str, Any]) -> dict[int, dict[str, Any]]:

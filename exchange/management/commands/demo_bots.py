@@ -30,7 +30,9 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=int, default=0, help="stop after so long; 0: never")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        structlog.configure(processors=[structlog.processors.add_log_level, structlog.processors.LogfmtRenderer(key_order=["level", "event"])])
+        structlog.configure(
+            processors=[structlog.processors.add_log_level, structlog.processors.LogfmtRenderer(key_order=["level", "event"])]
+        )
         present = Participant.objects.filter(slug__in=[party.slug for party in BOTS]).count()
         if present != len(BOTS):
             raise CommandError("the demo is not seeded: run manage.py seed_demo")

@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.forks import ForkServer
+
+
+@pytest.fixture
+def fork_server(transactional_db: None) -> Iterator[ForkServer]:
+    """Processes to be killed, on the test's own database."""
+    server = ForkServer()
+    yield server
+    server.close()
