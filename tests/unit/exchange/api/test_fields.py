@@ -61,7 +61,8 @@ def test_decimals_are_exact(minor):
 
 
 @pytest.mark.parametrize(
-    ("text", "ticks"), [("0.01", 1), ("1", 100), ("1.00", 100), ("1.2300", 123), ("0.005", None), ("0", None), ("0.00", None), ("1.001", None)]
+    ("text", "ticks"),
+    [("0.01", 1), ("1", 100), ("1.00", 100), ("1.2300", 123), ("0.005", None), ("0", None), ("0.00", None), ("1.001", None)],
 )
 def test_ticks(text, ticks):
     if ticks is None:

@@ -35,7 +35,10 @@ def test_a_nasty_value_is_refused_by_name_or_is_plain_json(place):
         try:
             parsed = parse(body)
         except Malformed as refused:
-            assert refused.field.startswith(field) or not refused.field or len(value) > 1000 or value[:1] in b"}]/{,'", (value[:60], refused)
+            assert refused.field.startswith(field) or not refused.field or len(value) > 1000 or value[:1] in b"}]/{,'", (
+                value[:60],
+                refused,
+            )
         else:
             assert json_place.is_clean("".join(_texts(parsed)))
             assert json.loads(body) == parsed
@@ -77,9 +80,7 @@ def test_the_refusal_says_where(body, field):
     assert refused.value.field == field
 
 
-@pytest.mark.parametrize(
-    ("depth", "taken"), [(1, True), (15, True), (16, True), (17, False), (1000, False), (100_000, False)]
-)
+@pytest.mark.parametrize(("depth", "taken"), [(1, True), (15, True), (16, True), (17, False), (1000, False), (100_000, False)])
 @pytest.mark.parametrize("pair", [(b"[", b"]"), (b'{"a":', b"}"), (b'["x","]}",', b"]")])
 def test_sixteen_levels_and_no_more(depth, taken, pair):
     body = pair[0] * depth + b"1" + pair[1] * depth
@@ -109,8 +110,14 @@ def test_limits_are_exact():
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-MAX_INTEGER, MAX_INTEGER)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), inner, max_size=4)
+    ),
     max_leaves=30,
 )
 
