@@ -16,8 +16,10 @@ help: ## list the verbs
 run: install assets ## a living market in the browser, from a fresh clone (PORT=8000)
 	@exec $(MANAGE) up --demo --port $(PORT) $(ARGS)
 
+# The browser's tests drive Playwright's own event loop, so they have a process to themselves.
 test: install-dev assets browser ## every test, also the browser's (ARGS='-k name')
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --ignore=tests/browser $(ARGS)
+	@$(BIN)/pytest tests/browser $(ARGS)
 
 check: lint types layers migrations test ## everything CI checks
 

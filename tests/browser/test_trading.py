@@ -142,7 +142,7 @@ def test_a_market_order_and_post_only_know_their_limits(open_page: Open, venue: 
     page.get_by_role("radio", name="Limit").check(force=True)
     venue.place("seller", "sell", "2.100", "1")
     fill_in(page, "2.100", "1")
-    page.get_by_label("Valid").select_option("gtg")
+    page.get_by_label("Valid", exact=True).select_option("gtg")
     page.get_by_label("Post-only").check()
     expect(page.locator(".preview")).to_contain_text("Would be refused: A post-only order would have taken liquidity.")
 

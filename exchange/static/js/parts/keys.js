@@ -14,7 +14,7 @@ const DAY_MS = 86400000;
 class Keys extends Paged {
   kind = "api-keys";
   caption = "API keys of your account";
-  heads = [["Key", ""], ["May", ""], ["Expires", "wide"], ["", "end"]];
+  heads = [["Key", ""], ["May", ""], ["Expires", "wide"], ["Action", "end"]];
 
   connect() {
     this.dialog = document.querySelector("[data-key-dialog]");

@@ -8,7 +8,7 @@ import { define, empty, failed, h, loading, Part, setText } from "../lib/dom.js"
 import { clockTime, dayTime } from "../lib/time.js";
 import { lots, statusWords, tifWords } from "../lib/words.js";
 
-const HEADS = [["Time", ""], ["Market", "market"], ["Side", ""], ["Price", "num"], ["Lots", "num"], ["Filled", "num"], ["Valid", "wide"], ["Status", "wide"], ["", "end"]];
+const HEADS = [["Time", ""], ["Market", "market"], ["Side", ""], ["Price", "num"], ["Lots", "num"], ["Filled", "num"], ["Valid", "wide"], ["Status", "wide"], ["Action", "end"]];
 
 /** "▲ Buy": the side in a word, a mark and a colour. */
 export function sideCell(side) {
