@@ -14,7 +14,7 @@ WRITERS = {
     "exchange_book": {"exchange/services/batch_write.py"},
     "exchange_order": {"exchange/services/order_rows.py"},
     "exchange_trade": {"exchange/services/order_rows.py"},
-    "exchange_accountmessage": {"exchange/services/messages.py"},
+    "exchange_accountmessage": {"exchange/services/messages.py", "exchange/services/retention.py"},  # written; and forgotten after its time
 }
 MODELS = {
     "rights_event": "Event",
