@@ -21,8 +21,10 @@ def test_every_reader_has_its_forgery() -> None:
 
 
 def found(market: HonestMarket) -> tuple[list[str], list[str]]:
-    report = audit(now_us=market.now_us)
-    return report.codes, [broken.check for broken in report.broken]
+    """Codes and checks that speak of the forgery. That a rewritten row bears another transaction's mark is found as well, and left out
+    here: this file is about forgers who get the contents right."""
+    broken = [b for b in audit(now_us=market.now_us).broken if b.check != "same_transaction"]
+    return sorted({b.code for b in broken}), [b.check for b in broken]
 
 
 def of_type(bodies: Bodies, name: str) -> dict[str, Any]:
