@@ -8,7 +8,7 @@ from django.db import transaction
 
 from exchange.api.order_entry.operations import Ready
 from exchange.domain.command import OrderType, Phase, PostOnly, Reason, Side, TimeInForce
-from exchange.services.facts import Party, load_parties, policies_of
+from exchange.services.facts import Party, load_holdings, load_parties, policies_of
 from exchange.services.identity import Principal
 from exchange.services.live import cash_need
 from exchange.services.payload import PlacePayload, decode
@@ -19,6 +19,7 @@ from rights.kernel.clock import now_us
 from settlement.domain.fees import fee_minor
 
 MOST_MAKERS = 500
+_PHASE_REFUSALS = {Phase.HALTED: Reason.PHASE_HALTED, Phase.CLOSED: Reason.PHASE_CLOSED}
 
 
 class Maker(msgspec.Struct, frozen=True):
@@ -32,11 +33,13 @@ class Maker(msgspec.Struct, frozen=True):
 
 
 class Walk(msgspec.Struct):
-    """What the order would take now."""
+    """What the order would take now. `offered` and `bound` count its owner's own orders too: that is what a market order has to cover."""
 
     lots: int = 0
     notional: int = 0
     worst_price: int | None = None
+    offered: int = 0
+    bound: int | None = None
     self_cross: bool = False
     parts: list[tuple[str, int]] = []  # (right, units)
 
@@ -54,6 +57,7 @@ FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
 WHERE r.id = ANY(%s::uuid[]) OR (%s AND r.series_id = %s AND r.holder_id = %s AND r.remaining_units > r.reserved_units)
 ORDER BY r.created_at, r.id
 """
+_BIDS = "SELECT coalesce(sum(remaining_lots), 0)::bigint FROM exchange_order WHERE book_id = %s AND is_open AND side = 0 AND participant_id = %s"
 
 
 async def preview(ready: Ready, who: Principal) -> dict[str, Any]:
@@ -72,21 +76,22 @@ def _preview(ready: Ready, who: Principal) -> dict[str, Any]:
 
 def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]:
     party = load_parties(rules, [who.account_id])[who.account_id]
-    phase = int((rows.fetch_one(_PHASE, [rules.book_id]) or (Phase.CLOSED,))[0])
+    phase = Phase((rows.fetch_one(_PHASE, [rules.book_id]) or (Phase.CLOSED,))[0])
     walk = _walk(rules, payload, party)
-    limit = payload.price_ticks if payload.price_ticks is not None else walk.worst_price
+    limit = payload.price_ticks if payload.price_ticks is not None else walk.bound
     buying = payload.side == Side.BUY
     resting = 0 if payload.type == OrderType.MARKET else payload.quantity_lots - walk.lots
     taker, maker = fee_minor(walk.notional, rules.taker_bps), fee_minor(resting * (limit or 0) * rules.tick_minor, rules.maker_bps)
-    held_lots = walk.lots if payload.type == OrderType.MARKET else payload.quantity_lots
+    held_lots = walk.offered if payload.type == OrderType.MARKET else payload.quantity_lots
     hold = cash_need(held_lots, limit or 0, rules.tick_minor, max(rules.maker_bps, rules.taker_bps)) if buying else 0
     parts, gates, missing = _rights(rules, payload, party, walk, now_us())
-    reason = _first_refusal(rules, payload, party, phase, walk, hold, missing, gates)
+    too_much = buying and _passes_limit(rules, party, held_lots)
+    reason = _first_refusal(rules, payload, party, phase, walk, hold, too_much, missing, gates)
     return {
         "instrument": rules.symbol,
         "accepted": reason is None,
         "reason": None if reason is None else reason.name.lower(),
-        "phase": Phase(phase).name.lower(),
+        "phase": phase.name.lower(),
         "would_fill": str(walk.lots),
         "would_rest": str(resting if payload.tif not in (TimeInForce.IOC, TimeInForce.FOK) else 0),
         "worst_price": None if walk.worst_price is None else rules.price_text(walk.worst_price),
@@ -112,9 +117,14 @@ def _walk(rules: Rules, payload: PlacePayload, party: Party) -> Walk:
     opposite = int(Side.SELL if buying else Side.BUY)
     found = rows.fetch_all(_MAKERS, [rules.book_id, opposite, payload.side, bound, bound, payload.side, MOST_MAKERS])
     walk = Walk(parts=[])
-    left = payload.quantity_lots
+    left = wanted = payload.quantity_lots
     for row in found:
         maker = Maker(*row)
+        if wanted:
+            offered = min(wanted, maker.lots)
+            wanted -= offered
+            walk.offered += offered
+            walk.bound = maker.price
         if maker.participant == party.participant:
             walk.self_cross = True
             continue
@@ -137,6 +147,15 @@ def _slices(walk: Walk, maker: Maker, units: int) -> None:
             break
         walk.parts.append((right, part))
         units -= part
+
+
+def _passes_limit(rules: Rules, party: Party, lots: int) -> bool:
+    """Whether what the participant holds, bids for and now wants would be more than the instrument allows."""
+    if rules.position_limit_lots is None:
+        return False
+    bids = (rows.fetch_one(_BIDS, [rules.book_id, party.participant]) or (0,))[0]
+    held = load_holdings(rules, [party.participant]).get(party.participant, 0)
+    return bool(held + bids + lots > rules.position_limit_lots)
 
 
 def _rights(
@@ -179,25 +198,37 @@ def _rights(
 
 
 def _first_refusal(  # noqa: C901, PLR0911 - the rules in the order in which the batch judges them
-    rules: Rules, payload: PlacePayload, party: Party, phase: int, walk: Walk, hold: int, missing: int, gates: list[dict[str, Any]]
+    rules: Rules,
+    payload: PlacePayload,
+    party: Party,
+    phase: Phase,
+    walk: Walk,
+    hold: int,
+    too_much: bool,  # noqa: FBT001
+    missing: int,
+    gates: list[dict[str, Any]],
 ) -> Reason | None:
+    if payload.deadline_us and now_us() > payload.deadline_us:
+        return Reason.DEADLINE_PASSED
     if not party.active:
         return Reason.HOLDER_SUSPENDED
     if not rules.min_lots <= payload.quantity_lots <= rules.max_lots:
         return Reason.QUANTITY_LIMIT
-    if phase == Phase.CLOSED or now_us() >= rules.gate_us:
+    if now_us() >= rules.gate_us:
         return Reason.GATE_CLOSED
-    if phase == Phase.HALTED:
-        return Reason.PHASE_HALTED
     if payload.price_ticks is not None and not rules.collar_low <= payload.price_ticks <= rules.collar_high:
         return Reason.PRICE_OUTSIDE_COLLAR
+    if too_much:
+        return Reason.POSITION_LIMIT
     if payload.side == Side.BUY and hold > party.cash:
         return Reason.INSUFFICIENT_FUNDS
     if missing:
         return Reason.GATE_REFUSED if any(not g["passed"] for g in gates) else Reason.INSUFFICIENT_RIGHTS
+    if phase in _PHASE_REFUSALS:
+        return _PHASE_REFUSALS[phase]
     if phase == Phase.PRE_OPEN and (payload.type == OrderType.MARKET or payload.tif in (TimeInForce.IOC, TimeInForce.FOK)):
         return Reason.PHASE_PRE_OPEN
-    if phase == Phase.CONTINUOUS and payload.post_only == PostOnly.REJECT and walk.lots:
+    if phase == Phase.CONTINUOUS and payload.post_only == PostOnly.REJECT and walk.offered:
         return Reason.POST_ONLY_WOULD_TAKE
     if payload.tif == TimeInForce.FOK and walk.lots < payload.quantity_lots:
         return Reason.FOK_UNFILLABLE

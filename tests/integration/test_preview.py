@@ -1,0 +1,118 @@
+"""What the preview says of an order is what the batch then does with it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from exchange.api.order_entry import preview
+from exchange.domain.command import Phase, Reason
+from exchange.models import Order
+from exchange.models.order import OrderStatus
+from exchange.services.identity import Principal
+from exchange.services.payload import PlacePayload
+from exchange.services.rules import rules_of
+from tests.honest_market import HonestMarket
+
+pytestmark = pytest.mark.django_db
+LIMIT = 10
+
+
+@pytest.fixture
+def market(monkeypatch: pytest.MonkeyPatch) -> Iterator[HonestMarket]:
+    """`other` may hold ten lots here; it holds two and bids for three more. Asks: five at 220, five at 230."""
+    market = HonestMarket(position_limit_lots=LIMIT)
+    monkeypatch.setattr(preview, "now_us", lambda: market.now_us)
+    market.phase(Phase.CONTINUOUS)
+    market.match()
+    market.place("holder", "sell", 2, 200)
+    market.place("other", "buy", 2, 200)
+    market.match()
+    market.place("holder", "sell", 5, 220)
+    market.place("holder", "sell", 5, 230)
+    market.place("other", "buy", 3, 100)
+    market.match()
+    return market
+
+
+def told(market: HonestMarket, slug: str, side: str, quantity: int, price: int | None, **more: Any) -> dict[str, Any]:
+    account = market.accounts[slug]
+    who = Principal(account.pk, str(account.uuid), account.participant_id, slug, "app", frozenset({"trade"}), "key:test", None, None)
+    body = PlacePayload(side=int(side == "sell"), type=int(price is None), quantity_lots=quantity, price_ticks=price, **more)
+    return preview._look(rules_of(market.book_id), body, who)
+
+
+def done(market: HonestMarket, slug: str, side: str, quantity: int, price: int | None, **more: Any) -> Order:
+    order_id = market.place(slug, side, quantity, price, **more)
+    market.match()
+    return Order.objects.get(pk=order_id)
+
+
+@pytest.mark.parametrize(
+    ("slug", "side", "quantity", "price", "refused"),
+    [
+        ("other", "buy", 5, 150, None),
+        ("other", "buy", 6, 150, Reason.POSITION_LIMIT),
+        ("other", "buy", 5, 220, None),
+        ("other", "buy", 6, 220, Reason.POSITION_LIMIT),
+        ("other", "buy", 5, None, None),
+        ("other", "buy", 6, None, Reason.POSITION_LIMIT),
+        ("third", "buy", 10, 230, None),
+        ("third", "buy", 11, 230, Reason.POSITION_LIMIT),
+        ("third", "buy", 400, None, None),  # a market order can take no more than the ten on offer
+        ("other", "sell", 2, 300, None),
+        ("other", "sell", 3, 300, Reason.INSUFFICIENT_RIGHTS),
+    ],
+)
+def test_a_position_limit_binds_the_preview_as_it_binds_the_book(market, slug, side, quantity, price, refused):
+    seen = told(market, slug, side, quantity, price)
+    assert seen["reason"] == (refused and refused.name.lower())
+    assert seen["accepted"] == (refused is None)
+    order = done(market, slug, side, quantity, price)
+    assert (order.status == OrderStatus.REJECTED) == (refused is not None)
+    assert refused is None or order.reason == refused
+
+
+def test_a_limit_counts_the_whole_participant_and_only_what_is_still_wanted(market):
+    bid = Order.objects.get(account=market.accounts["other"], is_open=True)
+    assert told(market, "other", "buy", 6, 150)["reason"] == "position_limit"
+    market.cancel("other", str(bid.pk))
+    market.match()
+    assert told(market, "other", "buy", 6, 150)["reason"] is None
+    assert told(market, "other", "buy", 9, 150)["reason"] == "position_limit"
+    assert done(market, "other", "buy", 8, 150).status == OrderStatus.OPEN
+
+
+def test_a_book_without_a_limit_has_none(monkeypatch):
+    free = HonestMarket()
+    monkeypatch.setattr(preview, "now_us", lambda: free.now_us)
+    assert told(free, "other", "buy", 1000, 100)["reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "quantity", "price", "more", "refused"),
+    [
+        (Phase.HALTED, 1, 100, {}, Reason.PHASE_HALTED),
+        (Phase.HALTED, 90, 100, {}, Reason.POSITION_LIMIT),
+        (Phase.HALTED, 1, 200_000, {}, Reason.PRICE_OUTSIDE_COLLAR),
+        (Phase.CLOSED, 1, 100, {}, Reason.PHASE_CLOSED),
+        (Phase.CLOSED, 90, 100, {}, Reason.POSITION_LIMIT),
+        (Phase.CONTINUOUS, 1, 220, {"post_only": 1}, Reason.POST_ONLY_WOULD_TAKE),
+        (Phase.CONTINUOUS, 1, 219, {"deadline_us": 1}, Reason.DEADLINE_PASSED),
+    ],
+)
+def test_of_several_reasons_the_preview_gives_the_one_the_book_gives(market, phase, quantity, price, more, refused):
+    if phase is not Phase.CONTINUOUS:
+        market.phase(phase)
+        market.match()
+    assert told(market, "other", "buy", quantity, price, **more)["reason"] == refused.name.lower()
+    order = done(market, "other", "buy", quantity, price, **more)
+    assert (order.status, order.reason) == (OrderStatus.REJECTED, refused)
+
+
+def test_a_market_order_that_meets_its_own_ask_holds_for_all_it_is_offered(market):
+    """The book counts own asks when it bounds a market order; so does the preview."""
+    done(market, "other", "sell", 2, 210)
+    seen = told(market, "other", "buy", 3, None)
+    assert (seen["self_cross"], seen["would_fill"]) == (True, "3")
+    assert seen["hold"]["cash"] == "6.6132"  # three lots at 220 ticks of a cent, and 20 bps: two own ones and one of the others'
