@@ -21,6 +21,11 @@ class Flow:
     def take(self, count: int) -> list[dict[str, Any]]:
         return [self._next() for _ in range(count)]
 
+    def one(self) -> tuple[str, dict[str, Any]]:
+        """The next operation's name and its fields, for doors that take one at a time."""
+        fields = self._next()
+        return fields.pop("op"), fields
+
     def _next(self) -> dict[str, Any]:
         self._count += 1
         cid = f"{self._tag}-{self._count}"

@@ -1,9 +1,23 @@
 """A lean HTTP/1.1 client over asyncio streams: a load generator must cost less than what it loads."""
 
 import asyncio
-from typing import Self
+from typing import NamedTuple, Self
 
 ORDERS = "/api/v1/orders"
+
+
+class Reply(NamedTuple):
+    """An answer; `book_seq` is the batch that its newest part is of, when it says so."""
+
+    status: int
+    body: bytes
+    book_seq: int | None
+
+
+def _number(head: bytes, name: bytes) -> int | None:
+    """The value of a header in a lower-case head."""
+    at = head.find(b"\r\n" + name)
+    return int(head[at + len(name) + 2 : head.index(b"\r", at + 2)]) if at >= 0 else None
 
 
 class Connection:
@@ -11,7 +25,8 @@ class Connection:
 
     def __init__(self, host: str, port: int, token: str) -> None:
         self._address = (host, port)
-        self._head = f"Host: {host}:{port}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        # On a busy machine an answer of "pending" would end the clock too soon.
+        self._head = f"Host: {host}:{port}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n"
 
     async def open(self) -> Self:
         self._reader, self._writer = await asyncio.open_connection(*self._address, limit=2**22)
@@ -21,18 +36,15 @@ class Connection:
         """A whole POST, ready to be sent."""
         return f"POST {path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
-    def get(self, path: str) -> bytes:
-        return f"GET {path} HTTP/1.1\r\n{self._head}\r\n".encode()
+    def bare(self, method: str, path: str) -> bytes:
+        """A whole request without a body."""
+        return f"{method} {path} HTTP/1.1\r\n{self._head}\r\n".encode()
 
-    async def send(self, request: bytes) -> tuple[int, bytes]:
-        """(status, body) of the answer."""
+    async def send(self, request: bytes) -> Reply:
         self._writer.write(request)
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        status = int(head[9:12])
-        lower = head.lower()
-        at = lower.index(b"content-length:") + 15
-        size = int(lower[at : lower.index(b"\r", at)])
-        return status, await self._reader.readexactly(size)
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        size = _number(head, b"content-length:") or 0
+        return Reply(int(head[9:12]), await self._reader.readexactly(size), _number(head, b"x-book-seq:"))
 
     async def close(self) -> None:
         self._writer.close()

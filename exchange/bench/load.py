@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from statistics import median
 
 import msgspec
 import orjson
@@ -17,7 +16,10 @@ BATCH = 500
 
 
 class Run(msgspec.Struct):
-    """Orders answered and seconds it took; times from request to answer and to the subscriber, in milliseconds."""
+    """Operations answered and seconds it took; times in milliseconds from request to answer and to a subscriber.
+
+    The subscriber reads the owner's `orders` channel, and for batches of many orders the public book.
+    """
 
     orders: int
     seconds: float
@@ -30,10 +32,10 @@ class Run(msgspec.Struct):
         return self.orders / self.seconds if self.seconds else 0.0
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of them lie; 0 for none."""
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """The value below which `share` of them lie, to a hundredth; None for none."""
     ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, int(len(ranked) * share))] if ranked else 0.0
+    return round(ranked[min(len(ranked) - 1, int(len(ranked) * share))], 2) if ranked else None
 
 
 async def batches(
@@ -42,6 +44,7 @@ async def batches(
     """Every trader posts batches of 500, one after the other, all at once; then waits until all of it is published."""
     subscriber = await Subscriber(market, host, port).open(private=False)
     run = Run(0, 0.0, [], [])
+    answered: list[tuple[float, int]] = []  # when a batch was sent, and where the book stood after it
     prepared = []
     for i, trader in enumerate(market.traders):
         connection = await Connection(host, port, trader.token).open()
@@ -56,17 +59,19 @@ async def batches(
             if time.perf_counter() - started > seconds:
                 return
             sent = time.perf_counter()
-            status, answer = await connection.send(body)
+            reply = await connection.send(body)
             now = time.perf_counter()
-            if status != 200:
-                raise RuntimeError(f"a batch was answered {status}: {answer[:300]!r}")
+            if reply.status != 200 or reply.book_seq is None:
+                raise RuntimeError(f"a batch was answered {reply.status}: {reply.body[:300]!r}")
             run.answer_ms.append((now - sent) * 1000)
+            answered.append((sent, reply.book_seq))
             run.orders += BATCH
-            run.refused += answer.count(b'"status":4')
+            run.refused += reply.body.count(b'"status":4')
 
     await asyncio.gather(*(work(c, b) for c, b in prepared))
     await subscriber.reach(market)
     run.seconds = time.perf_counter() - started
+    run.socket_ms = [subscriber.since(sent, book_seq) for sent, book_seq in answered]
     for connection, _ in prepared:
         await connection.close()
     await subscriber.close()
@@ -102,17 +107,20 @@ async def singles(
             if rate:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 due += pause
-            order = flow.take(1)[0]
-            order.pop("op")
-            request = connection.encode(ORDERS, orjson.dumps(order))
+            op, fields = flow.one()
+            cid = fields["client_order_id"]
+            if op == "place":
+                request = connection.encode(ORDERS, orjson.dumps(fields))
+            else:
+                request = connection.bare("DELETE", f"{ORDERS}/by-client-id/{cid}")
             sent = time.perf_counter()
-            subscriber.sent[order["client_order_id"]] = sent
-            status, answer = await connection.send(request)
+            subscriber.sent[cid] = sent
+            reply = await connection.send(request)
             run.answer_ms.append((time.perf_counter() - sent) * 1000)
-            if status not in (201, 422):
-                raise RuntimeError(f"an order was answered {status}: {answer[:300]!r}")
+            if reply.status not in (200, 201, 422):
+                raise RuntimeError(f"a {op} was answered {reply.status}: {reply.body[:300]!r}")
             run.orders += 1
-            run.refused += status == 422
+            run.refused += reply.status == 422
 
     await asyncio.gather(*(work(i, c, f) for i, (c, f) in enumerate(lines)))
     run.seconds = time.perf_counter() - started
@@ -135,7 +143,7 @@ async def socket_orders(
     depth: int = 16,
     on_start: Callable[[], None] = lambda: None,
 ) -> Run:
-    """Orders placed on one socket per trader, `depth` of them under way at a time."""
+    """Orders and cancels on one socket per trader, `depth` of them under way at a time."""
     run = Run(0, 0.0, [], [])
     sockets = [await Subscriber(market, host, port).open(trader=t) for t in market.traders]
     on_start()
@@ -146,10 +154,10 @@ async def socket_orders(
 
         async def line() -> None:
             while time.perf_counter() - started < seconds:
-                order = flow.take(1)[0]
-                order.pop("op")
+                op, fields = flow.one()
                 sent = time.perf_counter()
-                answer = await socket.call("place", order)
+                socket.sent[fields["client_order_id"]] = sent
+                answer = await socket.call(op, fields)
                 run.answer_ms.append((time.perf_counter() - sent) * 1000)
                 run.orders += 1
                 run.refused += not answer.get("ok")
@@ -158,20 +166,21 @@ async def socket_orders(
 
     await asyncio.gather(*(work(i, s) for i, s in enumerate(sockets)))
     run.seconds = time.perf_counter() - started
+    run.socket_ms = [ms for socket in sockets for ms in socket.latencies_ms]
     for socket in sockets:
         await socket.close()
     return run
 
 
-def summary(run: Run) -> dict[str, float | int]:
-    """The figures of one run."""
+def summary(run: Run) -> dict[str, float | int | None]:
+    """The figures of one run; None for what it did not measure."""
     return {
         "orders": run.orders,
         "refused": run.refused,
         "seconds": round(run.seconds, 2),
         "orders_per_s": round(run.per_second, 1),
-        "answer_p50_ms": round(median(run.answer_ms), 2) if run.answer_ms else 0.0,
-        "answer_p99_ms": round(quantile(run.answer_ms, 0.99), 2),
-        "socket_p50_ms": round(median(run.socket_ms), 2) if run.socket_ms else 0.0,
-        "socket_p99_ms": round(quantile(run.socket_ms, 0.99), 2),
+        "answer_p50_ms": quantile(run.answer_ms, 0.5),
+        "answer_p99_ms": quantile(run.answer_ms, 0.99),
+        "socket_p50_ms": quantile(run.socket_ms, 0.5),
+        "socket_p99_ms": quantile(run.socket_ms, 0.99),
     }

@@ -36,16 +36,17 @@ def run_bench(*, host: str, port: int, data_dir: Path, seconds: float, mixes: li
 
 
 async def _one(door: str, market: Market, host: str, port: int, mix: str, seconds: float, on_start: Callable[[], None]) -> load.Run:
-    """One run after a second of warming up; `on_start` is called as the clock starts."""
+    """One run after a second of warming up, or less before a shorter run; `on_start` is called as the clock starts."""
+    warm = min(1.0, seconds)
     if door == "batch":
-        await load.batches(market, host, port, mix=mix, seconds=1.0, tag="warm-")
+        await load.batches(market, host, port, mix=mix, seconds=warm, tag="warm-")
         return await load.batches(market, host, port, mix=mix, seconds=seconds, tag="b-", on_start=on_start)
     if door == "single":
-        await load.singles(market, host, port, mix=mix, seconds=1.0, tag="warm-")
+        await load.singles(market, host, port, mix=mix, seconds=warm, tag="warm-")
         return await load.singles(market, host, port, mix=mix, seconds=seconds, tag="s-", on_start=on_start)
     if door == "pace":
         rate = TARGET_SINGLE * PACE_SHARE
-        await load.singles(market, host, port, mix=mix, seconds=1.0, tag="warm-", callers=16, rate=rate)
+        await load.singles(market, host, port, mix=mix, seconds=warm, tag="warm-", callers=16, rate=rate)
         return await load.singles(market, host, port, mix=mix, seconds=seconds, tag="p-", callers=16, rate=rate, on_start=on_start)
     return await load.socket_orders(market, host, port, mix=mix, seconds=seconds, tag="w-", on_start=on_start)
 
@@ -55,8 +56,8 @@ def text(figures: dict[str, Any]) -> str:
     lines = [f"{'run':<16}{'orders/s':>10}{'answer p50':>12}{'p99 ms':>9}{'socket p50':>12}{'p99 ms':>9}{'refused':>9}"]
     for name, run in figures["runs"].items():
         lines.append(
-            f"{name:<16}{run['orders_per_s']:>10.0f}{run['answer_p50_ms']:>12.1f}{run['answer_p99_ms']:>9.1f}"
-            f"{run['socket_p50_ms']:>12.1f}{run['socket_p99_ms']:>9.1f}{run['refused']:>9}"
+            f"{name:<16}{run['orders_per_s']:>10.0f}{_ms(run['answer_p50_ms']):>12}{_ms(run['answer_p99_ms']):>9}"
+            f"{_ms(run['socket_p50_ms']):>12}{_ms(run['socket_p99_ms']):>9}{run['refused']:>9}"
         )
         lines.append("    CPU µs/order: " + ", ".join(f"{part} {us}" for part, us in run["cpu_us_per_order"].items()))
     if "ceiling_raw_batch_commits" in figures:
@@ -67,6 +68,10 @@ def text(figures: dict[str, Any]) -> str:
         )
     lines.append("ceiling, the pure core alone: " + ", ".join(f"{k} {v:,.0f}/s" for k, v in figures["ceiling_pure_core"].items()))
     return "\n".join(lines)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 __all__ = ["DOORS", "MIXES", "run_bench", "text"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from bisect import bisect_left
 from typing import Any, Self
 
 import orjson
@@ -19,16 +20,21 @@ class Subscriber:
         self.sent: dict[str, float] = {}
         self.latencies_ms: list[float] = []
         self.book_seq = 0
+        self.book_times: list[tuple[int, float]] = []  # each batch the book was seen at, and when
         self._calls: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._next = 0
         self._moved = asyncio.Event()
 
     async def open(self, trader: Trader | None = None, *, private: bool = True) -> Self:
-        """Connect and subscribe to the public book; with `private`, follow every trader's orders on further sockets."""
+        """Connect and subscribe to the public book; with `private`, follow every trader's orders on further sockets.
+
+        For one `trader`: its own socket, which follows its orders.
+        """
         self._sockets: list[ClientConnection] = []
         self._tasks: list[asyncio.Task[None]] = []
         if trader is not None:
             self._main = await self._connect(trader)
+            await self.call("subscribe", {"channel": "orders"})
             return self
         self._main = await self._connect(None)
         await self.call("subscribe", {"channel": "book", "instrument": self._market.symbol, "depth": 10})
@@ -65,6 +71,7 @@ class Subscriber:
                     future.set_result(message)
             elif message.get("ch") == "book":
                 self.book_seq = int(message["seq"])
+                self.book_times.append((self.book_seq, now))
                 self._moved.set()
             elif message.get("ch") == "orders" and message.get("type") == "event":
                 sent = self.sent.pop(message["data"].get("client_order_id"), None)
@@ -74,12 +81,17 @@ class Subscriber:
     async def reach(self, market: Market) -> None:
         """Return once this client has the book as the venue has it now."""
         connection = await Connection(self._host, self._port, market.traders[0].token).open()
-        _, body = await connection.send(connection.get(f"/api/v1/instruments/{market.symbol}/book?depth=1"))
+        reply = await connection.send(connection.bare("GET", f"/api/v1/instruments/{market.symbol}/book?depth=1"))
         await connection.close()
-        wanted = int(orjson.loads(body)["seq"])
+        wanted = int(orjson.loads(reply.body)["seq"])
         while self.book_seq < wanted:
             self._moved.clear()
             await asyncio.wait_for(self._moved.wait(), 30)
+
+    def since(self, sent: float, book_seq: int) -> float:
+        """Milliseconds from `sent` until the book was seen at that batch or a later one; `reach` it first."""
+        at = bisect_left(self.book_times, (book_seq, 0.0))
+        return (self.book_times[at][1] - sent) * 1000
 
     async def close(self) -> None:
         for socket in self._sockets:
