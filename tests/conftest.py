@@ -14,7 +14,16 @@ def django_db_modify_db_settings(embedded_servers: Any) -> Iterator[None]:
     yield embedded_servers and None
 
 
-_APPEND_ONLY = ("rights_event", "rights_terms", "settlement_posting", "exchange_command", "exchange_batch", "exchange_trade")
+_APPEND_ONLY = (
+    "rights_event",
+    "rights_terms",
+    "rights_anchor",
+    "rights_anchorspan",
+    "settlement_posting",
+    "exchange_command",
+    "exchange_batch",
+    "exchange_trade",
+)
 
 
 def _flush(self: DatabaseOperations, sql_list: list[str]) -> None:

@@ -46,11 +46,14 @@ CHECKS = (
     Check(
         "L3",
         "right_reserved",
-        "A right's reserved units are what open asks have reserved of it.",
+        "A right's reserved units are what open asks, attached slices, route locks and disputes have reserved of it.",
         """
         WITH needed AS (
-            SELECT s.right_id, sum(s.units) AS units FROM exchange_order o, unnest(o.slice_rights, o.slice_units) AS s(right_id, units)
-            WHERE o.is_open GROUP BY 1)
+            SELECT right_id, sum(units) AS units FROM (
+                SELECT s.right_id, s.units FROM exchange_order o, unnest(o.slice_rights, o.slice_units) AS s(right_id, units)
+                WHERE o.is_open
+                UNION ALL SELECT right_id, units FROM rights_unitlock WHERE released_at IS NULL) reasons
+            GROUP BY 1)
         SELECT coalesce(r.id, n.right_id) AS "right", r.reserved_units, coalesce(n.units, 0)::text AS needed
         FROM rights_right r FULL JOIN needed n ON n.right_id = r.id WHERE coalesce(r.reserved_units, 0) <> coalesce(n.units, 0)
         """,

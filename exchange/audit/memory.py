@@ -6,6 +6,8 @@ KEPT_DAYS = 7
 GUARDS = (
     ("rights_event", "event_append_only"),
     ("rights_terms", "terms_append_only"),
+    ("rights_anchor", "anchor_append_only"),
+    ("rights_anchorspan", "anchor_span_append_only"),
     ("settlement_posting", "posting_append_only"),
     ("exchange_command", "command_append_only"),
     ("exchange_batch", "batch_append_only"),
@@ -38,6 +40,7 @@ CHECKS = (
     Check("E2", "rights", "The rights that the events alone tell are the rights in the table, byte for byte.", walk="events"),
     Check("E2", "cash", "The cash balances that the events alone tell are those of the ledger.", walk="events"),
     Check("E2", "books", "The phase, trade count and last price that the events alone tell are those of the books.", walk="events"),
+    Check("E2", "objects", "Every other object that the events alone tell is the one in its table.", walk="events"),
     Check(
         "E2", "fills", "The journal's inputs through the core give the stored trades, orders and open book, byte for byte.", walk="books"
     ),

@@ -3,7 +3,8 @@
 from exchange.models.access import ApiKey, IdempotencyKey, Membership
 from exchange.models.book import Batch, Book, Command
 from exchange.models.feed import AccountFeed, AccountMessage
-from exchange.models.instrument import Instrument
+from exchange.models.instrument import Deliverable, DisclosureSheet, Instrument
+from exchange.models.listing import BlockOffer, ListingRequest
 from exchange.models.order import Order, Trade
 
 __all__ = [
@@ -11,10 +12,14 @@ __all__ = [
     "AccountMessage",
     "ApiKey",
     "Batch",
+    "BlockOffer",
     "Book",
     "Command",
+    "Deliverable",
+    "DisclosureSheet",
     "IdempotencyKey",
     "Instrument",
+    "ListingRequest",
     "Membership",
     "Order",
     "Trade",

@@ -34,6 +34,8 @@ class Book(models.Model):
     trade_count = models.BigIntegerField(default=0)
     last_price_ticks = models.BigIntegerField(null=True)
     last_hash = models.CharField(max_length=64, default="0" * 64)
+    # Only orders that rest may enter: the disclosure sheet is stale (SPEC §3; services/disclosure).
+    post_only = models.BooleanField(default=False)
     next_expiry = models.DateTimeField(null=True)
     fee_account = models.ForeignKey(Account, models.PROTECT, related_name="+")
     updated_at = models.DateTimeField()

@@ -23,6 +23,8 @@ class Instrument(models.Model):
     maker_bps = models.IntegerField(default=0)
     taker_bps = models.IntegerField(default=0)
     position_limit_lots = models.BigIntegerField(null=True, blank=True)
+    # `exact`: rights of the series; `dominance`: of any class and window at least as good in every dimension (SPEC §3).
+    delivery_rule = models.CharField(max_length=16, default="exact", choices=[(r, r) for r in ("exact", "dominance")])
     opens_at = models.DateTimeField()
     gate_closes_at = models.DateTimeField()
     reference_price_ticks = models.BigIntegerField(null=True, blank=True)
@@ -45,3 +47,33 @@ class Instrument(models.Model):
 
     def __str__(self) -> str:
         return self.symbol
+
+
+class Deliverable(models.Model):
+    """A series whose rights are delivered into an instrument beside its own, because they are at least as good."""
+
+    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="deliverable", db_index=False)
+    series = models.ForeignKey(Series, models.PROTECT, related_name="+")
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["instrument", "series"], name="deliverable_once")]
+
+    def __str__(self) -> str:
+        return f"{self.series_id} into {self.instrument_id}"
+
+
+class DisclosureSheet(models.Model):
+    """What a buyer may know of an instrument before trading (SPEC §3), computed; `body` is canonical JSON, append-only by version."""
+
+    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="sheets", db_index=False)
+    version = models.PositiveIntegerField()
+    body = models.TextField()
+    hash = models.CharField(max_length=64)
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["instrument", "version"], name="sheet_version")]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} v{self.version}"

@@ -6,6 +6,8 @@ from exchange.replay.event_chain import Chain, EventRow, StreamHead
 from exchange.replay.event_source import events_of, stream_heads
 from exchange.replay.finding import Findings
 from exchange.replay.gate_history import GateHistory
+from exchange.replay.kinds import KINDS
+from exchange.replay.object_states import ObjectStates, compare_objects
 from exchange.replay.right_state import LifecycleError, RightError, RightStates
 from exchange.replay.right_tables import StateHash, compare_rights
 from exchange.replay.venue_state import VenueState, compare_venue
@@ -28,22 +30,25 @@ class EventWalk(msgspec.Struct):
 def walk_events() -> EventWalk:
     """Read every event of every stream and compare what they tell with the tables."""
     walk = EventWalk(Findings(), StateHash())
-    venue, gates = VenueState(), GateHistory()
+    venue, objects, gates = VenueState(), ObjectStates(KINDS), GateHistory()
     for head in stream_heads():
         walk.streams += 1
         states = RightStates()
-        _Reader(walk, head, states, venue, gates).read()
+        _Reader(walk, head, states, venue, objects, gates).read()
         compare_rights(int(head.stream_id), states, walk.digest, walk.findings)
     compare_venue(venue, walk.digest, walk.findings)
+    compare_objects(objects, walk.digest, walk.findings)
     return walk
 
 
 class _Reader:
     """Reads one stream into the states."""
 
-    def __init__(self, walk: EventWalk, head: StreamHead, states: RightStates, venue: VenueState, gates: GateHistory) -> None:
+    def __init__(
+        self, walk: EventWalk, head: StreamHead, states: RightStates, venue: VenueState, objects: ObjectStates, gates: GateHistory
+    ) -> None:
         self._walk, self._head = walk, head
-        self._states, self._venue, self._gates = states, venue, gates
+        self._states, self._venue, self._objects, self._gates = states, venue, objects, gates
 
     def read(self) -> None:
         chain = Chain()
@@ -66,6 +71,7 @@ class _Reader:
                 self._walk.findings.add(TERMS, **where, fault="terms_hash is not that of the manifest")
             self._gates.remember(row.type, row.object_id, payload, row.at)
             self._venue.apply(row.type, row.object_id, payload)
+            self._objects.apply(row.type, row.object_id, payload, row.at)
             if not self._states.knows(row.type):
                 if row.type.startswith("right."):
                     self._walk.findings.add(STATE, **where, fault="a type that replay does not know")

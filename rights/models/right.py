@@ -30,6 +30,12 @@ class Right(models.Model):
     parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children")
     root_id = models.UUIDField(db_index=True)
     netted = models.BooleanField(default=False)
+    # Usage of the epoch that began at `epoch_at`; another epoch's usage is none (SPEC §2, window).
+    epoch_at = models.DateTimeField(null=True)
+    epoch_used_units = models.BigIntegerField(default=0, db_default=0)
+    # What an amendment of class `metadata-only` says instead of the manifest's metadata.
+    metadata = models.JSONField(null=True, blank=True)
+    finalization_ref = models.CharField(max_length=80, default="", db_default="", blank=True)
     activated_at = models.DateTimeField(null=True)
     acquired_at = models.DateTimeField()
     created_at = models.DateTimeField()
@@ -42,6 +48,7 @@ class Right(models.Model):
                 name="right_units",
             ),
             models.CheckConstraint(condition=Q(status__in=STATUSES), name="right_status"),
+            models.CheckConstraint(condition=Q(epoch_used_units__gte=0), name="right_epoch_used"),
             models.CheckConstraint(
                 condition=Q(freeze_reason__in=FREEZE_REASONS, status="frozen") | Q(freeze_reason="") & ~Q(status="frozen"),
                 name="right_freeze_reason",
@@ -55,3 +62,26 @@ class Right(models.Model):
 
     def __str__(self) -> str:
         return f"rgt_{self.id}"
+
+
+LINK_KINDS = ("replaced", "reissued", "migrated")
+
+
+class RightLink(models.Model):
+    """A right that stands for another one (SPEC §2, replace): found from both ends."""
+
+    kind = models.CharField(max_length=8, choices=[(k, k) for k in LINK_KINDS])
+    former = models.ForeignKey(Right, models.PROTECT, related_name="successors")
+    latter = models.ForeignKey(Right, models.PROTECT, related_name="predecessors")
+    units = models.BigIntegerField()
+    reason = models.CharField(max_length=500)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["former", "latter"], name="right_link_once"),
+            models.CheckConstraint(condition=Q(kind__in=LINK_KINDS, units__gt=0), name="right_link_words"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.former_id} {self.kind} by {self.latter_id}"

@@ -28,6 +28,10 @@ class Assurance(models.Model):
     status = models.CharField(max_length=8, default="sound", choices=[(s, s) for s in ("sound", "degraded", "stale")])
     refreshed_at = models.DateTimeField()
     stale_after_s = models.BigIntegerField(default=7 * 86_400)
+    # What happens when the usable capacity falls below what stands issued: pause, then this (SPEC §7, drift).
+    degradation_plan = models.CharField(max_length=500, default="", blank=True)
+    degraded_at = models.DateTimeField(null=True, blank=True)
+    revision = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

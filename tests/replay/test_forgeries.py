@@ -87,6 +87,7 @@ TABLE_FORGERIES = (
     ("event_chain", "E1", "UPDATE rights_event SET hash = repeat('a', 64) WHERE seq = 2"),
     ("rights", "E2", "UPDATE rights_right SET acquired_at = acquired_at + interval '1 microsecond' WHERE parent_id IS NOT NULL"),
     ("books", "E2", "UPDATE exchange_book SET last_price_ticks = last_price_ticks + 1"),
+    ("objects", "E2", "UPDATE rights_assurance SET reference = reference || 'x'"),
     ("fills", "E2", "UPDATE exchange_order SET reason = 2 WHERE status = 6"),
     ("fills", "E2", "UPDATE exchange_trade SET id = gen_random_uuid() WHERE trade_no = 1"),
     ("batch_chain", "C1", "UPDATE exchange_batch SET hash = repeat('a', 64) WHERE seq = 2"),

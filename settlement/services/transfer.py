@@ -1,0 +1,133 @@
+"""Units change hands outside a book: a bilateral transfer, a delivery out of a package, a block sale (SPEC §4, §5).
+
+The gate is asked under the locks, for every part, with the taker; either all parts move or none.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from django.db import transaction
+
+from rights.domain.gates import Verdict
+from rights.kernel import rows
+from rights.kernel.ids import Mint
+from rights.models import Account, Right
+from rights.selectors import gates_of
+from rights.services.deliveries import Held, Pair, deliver_units, lock_rights
+from rights.services.journal import NewEvent, append
+from settlement.services.deliver import asset_ids
+from settlement.services.ledger import Move, post
+from settlement.services.unit_locks import release_units
+
+
+class Part(msgspec.Struct, frozen=True):
+    """`units` of a right (UUID text)."""
+
+    right_id: str
+    units: int
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A gate that shut, and for which right."""
+
+    right_id: str
+    verdict: Verdict
+
+
+class TransferRefused(Exception):
+    """Nothing moved; every reason of every part."""
+
+    def __init__(self, refusals: Sequence[Refused]) -> None:
+        super().__init__("; ".join(f"rgt_{r.right_id}: {r.verdict.detail}" for r in refusals))
+        self.refusals = tuple(refusals)
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """What each part became in the taker's hands: right of the part → right delivered; and the ledger entry's id."""
+
+    entry_id: str
+    receives: dict[str, str]
+
+
+_STREAMS = "SELECT r.id::text, s.stream_id FROM rights_right r JOIN rights_series s ON s.id = r.series_id WHERE r.id = ANY(%s::uuid[])"
+
+
+@transaction.atomic
+def transfer_units(
+    *,
+    parts: Sequence[Part],
+    giver: Account,
+    taker: Account,
+    mint: Mint,
+    actor: str,
+    now_us: int,
+    payment: Sequence[Move] = (),
+    entry_id: str | None = None,
+    unlock: Sequence[str] = (),
+) -> Moved:
+    """Move every part from giver to taker, with the payment's legs in the same entry. Raises TransferRefused, LedgerRefusal.
+
+    `unlock` names (public ids) whose locks on these rights were made for this very move: they are released first.
+    """
+    named = sorted({part.right_id for part in parts})
+    held = lock_rights(named, [])
+    release_units(refs=unlock, now_us=now_us, only=named)
+    refusals = gate_refusals(parts=parts, giver=giver, taker=taker, now_us=now_us)
+    if refusals:
+        raise TransferRefused(refusals)
+    entry = entry_id or mint.uuid(now_us)
+    net: dict[Pair, int] = {(part.right_id, taker.pk): part.units for part in parts}
+    uuids = {giver.pk: str(giver.uuid), taker.pk: str(taker.uuid)}
+    plan = deliver_units(
+        net=net,
+        reserved_delta={},
+        owner_of={part.right_id: giver.pk for part in parts},
+        new_id=lambda _pair: mint.uuid(now_us),
+        mergeable=lambda _terms: False,
+        account_uuid=uuids.__getitem__,
+        now_us=now_us,
+    )
+    _post(parts, giver, taker, held, payment, entry, now_us)
+    _remember(plan.events, actor, now_us)
+    return Moved(entry, {part.right_id: plan.receives[(part.right_id, taker.pk)] for part in parts})
+
+
+def gate_refusals(*, parts: Sequence[Part], giver: Account, taker: Account, now_us: int) -> list[Refused]:
+    """Every shut gate of every part; the caller holds the rights' locks when it means to act on the answer."""
+    rights = {
+        str(right.pk): right
+        for right in Right.objects.select_related("series", "terms", "holder__participant").filter(pk__in=[part.right_id for part in parts])
+    }
+    refusals = []
+    for part in parts:
+        right = rights.get(part.right_id)
+        if right is None or right.holder_id != giver.pk:
+            refusals.append(Refused(part.right_id, Verdict("right_not_held", False, "the giver does not hold it")))
+            continue
+        found = gates_of(right, now_us=now_us, units=part.units, taker=taker)
+        refusals += [Refused(part.right_id, verdict) for verdict in found if not verdict.passed]
+    return refusals
+
+
+def _post(
+    parts: Sequence[Part], giver: Account, taker: Account, held: dict[str, Held], payment: Sequence[Move], entry: str, now_us: int
+) -> None:
+    assets = asset_ids({held[part.right_id].root_id for part in parts})
+    moves: list[Move] = []
+    for leg, part in enumerate(parts):
+        asset = assets[held[part.right_id].root_id]
+        moves.append(Move(entry, leg, "transfer", asset, giver.pk, taker.pk, part.units))
+    for leg, move in enumerate(payment, start=len(parts)):
+        moves.append(msgspec.structs.replace(move, entry_id=entry, leg=leg))
+    post(moves=moves, now_us=now_us)
+
+
+def _remember(events: Sequence[NewEvent], actor: str, now_us: int) -> None:
+    """Each right's facts go to the stream of its series; streams are locked in order."""
+    named = {event.object_id.removeprefix("rgt_") for event in events}
+    stream_of = dict(rows.fetch_all(_STREAMS, [rows.array(named)]))
+    by_stream: dict[int, list[NewEvent]] = {}
+    for event in events:
+        by_stream.setdefault(stream_of[event.object_id.removeprefix("rgt_")], []).append(event)
+    for stream_id in sorted(by_stream):
+        append(stream_id=stream_id, events=by_stream[stream_id], actor=actor, now_us=now_us)
