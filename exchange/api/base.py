@@ -14,11 +14,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from exchange.api import cursors, fields
-from exchange.api.fields import FieldError
 from exchange.api.json_place import is_clean
 from exchange.api.openapi import OperationSchema
 from exchange.api.permissions import check_scope
-from exchange.api.problems import Problem, of_field
+from exchange.api.problems import Problem
 from exchange.api.query import Query
 from exchange.services import idempotency
 from exchange.services.idempotency import Done
@@ -74,10 +73,7 @@ class ApiView(APIView):
         check_media_type(request)
         super().initial(request, *args, **kwargs)
         method = "GET" if request.method in {"HEAD", None} else str(request.method)
-        try:
-            self.query = Query.read(request.META.get("QUERY_STRING", ""), self.queries.get(method, ()))
-        except FieldError as error:
-            raise of_field(error) from error
+        self.query = Query.read(request.META.get("QUERY_STRING", ""), self.queries.get(method, ()))
         if isinstance(request.user, Principal):
             default = "read" if method in {"GET", "OPTIONS"} else "write"
             self._rate = check(request.user.account_id, self.actions.get(method, default))
@@ -98,7 +94,7 @@ class ApiView(APIView):
         if key is None:
             with transaction.atomic():
                 return _answer(act())
-        key = fields.text(key, "Idempotency-Key", high=128, pattern=_IDEMPOTENCY_KEY)
+        key = fields.matching(key, "Idempotency-Key", _IDEMPOTENCY_KEY, "must be 1 to 128 visible ASCII characters")
         print_hex = idempotency.fingerprint(str(self.request.method), self.request.get_full_path(), self.body)
         try:
             done = idempotency.once(account_id=self.principal.account_id, key=key, print_hex=print_hex, act=act, now_us=self.now_us)

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problems: one exception, one body, one way out for DRF and for everything else under /api."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,12 +13,13 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from exchange.api.error_table import row_of
-from exchange.api.fields import FieldError
+from exchange.api.fields import BadFields, FieldError
 from exchange.api.strict_json import Malformed
 from exchange.services.rate_limit import RateLimited
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_BASE = "/api/v1/errors#"
+MOST_DETAIL = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -45,11 +46,11 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
-def of_field(error: FieldError) -> Problem:
-    """One field's refusal as a whole answer."""
-    row = {"field": error.field, "code": error.code, "detail": error.rule}
-    code = "unknown_parameter" if error.code == "unknown_parameter" else "validation_failed"
-    return Problem(code, str(error), field_errors=[row])
+def of_fields(errors: Sequence[FieldError]) -> Problem:
+    """What is wrong with one field or several as a whole answer."""
+    rows = [{"field": error.field, "code": error.code, "detail": error.rule} for error in errors]
+    code = "unknown_parameter" if errors[0].code == "unknown_parameter" else "validation_failed"
+    return Problem(code, "; ".join(str(error) for error in errors)[:MOST_DETAIL], field_errors=rows)
 
 
 def of_malformed(error: Malformed) -> Problem:
@@ -96,8 +97,8 @@ def problem_of(error: Exception) -> Problem:
     """The problem that tells of `error` without giving away what is behind it."""
     if isinstance(error, Problem):
         return error
-    if isinstance(error, FieldError):
-        return of_field(error)
+    if isinstance(error, FieldError | BadFields):
+        return of_fields(error.errors if isinstance(error, BadFields) else [error])
     if isinstance(error, Malformed):
         return of_malformed(error)
     if isinstance(error, RateLimited):

@@ -28,7 +28,7 @@ class Query:
             raise FieldError("query", "can't be read") from None
         values: dict[str, str] = {}
         for name, value in pairs:
-            shown = name[:80].replace("\0", "\N{REPLACEMENT CHARACTER}")
+            shown = name[:200].replace("\0", "\N{REPLACEMENT CHARACTER}")
             if name not in allowed:
                 known = f"; known are {', '.join(sorted(allowed))}" if allowed else ""
                 raise FieldError(shown, f"is not a parameter of this resource{known}", "unknown_parameter")
@@ -38,6 +38,11 @@ class Query:
                 raise FieldError(shown, "holds characters that can't be taken")
             values[name] = value
         return cls(values)
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """All of them, for readers of a whole form."""
+        return self._values
 
     def raw(self, name: str) -> str | None:
         return self._values.get(name)

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from exchange.api.fields import FieldError
+from exchange.api import fields
+from exchange.api.fields import BadFields, FieldError, unknown
 from exchange.api.problems import Problem
 from exchange.api.schemas import COMPONENTS
 from exchange.api.schemas.words import CLIENT_ID, COUNT, MOMENT, SYMBOL, TEXT, Schema, answer, many, maybe, one_of, public_id, ref, request
@@ -35,25 +36,17 @@ async def handle(connection: Connection, reply: Reply, frame: dict[str, Any]) ->
     """Carry out one frame `{"op", "id", "args"}`. What it raises is the answer."""
     reply.id = frame.get("id")
     op = frame.get("op")
-    operation = OPERATIONS.get(op) if isinstance(op, str) else None
-    if operation is None or operation.counted:
+    if not isinstance(op, str) or op not in OPERATIONS or OPERATIONS[op].counted:
         connection.draw()
-    if operation is None:
-        raise Problem("validation_failed", field_errors=[_wrong("op", f"must be one of {', '.join(OPERATIONS)}", "not_a_choice")])
+    operation = fields.choice(op, "op", OPERATIONS)
     reply.op = str(op)
-    unknown = [name for name in frame if name not in ("op", "id", "args")]
-    if unknown:
-        raise Problem("validation_failed", field_errors=[_wrong(name[:80], "no such field here", "unknown_field") for name in unknown])
-    args = frame.get("args", {})
-    if not isinstance(args, dict):
-        raise Problem("validation_failed", field_errors=[_wrong("args", "must be an object", "not_an_object")])
+    surplus = [name for name in frame if name not in ("op", "id", "args")]
+    if surplus:
+        raise BadFields([unknown(name) for name in surplus])
+    args = fields.mapping(frame.get("args", {}), "args")
     if operation.scope is not None:
         connection.need(operation.scope)
     await operation.handler(connection, reply, args)
-
-
-def _wrong(field: str, detail: str, code: str) -> dict[str, str]:
-    return {"field": field, "code": code, "detail": detail}
 
 
 async def _auth(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from exchange.api.fields import BadFields, unknown
 from exchange.api.order_entry import operations as ops
 from exchange.api.order_entry.mass_cancel import cancelled, ready_cancel_many
 from exchange.api.order_entry.operations import Ready
@@ -43,8 +44,7 @@ async def cancel(connection: Connection, reply: Reply, args: dict[str, Any]) -> 
     who = connection.need("cancel")
     order_id, rest = await _target(connection, args, who)
     if rest:
-        fields = [{"field": name[:80], "code": "unknown_field", "detail": "no such field here"} for name in rest]
-        raise Problem("validation_failed", field_errors=fields)
+        raise BadFields([unknown(name) for name in rest])
     rules = await ops.rules_of_order(order_id, who)
     await _enter(connection, reply, _change(order_id, rules, CommandKind.CANCEL, ops.CANCEL, who))
 
@@ -86,15 +86,9 @@ def _change(order_id: str, rules: Any, kind: CommandKind, payload: str, who: Pri
 
 async def _target(connection: Connection, args: dict[str, Any], who: Principal) -> tuple[str, dict[str, Any]]:
     """The order that `id` or `client_order_id` names, and the other arguments."""
-    rest = dict(args)
-    given, own = rest.pop("id", None), rest.pop("client_order_id", None)
-    if (given is None) == (own is None):
-        row = {"field": "id", "code": "required", "detail": "give either id or client_order_id"}
-        raise Problem("validation_failed", field_errors=[row])
+    order_id, own, rest = ops.aim_of(args)
     if own is None:
-        return ops.order_id_of(given), rest
-    if not isinstance(own, str):
-        raise Problem("validation_failed", field_errors=[{"field": "client_order_id", "code": "invalid", "detail": "must be a string"}])
+        return order_id or "", rest
     await _settle(connection)  # it may name an order that this socket placed a moment ago
     return await ops.order_of_client_id(own, who), rest
 

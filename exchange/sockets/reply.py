@@ -6,8 +6,6 @@ from typing import Any
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from exchange.api.order_entry.operations import bad_fields
-from exchange.api.order_entry.parse import BadFields
 from exchange.api.problems import Problem, problem_body, problem_of
 from exchange.api.request_id import request_id
 from exchange.sockets import frames
@@ -40,8 +38,6 @@ class Reply:
 
 
 def _problem_of(error: Exception) -> Problem:
-    if isinstance(error, BadFields):
-        return bad_fields(error)
     if isinstance(error, psycopg.Error | PoolTimeout | OSError):
         return Problem("unavailable")
     problem = problem_of(error)

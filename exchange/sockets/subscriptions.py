@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from exchange.api.fields import FieldError
+from exchange.api import fields
+from exchange.api.fields import FieldError, unknown
 from exchange.api.problems import Problem
 from exchange.services.rules import Rules
 from exchange.sockets import private
@@ -20,7 +21,6 @@ from exchange.sockets.reply import Reply
 from exchange.sockets.topic import Conflating, Topic
 
 LOG = logging.getLogger(__name__)
-_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,63}", re.ASCII)
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 
@@ -28,7 +28,7 @@ def only(args: dict[str, Any], *names: str) -> None:
     """Raise FieldError for an argument that has no meaning here."""
     for name in args:
         if name not in names:
-            raise FieldError(f"args.{name}"[:80], "is not known here", "unknown_field")
+            raise unknown(f"args.{name}")
 
 
 async def subscribe(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
@@ -125,14 +125,15 @@ def _channel(args: dict[str, Any]) -> Channel:
         return CHANNELS[name]
     if isinstance(name, str) and is_planned(name):
         raise Problem("not_supported", f"the channel {name[:40]} is not offered yet")
-    raise FieldError("args.channel", f"must be one of {', '.join(CHANNELS)}", "required" if name is None else "not_a_choice")
+    if name is None:
+        raise FieldError("args.channel", "is required", "required")
+    return fields.choice(name, "args.channel", CHANNELS)
 
 
 def _instrument(args: dict[str, Any]) -> str:
-    symbol = args.get("instrument")
-    if not isinstance(symbol, str) or not _SYMBOL.fullmatch(symbol):
-        raise FieldError("args.instrument", "must be an instrument's symbol", "required" if symbol is None else "invalid")
-    return symbol
+    if args.get("instrument") is None:
+        raise FieldError("args.instrument", "is required", "required")
+    return fields.symbol(args["instrument"], "args.instrument")
 
 
 async def _rules(connection: Connection, args: dict[str, Any]) -> Rules:
@@ -145,7 +146,7 @@ async def _rules(connection: Connection, args: dict[str, Any]) -> Rules:
 def _depth(args: dict[str, Any]) -> int | None:
     depth = args.get("depth", 10)
     if isinstance(depth, bool) or not isinstance(depth, int | str) or depth not in DEPTHS:
-        raise FieldError("args.depth", 'must be 10, 50 or "full"', "not_a_choice")
+        raise FieldError("args.depth", 'must be 10, 50 or "full"', "unknown_value")
     return DEPTHS[depth]
 
 

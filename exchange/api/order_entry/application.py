@@ -4,19 +4,21 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from exchange.api import fields
+from exchange.api.fields import FieldError
 from exchange.api.order_entry import operations as ops
 from exchange.api.order_entry.access import header, need, principal_of
 from exchange.api.order_entry.batch import run_batch
 from exchange.api.order_entry.mass_cancel import cancel_many
-from exchange.api.order_entry.parse import BadFields
+from exchange.api.order_entry.parse import CANCEL_FILTERS
 from exchange.api.order_entry.preview import preview
-from exchange.api.problems import Problem, of_malformed, problem_body, problem_of
+from exchange.api.problems import Problem, problem_body, problem_of
+from exchange.api.query import Query
 from exchange.api.request_id import request_id
 from exchange.api.strict_json import MAX_BYTES, Malformed, parse_object
 from exchange.services.identity import Principal
@@ -31,8 +33,7 @@ DEFAULT_WAIT_S = 2.0
 MOST_WAIT_S = 30.0
 _LOG = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
-_ORDER = re.compile(re.escape(ROOT) + r"/(ord_[^/]*)", re.ASCII)
-_BY_CLIENT_ID = re.compile(re.escape(ROOT) + r"/by-client-id/([^?]*)")
+_BY_CLIENT_ID = f"{ROOT}/by-client-id/"
 _WAIT = re.compile(r"wait=([0-9]{1,3})", re.ASCII)
 
 
@@ -41,7 +42,7 @@ class Call(msgspec.Struct):
 
     method: str
     path: str
-    query: dict[str, str]
+    query_string: bytes
     who: Principal
     body: dict[str, Any]
     wait_s: float
@@ -78,10 +79,6 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _problem_of(error: Exception) -> Problem:
-    if isinstance(error, BadFields):
-        return ops.bad_fields(error)
-    if isinstance(error, Malformed):
-        return of_malformed(error)
     if isinstance(error, psycopg.Error | PoolTimeout | OSError):
         _LOG.warning("order entry can't reach the database: %s", error)
         return Problem("unavailable", headers={"Retry-After": "1"})
@@ -100,9 +97,8 @@ async def _answer(scope: Scope, receive: Receive, rid: str) -> Answer:
     handler, wanted, weight_class = _route(scope)
     need(who, *wanted)
     body = await _body(scope, receive)
-    query = _query(scope)
     limit_headers = await check_async(who.account_id, *_weight(weight_class, body))
-    call = Call(scope["method"], scope["path"], query, who, body, _wait(scope), rid)
+    call = Call(scope["method"], scope["path"], scope["query_string"], who, body, _wait(scope), rid)
     answer = await handler(call)
     answer.headers.update(limit_headers)
     return answer
@@ -138,17 +134,6 @@ def _wait(scope: Scope) -> float:
     return min(float(match[1]), MOST_WAIT_S) if match else DEFAULT_WAIT_S
 
 
-def _query(scope: Scope) -> dict[str, str]:
-    try:
-        text = scope["query_string"].decode("ascii")
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), errors="strict", max_num_fields=20)
-    except (UnicodeDecodeError, ValueError):
-        raise Problem("malformed_request", "the query string can't be read") from None
-    if len(dict(pairs)) != len(pairs) or any("\x00" in v for _, v in pairs):
-        raise Problem("malformed_request", "a query parameter stands twice or holds NUL")
-    return dict(pairs)
-
-
 async def _body(scope: Scope, receive: Receive) -> dict[str, Any]:
     parts: list[bytes] = []
     size = 0
@@ -175,21 +160,15 @@ async def _body(scope: Scope, receive: Receive) -> dict[str, Any]:
     return parse_object(b"".join(parts))
 
 
-def _only(call: Call, *names: str) -> None:
-    unknown = [name for name in call.query if name not in names]
-    if unknown:
-        rows = [{"field": name[:80], "code": "unknown_parameter", "detail": "no such parameter here"} for name in unknown]
-        raise Problem("unknown_parameter", field_errors=rows)
+def _query(call: Call, *names: str) -> Query:
+    """The parameters, of which only these are known. Raises FieldError."""
+    return Query.read(call.query_string.decode("latin-1"), names)
 
 
 async def _place(call: Call) -> Answer:
-    _only(call, "validate_only")
-    flag = call.query.get("validate_only", "false")
-    if flag not in ("true", "false"):
-        rows = [{"field": "validate_only", "code": "not_a_boolean", "detail": "must be true or false"}]
-        raise Problem("validation_failed", field_errors=rows)
+    only_look = _query(call, "validate_only").choice("validate_only", {"true": True, "false": False})
     ready = await ops.ready_place(call.body, call.who, now_us())
-    if flag == "true":
+    if only_look:
         return Answer(200, {**await preview(ready, call.who), "validate_only": True})
     promises, outcomes = await ops.run([ready], call.who, call.wait_s)
     status, order = await ops.place_answer(ready, promises[0], outcomes, call.who)
@@ -205,24 +184,25 @@ async def _place(call: Call) -> Answer:
 
 
 async def _batch(call: Call) -> Answer:
-    _only(call)
+    _query(call)
     results, seq = await run_batch(call.body, call.who, call.wait_s, now_us(), call.request_id)
     return Answer(200, {"results": results}, seq or None)
 
 
 async def _preview(call: Call) -> Answer:
-    _only(call)
+    _query(call)
     return Answer(200, await preview(await ops.ready_place(call.body, call.who, now_us()), call.who))
 
 
 async def _target(call: Call) -> str:
-    by_client = _BY_CLIENT_ID.fullmatch(call.path)
-    if by_client:
-        return await ops.order_of_client_id(by_client[1], call.who)
-    by_id = _ORDER.fullmatch(call.path)
-    if not by_id:
-        raise Problem("not_found")
-    return ops.order_id_of(by_id[1])
+    """The order that the path names; what can't be a name is not there. Raises Problem `not_found`."""
+    try:
+        if not call.path.startswith(_BY_CLIENT_ID):
+            return fields.public_id(call.path.removeprefix(f"{ROOT}/"), "id", "ord")
+        cid = fields.client_id(call.path.removeprefix(_BY_CLIENT_ID), "client_order_id")
+    except FieldError:
+        raise Problem("not_found") from None
+    return await ops.order_of_client_id(cid, call.who)
 
 
 async def _change(ready: ops.Ready, call: Call) -> Answer:
@@ -233,19 +213,18 @@ async def _change(ready: ops.Ready, call: Call) -> Answer:
 
 
 async def _amend(call: Call) -> Answer:
-    _only(call)
+    _query(call)
     order_id = await _target(call)
     return await _change(await ops.ready_amend(order_id, call.body, call.who, now_us()), call)
 
 
 async def _cancel(call: Call) -> Answer:
-    _only(call)
+    _query(call)
     return await _change(await ops.ready_cancel(await _target(call), call.who), call)
 
 
 async def _cancel_many(call: Call) -> Answer:
-    _only(call, "instrument", "class", "side", "group")
-    return Answer(200, await cancel_many(call.query, call.who, call.wait_s))
+    return Answer(200, await cancel_many(_query(call, *CANCEL_FILTERS).given, call.who, call.wait_s))
 
 
 async def _send(send: Send, answer: Answer, rid: str) -> None:

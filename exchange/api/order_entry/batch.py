@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 from channels.db import database_sync_to_async
 
+from exchange.api import fields
+from exchange.api.fields import BadFields, FieldError, unknown
 from exchange.api.order_entry.operations import (
     CANCEL,
     Ready,
-    bad_fields,
+    aim_of,
     books_of,
     change_answer,
     orders_of_client_ids,
@@ -17,18 +19,18 @@ from exchange.api.order_entry.operations import (
     ready_place,
     run,
 )
-from exchange.api.order_entry.parse import BadFields, FieldProblem, amend_payload, is_client_order_id
+from exchange.api.order_entry.parse import amend_payload
 from exchange.api.order_entry.told import Outcomes
-from exchange.api.problems import Problem, problem_body
+from exchange.api.problems import Problem, problem_body, problem_of
 from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
 from exchange.services.intake import NewCommand
 from exchange.services.payload import encode
 from exchange.services.rules import known_book, rules_of
-from rights.kernel.ids import bare
 
 MOST = 500
 SCOPES = {"place": "trade", "amend": "trade", "cancel": "cancel"}
+REFUSED = (FieldError, BadFields, Problem)
 
 
 class Slot(msgspec.Struct, gc=False):
@@ -49,12 +51,9 @@ class Aimed(msgspec.Struct, gc=False):
 
 
 def operations_of(body: Any) -> list[Any]:
-    """The list in `{"operations": [...]}`. Raises Problem."""
-    listed = body.get("operations") if isinstance(body, dict) else None
-    if not isinstance(body, dict) or set(body) - {"operations"} or not isinstance(listed, list) or not 1 <= len(listed) <= MOST:
-        detail = f"must be a list of 1 to {MOST} operations, and the only field"
-        raise Problem("validation_failed", field_errors=[{"field": "operations", "code": "invalid", "detail": detail}])
-    return listed
+    """The list in `{"operations": [...]}`. Raises FieldError."""
+    listed = fields.members(body, "", ("operations",), ("operations",))["operations"]
+    return fields.several(listed, "operations", 1, MOST)
 
 
 async def run_batch(body: Any, who: Principal, wait_s: float, now_us: int, request_id: str) -> tuple[list[dict[str, Any]], int]:
@@ -84,11 +83,13 @@ def _refused(slot: Slot, request_id: str) -> dict[str, Any]:
     return {"op": slot.op, "status": problem.status, "error": problem_body(problem, request_id)}
 
 
-def _check_op(op: str, who: Principal) -> None:
-    if op == "unknown":
-        raise BadFields([FieldProblem("op", "not_a_choice", "must be place, amend or cancel")])
-    if SCOPES[op] not in who.scopes:
-        raise Problem("scope_missing", f"the scope {SCOPES[op]} is needed")
+def _op_of(source: Any, who: Principal) -> str:
+    """What the operation is, when the caller may do it."""
+    op = fields.mapping(source, "op").get("op")
+    scope = fields.choice(op, "op", SCOPES)
+    if scope not in who.scopes:
+        raise Problem("scope_missing", f"the scope {scope} is needed")
+    return str(op)
 
 
 async def _prepare(listed: list[Any], who: Principal, now_us: int) -> list[Slot]:
@@ -96,11 +97,10 @@ async def _prepare(listed: list[Any], who: Principal, now_us: int) -> list[Slot]
     fresh: dict[str, Ready] = {}  # orders this very call places, by client_order_id
     later: list[Aimed] = []
     for source in listed:
-        op = source.get("op") if isinstance(source, dict) else None
-        slot = Slot(op if isinstance(op, str) and op in SCOPES else "unknown")
+        slot = Slot("unknown")
         slots.append(slot)
         try:
-            _check_op(slot.op, who)
+            slot.op = _op_of(source, who)
             rest = {k: v for k, v in source.items() if k != "op"}
             if slot.op == "place":
                 slot.ready = await ready_place(rest, who, now_us)
@@ -108,33 +108,21 @@ async def _prepare(listed: list[Any], who: Principal, now_us: int) -> list[Slot]
                     fresh.setdefault(slot.ready.command.client_order_id, slot.ready)
             else:
                 _target(slot, rest, who, fresh, later, now_us)
-        except BadFields as error:
-            slot.problem = bad_fields(error)
-        except Problem as problem:
-            slot.problem = problem
+        except REFUSED as error:
+            slot.problem = problem_of(error)
     await _resolve(later, who, now_us)
     return slots
 
 
-def _target(slot: Slot, rest: dict[str, Any], who: Principal, fresh: Mapping[str, Ready], later: "list[Aimed]", now_us: int) -> None:
+def _target(slot: Slot, source: dict[str, Any], who: Principal, fresh: Mapping[str, Ready], later: "list[Aimed]", now_us: int) -> None:
     """Find which order an amend or a cancel means: by `id` or `client_order_id`, also one placed earlier in this call."""
-    given, cid = rest.pop("id", None), rest.pop("client_order_id", None)
-    if (given is None) == (cid is None):
-        raise BadFields([FieldProblem("id", "required", "give either id or client_order_id")])
+    order_id, cid, rest = aim_of(source)
     if slot.op == "cancel" and rest:
-        raise BadFields([FieldProblem(name[:80], "unknown_field", "no such field here") for name in rest])
-    if cid is not None:
-        if not isinstance(cid, str) or not is_client_order_id(cid):
-            raise BadFields([FieldProblem("client_order_id", "invalid", "must be a client_order_id")])
-        if cid in fresh:
-            _aim(slot, fresh[cid].command.order_id or "", fresh[cid].command.book_id, rest, who, now_us)
-        else:
-            later.append(Aimed(slot, None, cid, rest))
-        return
-    found = bare("ord", given) if isinstance(given, str) else None
-    if found is None:
-        raise BadFields([FieldProblem("id", "not_an_id", "must be an order id such as ord_…")])
-    later.append(Aimed(slot, found, None, rest))
+        raise BadFields([unknown(name) for name in rest])
+    if cid is not None and cid in fresh:
+        _aim(slot, fresh[cid].command.order_id or "", fresh[cid].command.book_id, rest, who, now_us)
+    else:
+        later.append(Aimed(slot, order_id, cid, rest))
 
 
 async def _resolve(later: "list[Aimed]", who: Principal, now_us: int) -> None:
@@ -155,8 +143,8 @@ async def _resolve(later: "list[Aimed]", who: Principal, now_us: int) -> None:
             continue
         try:
             _aim(aimed.slot, order_id, books[order_id], aimed.rest, who, now_us)
-        except BadFields as error:
-            aimed.slot.problem = bad_fields(error)
+        except REFUSED as error:
+            aimed.slot.problem = problem_of(error)
 
 
 def _aim(slot: Slot, order_id: str, book_id: int, rest: Mapping[str, Any], who: Principal, now_us: int) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 from channels.db import database_sync_to_async
 
+from exchange.api import fields
+from exchange.api.fields import FieldError
 from exchange.api.order_entry import answers
-from exchange.api.order_entry.parse import BadFields, FieldProblem, amend_payload, is_client_order_id, is_symbol, place_payload
+from exchange.api.order_entry.parse import amend_payload, place_payload
 from exchange.api.order_entry.promise import Promise, door
 from exchange.api.order_entry.told import Outcomes
 from exchange.api.problems import Problem
@@ -21,7 +23,7 @@ from exchange.services.intake import NewCommand
 from exchange.services.payload import CancelPayload, encode
 from exchange.services.pending import UNREAD_SINCE
 from exchange.services.rules import Rules, known, known_book, rules_named, rules_of
-from rights.kernel.ids import Mint, bare
+from rights.kernel.ids import Mint
 
 MINT = Mint()
 CANCEL = encode(CancelPayload())
@@ -34,23 +36,30 @@ class Ready(msgspec.Struct, gc=False):
     rules: Rules
 
 
-def bad_fields(error: BadFields) -> Problem:
-    rows = [{"field": p.field, "code": p.code, "detail": p.detail} for p in error.problems]
-    return Problem("validation_failed", str(error), field_errors=rows)
-
-
-async def rules_for(symbol: object) -> Rules:
-    """The rules of the instrument a body names. Raises BadFields."""
-    if not is_symbol(symbol):
-        raise BadFields([FieldProblem("instrument", "required" if symbol is None else "invalid", "must be an instrument's symbol")])
-    found = known(str(symbol)) or await database_sync_to_async(rules_named, thread_sensitive=False)(str(symbol))
+async def rules_for(given: object) -> Rules:
+    """The rules of the instrument a body names. Raises FieldError."""
+    if given is None:
+        raise FieldError("instrument", "is required", "required")
+    symbol = fields.symbol(given, "instrument")
+    found = known(symbol) or await database_sync_to_async(rules_named, thread_sensitive=False)(symbol)
     if found is None:
-        raise BadFields([FieldProblem("instrument", "unknown_instrument", "no such instrument is listed")])
+        raise FieldError("instrument", "is not the symbol of a listed instrument", "unknown_instrument")
     return found
 
 
+def aim_of(source: Mapping[str, Any]) -> tuple[str | None, str | None, dict[str, Any]]:
+    """What an amend or a cancel means by `id` or `client_order_id`: (order's UUID, None, rest) or (None, the client's name, rest)."""
+    rest = dict(source)
+    given, cid = rest.pop("id", None), rest.pop("client_order_id", None)
+    if (given is None) == (cid is None):
+        raise FieldError("id", "is required, or client_order_id in its place; not both", "required")
+    if cid is None:
+        return fields.public_id(given, "id", "ord"), None, rest
+    return None, fields.client_id(cid, "client_order_id"), rest
+
+
 async def ready_place(source: Mapping[str, Any], who: Principal, now_us: int) -> Ready:
-    """A place as a command with a fresh order id. Raises BadFields."""
+    """A place as a command with a fresh order id. Raises FieldError, BadFields."""
     rules = await rules_for(source.get("instrument"))
     payload, cid = place_payload(source, rules, now_us)
     order_id = MINT.uuid(now_us)
@@ -123,21 +132,11 @@ async def rules_of_order(order_id: str, who: Principal) -> Rules:
 
 async def order_of_client_id(cid: str, who: Principal) -> str:
     """The id of the caller's order with this client_order_id. Raises Problem `not_found`."""
-    if not is_client_order_id(cid):
-        raise Problem("not_found")
     async with (await pool()).connection() as connection:
         row = await (await connection.execute(_BY_CLIENT_ID, [who.account_id, cid])).fetchone()
     if row is None:
         raise Problem("not_found")
     return str(row[0])
-
-
-def order_id_of(text: object) -> str:
-    """The UUID of a public order id. Raises Problem `not_found`."""
-    found = bare("ord", text) if isinstance(text, str) else None
-    if found is None:
-        raise Problem("not_found")
-    return found
 
 
 async def run(ready: Sequence[Ready], who: Principal, wait_s: float) -> tuple[list[Promise], Outcomes]:

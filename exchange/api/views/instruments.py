@@ -1,25 +1,23 @@
 """Classes and instruments: what can be traded and by which rules."""
 
-import re
 from typing import ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exchange.api import render
+from exchange.api import fields, render
 from exchange.api.base import ApiView, not_found, page
 from exchange.api.doc import Doc
 from exchange.api.permissions import PUBLIC
 from exchange.selectors import instruments
 from exchange.services.rules import Rules, rules_named
 
-SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.-]{0,63}", re.ASCII)
 PHASES = {name: number for number, name in render.PHASES.items()}
 
 
 def rules_or_404(symbol: str) -> Rules:
     """The instrument's rules; an unknown or malformed symbol is simply not there."""
-    rules = rules_named(symbol) if SYMBOL.fullmatch(symbol) else None
+    rules = rules_named(symbol) if fields.SYMBOL.fullmatch(symbol) else None
     if rules is None:
         raise not_found()
     return rules
@@ -71,7 +69,7 @@ class InstrumentView(ApiView):
     docs: ClassVar = {"GET": Doc("One instrument: rules, phase, supply", "Instrument")}
 
     def get(self, _request: Request, symbol: str) -> Response:
-        found = instruments.instrument(symbol=symbol, now_us=self.now_us) if SYMBOL.fullmatch(symbol) else None
+        found = instruments.instrument(symbol=symbol, now_us=self.now_us) if fields.SYMBOL.fullmatch(symbol) else None
         if found is None:
             raise not_found()
         return Response(render.instrument(found))

@@ -1,16 +1,13 @@
 """Reads of a member's own orders and fills. Writes of orders are exchange/api/order_entry's."""
 
-import re
 from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exchange.api import order_story
+from exchange.api import fields, order_story
 from exchange.api.base import ApiView, listing, not_found, page
 from exchange.api.doc import Doc
-from exchange.api.fields import FieldError
-from exchange.api.views.instruments import SYMBOL
 from exchange.api.views.market_data import with_seq
 from exchange.feed import wire
 from exchange.feed.record import FillRecord, OrderRecord
@@ -19,7 +16,6 @@ from exchange.selectors import fills, orders
 from exchange.services.rules import rules_named, rules_of
 from rights.kernel.ids import bare
 
-_CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_:+=/.-]{1,64}", re.ASCII)
 _STATUSES = {name: frozenset({number}) for number, name in wire.STATUSES.items()}
 _STATUSES["live"] = frozenset({OrderStatus.PENDING, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
@@ -48,9 +44,7 @@ class _Own(ApiView):
         symbol = self.query.raw("instrument")
         if symbol is None:
             return None
-        if not SYMBOL.fullmatch(symbol):
-            raise FieldError("instrument", "must be a symbol")
-        rules = rules_named(symbol)
+        rules = rules_named(fields.symbol(symbol, "instrument"))
         return rules.book_id if rules else -1
 
 
@@ -86,7 +80,7 @@ class OrderByClientIdView(_Own):
 
     def get(self, _request: Request, client_order_id: str) -> Response:
         uuid = None
-        if _CLIENT_ORDER_ID.fullmatch(client_order_id):
+        if fields.CLIENT_ID.fullmatch(client_order_id):
             uuid = orders.order_id_of(account_id=self.principal.account_id, client_order_id=client_order_id)
         if uuid is None:
             raise not_found()
