@@ -1,6 +1,5 @@
 """What a web process serves: order entry on its own short path, sockets by Channels, pages and the rest of the API by Django."""
 
-import gc
 import os
 from typing import Any
 
@@ -8,13 +7,12 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 _django = get_asgi_application()
-# Answers are thousands of small objects without cycles: look for cycles seldom.
-COLLECT_AFTER = (20_000, 20, 50)
 
 # Only now are the settings and the apps ready for what follows.
 from exchange.api import order_entry  # noqa: E402
 from exchange.sockets import fanout  # noqa: E402
 from exchange.sockets.consumer import VenueConsumer  # noqa: E402
+from rights.kernel.memory import ANSWERING, settle  # noqa: E402
 
 SOCKET_PATH = "/ws/v1"
 _socket: Any = VenueConsumer.as_asgi()
@@ -42,8 +40,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            gc.freeze()
-            gc.set_threshold(*COLLECT_AFTER)
+            settle(ANSWERING)
             await fanout.fanout()
             await send({"type": "lifespan.startup.complete"})
         else:

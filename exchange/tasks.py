@@ -1,6 +1,5 @@
 """The matcher's timetable: a ring names a book, the task drains it (TRUST.md, known traps)."""
 
-import gc
 import time
 from typing import Any
 
@@ -14,19 +13,16 @@ from exchange.services.lane import LaneMemory
 from exchange.services.retention import forget_old as forget
 from exchange.services.rules import rules_of
 from rights.kernel.clock import now_us
+from rights.kernel.memory import MATCHING, settle
 
 BUDGET_S = 0.25
 _lane = LaneMemory()
-# A batch makes tens of thousands of objects and no cycles: look for cycles seldom, and never among what start-up made.
-COLLECT_AFTER = (50_000, 20, 50)
 
 
 @worker_process_init.connect
 def settle_memory(**_: Any) -> None:
     """Once per matching process, after the fork."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
+    settle(MATCHING)
 
 
 def drain(book_id: int, lane: LaneMemory, budget_s: float) -> Matched:

@@ -19,25 +19,18 @@ class RestingOrder:
     """
 
     __slots__ = (
-        "account",
         "ahead",
         "behind",
         "expire_at",
-        "expire_reason",
-        "group",
-        "holder",
         "joined",
         "level",
         "order_id",
         "participant",
-        "policy",
-        "post_only",
         "price_ticks",
         "quantity_lots",
         "remaining_lots",
         "side",
-        "stp",
-        "tif",
+        "terms",
     )
 
     # Its level, and its neighbours there; meaningful only while it rests.
@@ -53,23 +46,59 @@ class RestingOrder:
         remaining_lots: int,
         joined: int = 0,
     ) -> None:
-        """Take the standing terms from the order as placed; what may differ by now is given."""
+        """Stand under the terms of the order as placed; what may differ by now is given.
+
+        Only what matching looks at again and again is copied from the terms: most orders rest and leave without ever being looked at.
+        """
+        self.terms = terms
         self.order_id = terms.order_id
-        self.account = terms.account
         self.participant = terms.participant
         self.side = terms.side
         self.price_ticks = price_ticks
         self.quantity_lots = quantity_lots
         self.remaining_lots = remaining_lots
-        self.stp = terms.stp
-        self.tif = terms.tif
-        self.post_only = terms.post_only
         self.expire_at = terms.expire_at
-        self.expire_reason = terms.expire_reason
-        self.policy = terms.policy
-        self.holder = terms.holder
-        self.group = terms.group
         self.joined = joined
+
+    @property
+    def account(self) -> int:
+        """The account it belongs to."""
+        return self.terms.account
+
+    @property
+    def stp(self) -> int:
+        """How it keeps from trading with its own participant."""
+        return self.terms.stp
+
+    @property
+    def tif(self) -> int:
+        """How long it is good for."""
+        return self.terms.tif
+
+    @property
+    def post_only(self) -> int:
+        """Whether it may take."""
+        return self.terms.post_only
+
+    @property
+    def expire_reason(self) -> int:
+        """Why it stops being valid at `expire_at`."""
+        return self.terms.expire_reason
+
+    @property
+    def policy(self) -> int:
+        """The transfer policy behind an ask."""
+        return self.terms.policy
+
+    @property
+    def holder(self) -> int:
+        """The holder profile behind a bid."""
+        return self.terms.holder
+
+    @property
+    def group(self) -> str:
+        """The name its owner gave to several orders."""
+        return self.terms.group
 
     @property
     def filled_lots(self) -> int:
