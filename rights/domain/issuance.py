@@ -28,10 +28,11 @@ PATHS = {
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why not: a stable code, and words that say what would help."""
+    """Why not: a stable code, words that say what would help, and the field of the request it is about, where it is about one."""
 
     code: str
     detail: str
+    field: str = ""
 
 
 class IssuerFacts(msgspec.Struct, frozen=True):

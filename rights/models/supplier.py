@@ -4,20 +4,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from rights.domain.capability import AVAILABILITIES, ENVIRONMENTS, LATENCY_BANDS, PRIVACY_MODES, QUALITY_BANDS, WORKLOADS
 from rights.models.party import Participant
 from rights.models.supply import Assurance
 
-WORKLOADS = (
-    "text.generation", "text.classification", "text.embedding", "image.generation", "image.edit", "audio.transcription",
-    "audio.synthesis", "video.generation", "tool.agent-runtime", "tool.browser-runtime", "tool.code-runtime", "gpu.batch", "custom",
-)  # fmt: skip
-QUALITY_BANDS = ("economy", "standard", "high", "premium", "deterministic")
-LATENCY_BANDS = ("realtime", "interactive", "async", "batch")
-PRIVACY_MODES = ("local-isolated", "private-cluster", "trusted-network", "shared-remote", "public-network")
-ENVIRONMENTS = (
-    "centralized-api", "dedicated-cluster", "private-gateway", "decentralized-network", "local-runtime", "agent-hosted-runtime",
-)  # fmt: skip
-AVAILABILITIES = ("reserved", "on-demand", "burst", "spot", "scheduled-window")
 SUPPLIER_STATES = ("active", "suspended")
 
 
