@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "exchange.api.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "exchange.web.security.ContentSecurityMiddleware",
+    "exchange.web.static_files.WholeFilesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
