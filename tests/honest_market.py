@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from exchange.domain.command import Phase
 from exchange.models import ApiKey, Batch, Instrument
 from exchange.models.book import CommandKind
-from exchange.services import facts, intake, lane, payload, rules
+from exchange.services import intake, lane, payload, rules
 from exchange.services.batch import Outcome, match_once
 from exchange.services.batch_record import chain
 from exchange.services.funding import fund
@@ -21,6 +21,7 @@ from exchange.services.lane import LaneMemory
 from exchange.services.listing import TradingRules, list_instrument
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.models import Account, Event, Stream
+from rights.services import reception
 from settlement.services import deliver, ledger
 from tests.registry_desk import MINT, Desk
 
@@ -31,7 +32,7 @@ class HonestMarket:
     """One book of the plain example's class; `holder` sells, `other` and `third` buy. Every step takes a millisecond."""
 
     def __init__(self, *, policy: dict[str, Any] | None = None, **trading: Any) -> None:
-        for forget in (rules.forget, facts._policies.clear, lane._uuids.clear, deliver.forget_assets):
+        for forget in (rules.forget, reception.forget_policies, lane._uuids.clear, deliver.forget_assets):
             forget()
         ledger.cash_asset()
         self.desk = Desk(units=10**12)

@@ -7,6 +7,7 @@ the orders concerned pulled first, as recorded commands.
 
 import enum
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 from django.db import transaction
@@ -19,7 +20,7 @@ from exchange.services.facts import load_holdings, load_parcels, load_parties
 from exchange.services.header import Header
 from exchange.services.intake import INSERT, NewCommand, parameters
 from exchange.services.lane import LaneMemory
-from exchange.services.pairs import block_resting
+from exchange.services.pairs import Pair, block_resting, pairs_behind
 from exchange.services.payload import AmendPayload, Payload, PlacePayload, decode
 from exchange.services.pending import Pending, pending_commands
 from exchange.services.retry import CONFLICTS, is_transient
@@ -28,6 +29,7 @@ from exchange.services.stale import pulls_for
 from exchange.services.working import Working
 from rights.kernel import rows
 from rights.services.deliveries import StaleRights
+from rights.services.reception import ShutPairs
 from settlement.services.ledger import LedgerRefusal
 
 LIMIT = 1000
@@ -50,6 +52,14 @@ class Suspended(Exception):
         self.accounts = accounts
 
 
+class Shut(Exception):
+    """Pairs that the gate refused under the locks: they are blocked and the batch runs again."""
+
+    def __init__(self, pairs: set[Pair]) -> None:
+        super().__init__(f"{len(pairs)} pairs are refused")
+        self.pairs = pairs
+
+
 class Matched(msgspec.Struct, frozen=True):
     outcome: Outcome
     commands: int = 0
@@ -68,17 +78,13 @@ FROM exchange_book WHERE instrument_id = %s FOR NO KEY UPDATE SKIP LOCKED
 def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
     """One batch of at most LIMIT commands. Publishes a notice after commit."""
     pulls: list[NewCommand] = []
+    shut: set[Pair] = set()
     for attempt in range(ATTEMPTS):
         try:
             with transaction.atomic(durable=True):
-                matched = _batch(lane, book_id, now_us, pulls)
-        except StaleRights as stale:
-            pulls = [*pulls, *pulls_for(lane, book_id, rights=stale.statuses)]
-        except Suspended as suspended:
-            pulls = [*pulls, *pulls_for(lane, book_id, accounts=suspended.accounts)]
-        except LedgerRefusal:
-            # Cash or units left through another book between our look and our lock: look again.
-            pass
+                matched = _batch(lane, book_id, now_us, pulls, shut)
+        except (StaleRights, Suspended, Shut, LedgerRefusal) as changed:
+            _learn(lane, book_id, changed, pulls, shut)
         except CONFLICTS as error:
             if not is_transient(error) or attempt == ATTEMPTS - 1:
                 lane.drop(book_id)
@@ -94,7 +100,17 @@ def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
     raise RuntimeError(f"book {book_id}: nothing settled after {ATTEMPTS} attempts")
 
 
-def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewCommand]) -> Matched:
+def _learn(lane: LaneMemory, book_id: int, changed: Exception, pulls: list[NewCommand], shut: set[Pair]) -> None:
+    """What the next attempt has to know. Cash or units that left through another book need no more than another look."""
+    if isinstance(changed, StaleRights):
+        pulls += pulls_for(lane, book_id, rights=changed.statuses)
+    elif isinstance(changed, Suspended):
+        pulls += pulls_for(lane, book_id, accounts=changed.accounts)
+    elif isinstance(changed, Shut):
+        shut |= changed.pairs
+
+
+def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewCommand], shut: AbstractSet[Pair]) -> Matched:
     found = rows.fetch_one(_BOOK, [book_id])
     if found is None:
         return Matched(Outcome.BUSY)
@@ -113,7 +129,7 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
     parties = load_parties(rules, accounts) if accounts else {}
     parcels = load_parcels(rules, parties, sellers, now_us) if sellers else {}
     holdings = {} if rules.position_limit_lots is None else load_holdings(rules, {p.participant for p in parties.values()})
-    work = Working(memory, parties, parcels, holdings, trade_count)
+    work = Working(memory, parties, parcels, holdings, trade_count, now_us)
     header = Header(
         book_id=book_id,
         seq=seq + 1,
@@ -124,10 +140,13 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
         last_price=last_price,
     )
     expire(work, header)
-    block_resting(work)
+    block_resting(work, shut)
     for command, payload in zip(commands, asked, strict=True):
         apply_command(work, header, command, payload)
-    suspended = write(work, header, commands)
+    try:
+        suspended = write(work, header, commands)
+    except ShutPairs as refused:
+        raise Shut(pairs_behind(work, refused.verdicts)) from refused
     if suspended:
         raise Suspended(suspended)
     memory.seq = header.seq

@@ -7,7 +7,6 @@ from exchange.domain.command import Side
 from exchange.feed.record import DeliveryRecord, FillRecord, PublicRecord, TradeRecord
 from exchange.feed.record import encode as encode_record
 from exchange.services import batch_record
-from exchange.services.facts import policies_of
 from exchange.services.header import Header
 from exchange.services.messages import tell
 from exchange.services.order_rows import insert_orders, insert_trades, update_orders
@@ -17,6 +16,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import numbered, twin
 from rights.services.deliveries import Pair
+from rights.services.reception import policies_of
 from settlement.services.deliver import Delivered, Sale, Venue, deliver
 
 ACTOR = "venue:matcher"
@@ -62,12 +62,18 @@ def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> Deliver
         owner_of=work.owner_of,
         venue=Venue(rules.currency_id, rules.fee_account_id, rules.stream_id, ACTOR),
         new_id=lambda pair: numbered(header.now_us, header.book_id, first[pair], bit=1),
-        mergeable=lambda terms: not policies_of([terms])[terms].get("min_hold_seconds"),
+        mergeable=lambda terms: not policies_of([terms])[terms].min_hold_s,
         account_uuid=work.memory.account_uuid,
         more_events=header.events,
         known_balances=work.memory.known_balances,
         now_us=header.now_us,
+        careful=any(t.sell.policy and _looks_again(work, t.sell.policy) for t in work.trades),
     )
+
+
+def _looks_again(work: Working, key: int) -> bool:
+    """Whether the receivers' rules behind a policy key may have changed since the batch looked."""
+    return any(receiver.policy.looks_up or receiver.policy.asks_credentials for receiver in work.memory.policies[key])
 
 
 def _sale(work: Working, trade: TradeFacts, trade_id: str) -> Sale:

@@ -100,16 +100,19 @@ def deliver_units(
     mergeable: Callable[[str], bool],
     account_uuid: Callable[[int], str],
     now_us: int,
+    also_lock: Sequence[str] = (),
+    check: Callable[[Mapping[str, Held]], None] | None = None,
 ) -> Plan:
     """Move `net[(right, buyer)]` units and change reservations, in the caller's transaction.
 
     `owner_of` is who the caller believes holds each right; `mergeable(terms_hash)` tells whether deliveries under those terms may
-    join an earlier child. Raises StaleRights before writing when a right froze, ended or changed hands meanwhile.
+    join an earlier child. `check` looks at the rights under lock (with those of `also_lock`) and may raise. Raises StaleRights before
+    writing when a right froze, ended or changed hands meanwhile.
     """
     touched = sorted(reserved_delta.keys() | {right for right, _ in net})
     if not touched:
         return Plan({}, {}, [])
-    rights = lock_rights(touched, list(net))
+    rights = lock_rights([*touched, *also_lock], list(net))
     stale = {
         r: (rights[r].status if r in rights else "missing")
         for r in touched
@@ -119,6 +122,8 @@ def deliver_units(
     }
     if stale:
         raise StaleRights(stale)
+    if check is not None:
+        check(rights)
     return _write(_plan(net, rights, new_id, mergeable, account_uuid), rights, reserved_delta, now_us)
 
 

@@ -8,14 +8,16 @@ from django.db import transaction
 
 from exchange.api.order_entry.operations import Ready
 from exchange.domain.command import OrderType, Phase, PostOnly, Reason, Side, TimeInForce
-from exchange.services.facts import Party, load_holdings, load_parties, policies_of
+from exchange.services.facts import Party, load_holdings, load_parties
 from exchange.services.identity import Principal
 from exchange.services.live import cash_need
 from exchange.services.payload import PlacePayload, decode
 from exchange.services.rules import Rules
-from rights.domain.gates import HolderFacts, RightFacts, transfer_verdicts
+from rights.domain.gates import HolderFacts, Receiver, RightFacts, transfer_verdicts
 from rights.kernel import rows
 from rights.kernel.clock import now_us
+from rights.selectors.reception import counts_of, holdings_of, permits_for, permits_of, scope_of, with_credentials
+from rights.services.reception import policies_of
 from settlement.domain.fees import fee_minor
 
 MOST_MAKERS = 500
@@ -52,7 +54,7 @@ ORDER BY CASE WHEN %s = 0 THEN price_ticks ELSE -price_ticks END, joined LIMIT %
 """
 _RIGHTS = """
 SELECT r.id::text, r.status, r.freeze_reason, r.remaining_units, r.reserved_units, (extract(epoch from r.acquired_at) * 1000000)::bigint,
-       r.activated_at IS NOT NULL, r.terms_hash, i.slug, r.holder_id
+       r.activated_at IS NOT NULL, r.terms_hash, i.slug, r.holder_id, r.root_id::text
 FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
 WHERE r.id = ANY(%s::uuid[]) OR (%s AND r.series_id = %s AND r.holder_id = %s AND r.remaining_units > r.reserved_units)
 ORDER BY r.created_at, r.id
@@ -166,7 +168,11 @@ def _rights(
     wanted = dict(walk.parts) if buying else {}
     named = list(wanted) if buying else (payload.rights or [])
     found = rows.fetch_all(_RIGHTS, [rows.array(named), not buying and payload.rights is None, rules.series_id, party.id])
-    policies = policies_of({row[7] for row in found})
+    policies = policies_of(sorted({row[7] for row in found}))
+    receivers = {row[0]: Receiver(policies[row[7]], row[8], row[10], row[7]) for row in found}
+    permits = permits_of({scope_of(r) for r in receivers.values() if r.policy.needs_permits}, now_us=now)
+    holdings = holdings_of({r.root for r in receivers.values() if buying and r.policy.counts_holders})
+    taker = with_credentials([party.facts], now_us=now)[party.id] if buying else None
     givers = load_parties(rules, {row[9] for row in found}) if buying else {party.id: party}
     left = 0 if buying else payload.quantity_lots * rules.lot_size
     parts: list[dict[str, str]] = []
@@ -188,7 +194,14 @@ def _rights(
         )
         giver: HolderFacts = givers[row[9]].facts
         verdicts = transfer_verdicts(
-            right=facts, policy=policies[row[7]], units=units, giver=giver, taker=party.facts if buying else None, now_us=now
+            right=facts,
+            policy=policies[row[7]],
+            units=units,
+            giver=giver,
+            taker=taker,
+            now_us=now,
+            counts=counts_of(holdings, row[10], row[9], party.id),
+            permits=permits_for(receivers[row[0]], permits),
         )
         gates += [{"right_id": f"rgt_{right_id}", "code": v.code, "passed": v.passed, "detail": v.detail} for v in verdicts]
         parts.append({"right_id": f"rgt_{right_id}", "units": str(units), "issuer_id": row[8]})
