@@ -83,7 +83,8 @@ def transfer_units(
     for (right_id, _), verdicts in shut_pairs(reception, net=asked, rights=held).items():
         refusals += [Refused(right_id, verdict) for verdict in verdicts]
     if refusals:
-        raise TransferRefused(refusals)
+        place = {part.right_id: position for position, part in enumerate(parts)}
+        raise TransferRefused(sorted(refusals, key=lambda refused: place[refused.right_id]))
     entry = entry_id or mint.uuid(now_us)
     uuids = {giver.pk: str(giver.uuid), taker.pk: str(taker.uuid)}
     plan = deliver_units(
