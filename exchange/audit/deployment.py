@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from exchange.audit.memory import GUARDS
+from exchange.services.pending import UNREAD
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_us
 
@@ -94,12 +95,9 @@ def _clock(now_us: Callable[[], int]) -> Iterator[Diagnosis]:
     yield Diagnosis("clock", ok, says if ok else f"{says}; expiries and gates will come at the wrong moment: synchronise them")
 
 
-_PENDING = """
-SELECT count(*), extract(epoch from %(now)s::timestamptz - min(c.accepted_at))::bigint FROM exchange_book b
-JOIN exchange_command c ON c.book_id = b.instrument_id AND c.xid >= CASE
-    WHEN b.scan_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN '0'::xid8 ELSE b.scan_xid::text::xid8 END
-WHERE c.accepted_at < %(now)s::timestamptz - make_interval(secs => %(patience)s) AND NOT EXISTS (
-    SELECT 1 FROM exchange_batch x WHERE x.book_id = c.book_id AND x.max_xid >= b.scan_xid AND x.command_ns @> ARRAY[c.n])
+_PENDING = f"""
+{UNREAD} SELECT count(*), extract(epoch from %(now)s::timestamptz - min(accepted_at))::bigint FROM unread
+WHERE accepted_at < %(now)s::timestamptz - make_interval(secs => %(patience)s)
 """
 
 

@@ -128,6 +128,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The bell (TRUST.md, known traps): tasks carry a book's id and nothing of value.
 LANES = env.int("LANES", default=16)
+# So many commands may wait for one book; then orders are answered 503 until it catches up. Cancels are always taken.
+PENDING_PER_BOOK = env.int("PENDING_PER_BOOK", default=20_000)
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
