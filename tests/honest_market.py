@@ -111,6 +111,10 @@ class HonestMarket:
     def phase(self, phase: Phase) -> None:
         self.command(CommandKind.SET_PHASE, payload.PhasePayload(phase=int(phase), reason="test"), None)
 
+    def post_only(self, on: int) -> None:
+        """Keep takers out, or let them in again."""
+        self.command(CommandKind.SET_POST_ONLY, payload.PostOnlyPayload(on=on, reason="test"), None)
+
     def match(self) -> None:
         """Match until idle."""
         self.now_us += 1000
@@ -142,6 +146,11 @@ class HonestMarket:
         self.place("other", "buy", 2, 150, tif=1, expire_us=self.now_us + 60_000_000)
         self.place("other", "buy", 1, 140, client_order_id="second")
         self.place("other", "buy", 90_000, 150)
+        self.match()
+        self.post_only(1)
+        self.place("other", "buy", 1, 230)
+        self.match()
+        self.post_only(0)
         self.match()
 
 

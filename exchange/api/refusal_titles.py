@@ -31,8 +31,9 @@ REASONS = {
     Reason.NOTHING_TO_AMEND: "The amendment changes nothing",
     Reason.QUANTITY_LIMIT: "The quantity is outside the instrument's limits",
     Reason.NO_MARKET: "There is nothing to trade against",
+    Reason.POST_ONLY_BOOK: "The book takes only orders that rest",
 }
-RETRYABLE = frozenset({Reason.PHASE_HALTED, Reason.PHASE_PRE_OPEN, Reason.NO_MARKET})
+RETRYABLE = frozenset({Reason.PHASE_HALTED, Reason.PHASE_PRE_OPEN, Reason.NO_MARKET, Reason.POST_ONLY_BOOK})
 
 # Transfer gates (rights/domain/gate_rules.py). Three of their codes are reasons of orders too, with the same meaning.
 GATES = {

@@ -70,7 +70,7 @@ class Matched(msgspec.Struct, frozen=True):
 
 _BOOK = """
 SELECT phase, seq, last_command_seq, scan_xid, trade_count, last_hash,
-       coalesce((extract(epoch from next_expiry) * 1000000)::bigint, 0), last_price_ticks
+       coalesce((extract(epoch from next_expiry) * 1000000)::bigint, 0), last_price_ticks, post_only::int
 FROM exchange_book WHERE instrument_id = %s FOR NO KEY UPDATE SKIP LOCKED
 """
 
@@ -114,13 +114,13 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
     found = rows.fetch_one(_BOOK, [book_id])
     if found is None:
         return Matched(Outcome.BUSY)
-    phase, seq, last_command_seq, scan_xid, trade_count, last_hash, next_expiry, last_price = found
+    phase, seq, last_command_seq, scan_xid, trade_count, last_hash, next_expiry, last_price, post_only = found
     commands, mark = pending_commands(book_id=book_id, scan_xid=scan_xid, limit=LIMIT)
     if not commands and not pulls and not (next_expiry and next_expiry <= now_us):
         return Matched(Outcome.IDLE)
     full = len(commands) == LIMIT
     rules = rules_of(book_id)
-    memory = lane.book(rules, phase, seq)
+    memory = lane.book(rules, phase, seq, post_only)
     if pulls:
         commands = [*_record_pulls(pulls, now_us), *commands]
     asked = [decode(c.kind, c.payload) for c in commands]

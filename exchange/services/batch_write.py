@@ -137,7 +137,7 @@ def book_checksum(work: Working) -> int:
 
 
 _FENCE = """
-UPDATE exchange_book SET phase = %s, seq = %s, last_command_seq = %s, scan_xid = %s, trade_count = %s, last_price_ticks = %s,
+UPDATE exchange_book SET phase = %s, post_only = %s, seq = %s, last_command_seq = %s, scan_xid = %s, trade_count = %s, last_price_ticks = %s,
     last_hash = %s, next_expiry = %s, updated_at = %s
 WHERE instrument_id = %s AND last_command_seq = %s AND seq = %s
 """
@@ -147,7 +147,7 @@ def _record(work: Working, header: Header, commands: Sequence[Pending], trade_id
     """Write the batch's own row; its hash."""
     core, at = work.memory.core, rfc3339(header.now_us)
     trades = [TradeRecord(i, t.trade_no, t.price, t.lots, t.aggressor) for t, i in zip(work.trades, trade_ids, strict=True)]
-    public = encode_record(PublicRecord(header.now_us, core.phase, core.take_touched(), trades))
+    public = encode_record(PublicRecord(header.now_us, core.phase, core.take_touched(), trades, core.post_only))
     inputs = batch_record.encode(batch_record.BatchInputs(sorted(core.blocked), header.steps))
     crc = book_checksum(work)
     link = batch_record.chain(header.last_hash, book_id=header.book_id, seq=header.seq, at=at, inputs=inputs, public=public, checksum=crc)
@@ -168,6 +168,7 @@ def _advance(work: Working, header: Header, commands: Sequence[Pending], link: s
         _FENCE,
         [
             work.memory.core.phase,
+            bool(work.memory.core.post_only),
             header.seq,
             header.last_command_seq + len(commands),
             header.scan_xid,

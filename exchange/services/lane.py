@@ -24,10 +24,10 @@ _uuids: dict[int, str] = {}  # by account id
 class BookMemory:
     """One book as of batch `seq`: the core's book and the order facts beside it."""
 
-    def __init__(self, rules: Rules, phase: int, seq: int) -> None:
+    def __init__(self, rules: Rules, phase: int, seq: int, post_only: int = 0) -> None:
         self.rules = rules
         self.seq = seq
-        self.core = Book(phase=phase)
+        self.core = Book(phase=phase, post_only=post_only)
         self.live: dict[str, Live] = {}
         self.policies: dict[int, list[Receiver]] = {}  # receiver rules behind the policy keys of resting asks
         self.known_balances: set[tuple[int, int]] = set()
@@ -52,11 +52,11 @@ class LaneMemory:
     def __init__(self) -> None:
         self.books: dict[int, BookMemory] = {}
 
-    def book(self, rules: Rules, phase: int, seq: int) -> BookMemory:
+    def book(self, rules: Rules, phase: int, seq: int, post_only: int) -> BookMemory:
         """The book as of `seq`, from memory when that is what is remembered, else from rows."""
         memory = self.books.get(rules.book_id)
         if memory is None or memory.seq != seq:
-            memory = rebuild(rules, phase, seq)
+            memory = rebuild(rules, phase, seq, post_only)
             self.books[rules.book_id] = memory
         return memory
 
@@ -65,9 +65,9 @@ class LaneMemory:
         self.books.pop(book_id, None)
 
 
-def rebuild(rules: Rules, phase: int, seq: int) -> BookMemory:
+def rebuild(rules: Rules, phase: int, seq: int, post_only: int = 0) -> BookMemory:
     """Load the open orders of a book (the caller holds its row)."""
-    memory = BookMemory(rules, phase, seq)
+    memory = BookMemory(rules, phase, seq, post_only)
     for row in rows.fetch_all(_OPEN_ORDERS, [rules.book_id]):
         order = Live(row[0], row[1], row[2], row[3], row[4], row[5])
         order.filled, order.remaining, order.cancelled = row[6], row[7], row[8]

@@ -66,7 +66,12 @@ def split_less(bodies: Bodies) -> None:
     of_type(bodies, "right.split")["payload"]["units"] = "1"
 
 
+def keep_takers_out_for_ever(bodies: Bodies) -> None:
+    bodies.remove(next(body for body in bodies if body["type"] == "instrument.post_only_changed" and not body["payload"]["post_only"]))
+
+
 EVENT_FORGERIES = (
+    ("books", "E2", "series", keep_takers_out_for_ever),
     ("lifecycle_history", "G3", "series", activate_twice),
     ("gates", "G1", "registry", suspend_a_buyer_before_he_trades),
     ("terms_remembered", "G3", "series", change_the_manifest),

@@ -46,7 +46,7 @@ class Walk(msgspec.Struct):
     parts: list[tuple[str, int]] = []  # (right, units)
 
 
-_PHASE = "SELECT phase FROM exchange_book WHERE instrument_id = %s"
+_PHASE = "SELECT phase, post_only FROM exchange_book WHERE instrument_id = %s"
 _MAKERS = """
 SELECT id::text, participant_id, account_id, price_ticks, remaining_lots, slice_rights::text[], slice_units FROM exchange_order
 WHERE book_id = %s AND is_open AND side = %s AND CASE WHEN %s = 0 THEN price_ticks <= %s ELSE price_ticks >= %s END
@@ -78,7 +78,8 @@ def _preview(ready: Ready, who: Principal) -> dict[str, Any]:
 
 def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]:
     party = load_parties(rules, [who.account_id])[who.account_id]
-    phase = Phase((rows.fetch_one(_PHASE, [rules.book_id]) or (Phase.CLOSED,))[0])
+    state = rows.fetch_one(_PHASE, [rules.book_id]) or (Phase.CLOSED, False)
+    phase, takers_out = Phase(state[0]), bool(state[1])
     walk = _walk(rules, payload, party)
     limit = payload.price_ticks if payload.price_ticks is not None else walk.bound
     buying = payload.side == Side.BUY
@@ -88,7 +89,7 @@ def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]
     hold = cash_need(held_lots, limit or 0, rules.tick_minor, max(rules.maker_bps, rules.taker_bps)) if buying else 0
     parts, gates, missing = _rights(rules, payload, party, walk, now_us())
     too_much = buying and _passes_limit(rules, party, held_lots)
-    reason = _first_refusal(rules, payload, party, phase, walk, hold, too_much, missing, gates)
+    reason = _first_refusal(rules, payload, party, hold, too_much, missing, gates) or _core_refusal(payload, phase, walk, takers_out)
     return {
         "instrument": rules.symbol,
         "accepted": reason is None,
@@ -210,12 +211,10 @@ def _rights(
     return parts, gates, left
 
 
-def _first_refusal(  # noqa: C901, PLR0911 - the rules in the order in which the batch judges them
+def _first_refusal(  # noqa: PLR0911 - the rules in the order in which the batch judges them
     rules: Rules,
     payload: PlacePayload,
     party: Party,
-    phase: Phase,
-    walk: Walk,
     hold: int,
     too_much: bool,  # noqa: FBT001
     missing: int,
@@ -237,10 +236,18 @@ def _first_refusal(  # noqa: C901, PLR0911 - the rules in the order in which the
         return Reason.INSUFFICIENT_FUNDS
     if missing:
         return Reason.GATE_REFUSED if any(not g["passed"] for g in gates) else Reason.INSUFFICIENT_RIGHTS
+    return None
+
+
+def _core_refusal(payload: PlacePayload, phase: Phase, walk: Walk, takers_out: bool) -> Reason | None:  # noqa: FBT001
+    """What the book itself would say (docs/matching.md, rules 2, 3, 6, 7 and 13)."""
+    passing = payload.type == OrderType.MARKET or payload.tif in (TimeInForce.IOC, TimeInForce.FOK)
     if phase in _PHASE_REFUSALS:
         return _PHASE_REFUSALS[phase]
-    if phase == Phase.PRE_OPEN and (payload.type == OrderType.MARKET or payload.tif in (TimeInForce.IOC, TimeInForce.FOK)):
+    if phase == Phase.PRE_OPEN and passing:
         return Reason.PHASE_PRE_OPEN
+    if takers_out and (passing or (phase == Phase.CONTINUOUS and payload.post_only == PostOnly.OFF and walk.offered)):
+        return Reason.POST_ONLY_BOOK
     if phase == Phase.CONTINUOUS and payload.post_only == PostOnly.REJECT and walk.offered:
         return Reason.POST_ONLY_WOULD_TAKE
     if payload.tif == TimeInForce.FOK and walk.lots < payload.quantity_lots:
