@@ -24,6 +24,7 @@ from rights.models import Account, Event, Stream
 from rights.services import reception
 from settlement.services import deliver, ledger
 from tests.registry_desk import MINT, Desk
+from tests.supply_desk import SupplyDesk
 
 SCOPES = ["read", "trade", "cancel"]
 
@@ -38,6 +39,9 @@ class HonestMarket:
         self.desk = Desk(units=10**12)
         self.accounts: dict[str, Account] = self.desk.accounts
         self.accounts["third"] = self.desk.open("third")
+        self.supply = SupplyDesk(self.desk)
+        self.supply.post(10**9)
+        self.pledged = self.supply.assure(10**8)
         self.now_us = self.desk.now_us
         self.keys = {slug: self._key(account) for slug, account in self.accounts.items()}
         self.operator = self._key(self.accounts["issuer"], ["operate"])

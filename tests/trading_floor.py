@@ -58,6 +58,7 @@ class Floor:
             unit="tokens",
             gross_units=10**15,
             refreshed_at=to_datetime(NOW_US),
+            created_at=to_datetime(NOW_US),
         )
         rules = TradingRules(
             tick_minor=tick_minor, collar_low_ticks=1, collar_high_ticks=100_000, opens_us=NOW_US, maker_bps=maker_bps, taker_bps=taker_bps

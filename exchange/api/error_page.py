@@ -40,6 +40,11 @@ _SECTIONS = (
         "Registry",
         "Why a right may not be issued or changed. They stand in `gates`, under `issuance_refused` or `lifecycle_refused`.",
     ),
+    (
+        "supply",
+        "Supply",
+        "Why a supplier, capacity or an assurance can't be so. They stand in `gates`, under `supply_refused` or `issuance_refused`, with their field in `field_errors`.",
+    ),
 )
 
 

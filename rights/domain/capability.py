@@ -3,6 +3,7 @@
 The tables are the vocabulary both sides share: which resource a workload executes, which privacy modes a privacy class allows.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,6 +48,11 @@ MODES_OF_PRIVACY = {
     "confidential": ("local-isolated", "private-cluster"),
     "local-only": ("local-isolated",),
 }
+# As manifests write them: provider constraints name suppliers by slug, jurisdictions are regions.
+SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+REGION = re.compile(r"[A-Z]{2,3}(-[A-Z0-9]{1,8})?", re.ASCII)
+CONSTRAINT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
+UNITS = ("tokens", "requests", "jobs", "frames", "seconds", "minutes")
 
 
 class CapabilityFacts(msgspec.Struct, frozen=True):
