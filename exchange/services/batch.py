@@ -34,6 +34,10 @@ from settlement.services.ledger import LedgerRefusal
 
 LIMIT = 1000
 ATTEMPTS = 8
+# How long a batch may hold its book, whatever its worker does; usually it takes some milliseconds. One that has to read the book anew
+# may take longer, and so has one that comes after a batch that was cut off.
+HOLD_MS = 3000
+HOLD_READING_MS = 30_000
 
 
 class Outcome(enum.Enum):
@@ -68,9 +72,13 @@ class Matched(msgspec.Struct, frozen=True):
     more: bool = False
 
 
+# With the lock goes its end: a worker that was stopped does not keep it. (Before PostgreSQL 17 only one that was stopped between two
+# statements; the others end with their connection.)
 _BOOK = """
 SELECT phase, seq, last_command_seq, scan_xid, trade_count, last_hash,
-       coalesce((extract(epoch from next_expiry) * 1000000)::bigint, 0), last_price_ticks, post_only::int
+       coalesce((extract(epoch from next_expiry) * 1000000)::bigint, 0), last_price_ticks, post_only::int,
+       set_config(CASE WHEN current_setting('server_version_num')::int >= 170000 THEN 'transaction_timeout'
+           ELSE 'idle_in_transaction_session_timeout' END, CASE WHEN seq = %s THEN %s ELSE %s END, true)
 FROM exchange_book WHERE instrument_id = %s FOR NO KEY UPDATE SKIP LOCKED
 """
 
@@ -111,10 +119,10 @@ def _learn(lane: LaneMemory, book_id: int, changed: Exception, pulls: list[NewCo
 
 
 def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewCommand], shut: AbstractSet[Pair]) -> Matched:
-    found = rows.fetch_one(_BOOK, [book_id])
+    found = rows.fetch_one(_BOOK, [lane.seq(book_id), str(HOLD_MS), str(HOLD_READING_MS), book_id])
     if found is None:
         return Matched(Outcome.BUSY)
-    phase, seq, last_command_seq, scan_xid, trade_count, last_hash, next_expiry, last_price, post_only = found
+    phase, seq, last_command_seq, scan_xid, trade_count, last_hash, next_expiry, last_price, post_only = found[:9]
     commands, mark = pending_commands(book_id=book_id, scan_xid=scan_xid, limit=LIMIT)
     if not commands and not pulls and not (next_expiry and next_expiry <= now_us):
         return Matched(Outcome.IDLE)

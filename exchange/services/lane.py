@@ -52,6 +52,11 @@ class LaneMemory:
     def __init__(self) -> None:
         self.books: dict[int, BookMemory] = {}
 
+    def seq(self, book_id: int) -> int:
+        """The batch as of which a book is remembered; -1 when it is not."""
+        memory = self.books.get(book_id)
+        return -1 if memory is None else memory.seq
+
     def book(self, rules: Rules, phase: int, seq: int, post_only: int) -> BookMemory:
         """The book as of `seq`, from memory when that is what is remembered, else from rows."""
         memory = self.books.get(rules.book_id)
