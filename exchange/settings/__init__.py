@@ -104,6 +104,13 @@ DATABASES = {
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,  # after a restart of the database the pool is full of dead connections
         "OPTIONS": {
+            # A server that vanished without a word, or is reached but never answers, is given up within seconds; its address may say
+            # otherwise. (The pools would wait two minutes to connect, the kernel two hours for a peer.)
+            "connect_timeout": 5,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
             **_database["OPTIONS"],
             "prepare_threshold": 5,
             "pool": {"min_size": 1, "max_size": env.int("DB_POOL", default=8), "timeout": 10},
