@@ -63,6 +63,14 @@ GATES = {
     "max_units_per_holder": "The taker would hold too many units",
 }
 REGISTRY = {
+    "consent_not_needed": "The right's terms ask for no such consent",
+    "consent_pending": "The same request is waiting for its answer",
+    "consent_answered": "The request has had its answer",
+    "consent_deadline": "The request's deadline has passed",
+    "consent_expiry": "A consent expires within 366 days",
+    "consent_ended": "The consent has ended before",
+    "attestation_malformed": "The attestation can't be taken as it is",
+    "attestation_ended": "The attestation has ended before",
     "issuer_mismatch": "The manifest names another issuer than the one on record",
     "issuer_suspended": "The issuer is suspended",
     "assurance_missing": "The issuer has posted no such assurance",

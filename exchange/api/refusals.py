@@ -7,7 +7,9 @@ from exchange.api.problems import MOST_DETAIL, Problem
 from exchange.services.operator_refusal import OperatorRefusal
 from rights.domain.manifest import ManifestRefusedError
 from rights.domain.reason import ReasonMissing
+from rights.kernel.ids import public
 from rights.services.refusals import IssuanceRefusedError, LifecycleRefusedError, RegistryRefusalError, SupplyRefusedError
+from settlement.services.transfer import TransferRefused
 
 
 def _of_registry(code: str, refusal: RegistryRefusalError, fields_at: str = "") -> Problem:
@@ -30,6 +32,12 @@ def as_problems(manifest_at: str = "manifest", fields_at: str = "") -> Iterator[
         raise _of_registry("supply_refused", refused, fields_at) from refused
     except LifecycleRefusedError as refused:
         raise _of_registry("lifecycle_refused", refused) from refused
+    except TransferRefused as refused:
+        shut = [
+            {"right_id": public("rgt", one.right_id), "code": one.verdict.code, "passed": False, "detail": one.verdict.detail}
+            for one in refused.refusals
+        ]
+        raise Problem("transfer_refused", str(refused)[:1000], gates=shut) from refused
     except OperatorRefusal as refused:
         gates = [{"code": refused.code, "passed": False, "detail": refused.detail}]
         raise Problem("lifecycle_refused", refused.detail, gates=gates) from refused

@@ -52,7 +52,7 @@ class PermitHistory:
             return True
         if not event_type.startswith("consent."):
             return False
-        if "scope" in payload:
+        if "scope" in payload and object_id not in self._consents:
             self._stated(object_id, payload)
         if event_type == types.GRANTED:
             consent = self._consents[object_id]

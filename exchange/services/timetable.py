@@ -10,6 +10,7 @@ from exchange.services.phases import ACTOR, due_phase_changes, set_phase
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
+from rights.services.consents import expire_consents_due
 
 _MINT = Mint()
 # Any fixed number: callers that find it taken leave the work to whoever holds it.
@@ -41,4 +42,5 @@ def run_due(*, now_us: int) -> Run:
         expiring = rows.fetch_all(_EXPIRING, [rfc3339(now_us), int(Phase.CLOSED)])
     for book_id, lane in expiring:
         bell.ring(book_id, lane)
+    expire_consents_due(actor=ACTOR, now_us=now_us)
     return Run(opened, closed, len(expiring), expire_due(mint=_MINT, now_us=now_us))

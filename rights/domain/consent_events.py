@@ -26,11 +26,13 @@ def stated(
     taker: str | None,
     units: int | None,
     note: str,
+    answer_note: str,
     deadline_at: str | None,
     expires_at: str | None,
 ) -> Payload:
-    """What is asked for (`consent.requested`) or stands at once (`consent.granted` of something nobody asked for). Bare UUIDs come in."""
+    """The whole consent, as it is asked for (`consent.requested`) or stands (`consent.granted`, asked for before or not). Bare UUIDs come in."""
     return {
+        "answer_note": answer_note,
         "deadline_at": deadline_at,
         "expires_at": expires_at,
         "giver": giver and f"acc_{giver}",
@@ -46,9 +48,9 @@ def stated(
     }
 
 
-def answered(*, note: str, expires_at: str | None = None) -> Payload:
-    """A request was granted (until `expires_at`, if that is given) or denied, or what stood was revoked."""
-    return {"expires_at": expires_at, "note": note}
+def ended(*, note: str) -> Payload:
+    """A request was denied or not answered in time, or what stood was revoked or ran out; `note` says why, if anybody did."""
+    return {"note": note}
 
 
 def used(*, entry: str, units: int) -> Payload:

@@ -91,7 +91,7 @@ def answer_consent(*, consent_id: str, granted: bool, note: str, expires_us: int
     row.answer_note, row.decided_by, row.decided_at = note, actor, to_datetime(now_us)
     row.expires_at = None if expires_us is None or not granted else to_datetime(expires_us)
     row.save(update_fields=["state", "answer_note", "decided_by", "decided_at", "expires_at"])
-    fact = consent_events.answered(note=note, expires_at=None if row.expires_at is None else rfc3339(to_us(row.expires_at)))
+    fact = _stated(row) if granted else consent_events.ended(note=note)
     _remember(row, consent_events.GRANTED if granted else consent_events.DENIED, fact, actor, now_us)
     return row
 
@@ -155,7 +155,7 @@ def expire_consents_due(*, actor: str, now_us: int, most: int = 200) -> int:
     for row in due:
         row.state = "expired"
     Consent.objects.bulk_update(due, ["state"])
-    events = [NewEvent(consent_events.EXPIRED, "consent", public("cns", str(row.uuid)), consent_events.answered(note="")) for row in due]
+    events = [NewEvent(consent_events.EXPIRED, "consent", public("cns", str(row.uuid)), consent_events.ended(note="")) for row in due]
     append(stream_id=stream_for(REGISTRY), events=events, actor=actor, now_us=now_us)
     return len(due)
 
@@ -182,7 +182,11 @@ def mark_used(*, consents: Sequence[Consent], entry_id: str, actor: str, now_us:
 
 
 def _locked(consent_id: str) -> Consent:
-    return Consent.objects.select_for_update(of=("self",), no_key=True).select_related("issuer", "giver", "taker").get(uuid=consent_id)
+    return (
+        Consent.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("issuer", "right", "giver", "taker")
+        .get(uuid=consent_id)
+    )
 
 
 def _check_expiry(expires_us: int | None, now_us: int) -> None:
@@ -200,7 +204,7 @@ def _standing(issuer: Issuer, kind: str, coverage: Coverage, taker: Account | No
 def _end(row: Consent, state: str, note: str, actor: str, now_us: int) -> None:
     row.state, row.answer_note = state, note
     row.save(update_fields=["state", "answer_note"])
-    _remember(row, consent_events.REVOKED, consent_events.answered(note=note), actor, now_us)
+    _remember(row, consent_events.REVOKED, consent_events.ended(note=note), actor, now_us)
 
 
 def _stated(row: Consent) -> consent_events.Payload:
@@ -215,6 +219,7 @@ def _stated(row: Consent) -> consent_events.Payload:
         taker=None if row.taker is None else str(row.taker.uuid),
         units=row.units,
         note=row.note,
+        answer_note=row.answer_note,
         deadline_at=None if row.deadline_at is None else rfc3339(to_us(row.deadline_at)),
         expires_at=None if row.expires_at is None else rfc3339(to_us(row.expires_at)),
     )
