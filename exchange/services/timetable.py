@@ -5,12 +5,14 @@ from django.db import transaction
 
 from exchange.domain.command import Phase
 from exchange.services import bell
+from exchange.services.degradation import follow_plans_due, lift_plans_due
 from exchange.services.expiry import expire_due
 from exchange.services.phases import ACTOR, due_phase_changes, set_phase
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
 from rights.services.consents import expire_consents_due
+from rights.services.refresh_assurance import mark_stale_due
 
 _MINT = Mint()
 # Any fixed number: callers that find it taken leave the work to whoever holds it.
@@ -25,6 +27,8 @@ class Run(msgspec.Struct, frozen=True):
     closed: int = 0
     rung: int = 0
     rights_expired: int = 0
+    assurances_stale: int = 0
+    plan_acts: int = 0
 
 
 def run_due(*, now_us: int) -> Run:
@@ -43,4 +47,6 @@ def run_due(*, now_us: int) -> Run:
     for book_id, lane in expiring:
         bell.ring(book_id, lane)
     expire_consents_due(actor=ACTOR, now_us=now_us)
-    return Run(opened, closed, len(expiring), expire_due(mint=_MINT, now_us=now_us))
+    stale = mark_stale_due(now_us=now_us)
+    acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
+    return Run(opened, closed, len(expiring), expire_due(mint=_MINT, now_us=now_us), stale, acts)
