@@ -66,5 +66,11 @@ class SupplyDesk:
             assurance_id=str(assurance.uuid), refresh=Refresh(**found), attested=attested, now_us=self.desk.now_us, **WHO
         )
 
+    @staticmethod
+    def refresh_attested(desk: Desk, gross_units: int) -> Assurance:
+        """The desk's own assurance, which an operator answers for."""
+        refresh = Refresh(gross_units=gross_units)
+        return refresh_assurance(assurance_id=str(desk.assurance.uuid), refresh=refresh, attested=True, now_us=desk.now_us, **WHO)
+
     def posted(self) -> PostedCapacity:
         return PostedCapacity.objects.get(capability=self.capability)
