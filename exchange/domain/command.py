@@ -78,7 +78,6 @@ class Reason(IntEnum):
     NOTHING_TO_AMEND = 26
     QUANTITY_LIMIT = 27
     NO_MARKET = 28
-    POST_ONLY_BOOK = 29
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -137,10 +136,4 @@ class SetPhase(msgspec.Struct, frozen=True, gc=False):
     phase: int
 
 
-class SetPostOnly(msgspec.Struct, frozen=True, gc=False):
-    """From now on only orders that rest may enter (1), or takers may again (0)."""
-
-    on: int
-
-
-Command = Place | Amend | Cancel | CancelMany | SetPhase | SetPostOnly
+Command = Place | Amend | Cancel | CancelMany | SetPhase

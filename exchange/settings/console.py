@@ -37,7 +37,6 @@ UNFOLD: dict[str, Any] = {
             "950": "#2b1d05",
         }
     },
-    "SCRIPTS": [lambda request: static("console/console.js")],  # noqa: ARG005
     "STYLES": [lambda request: static("console/console.css")],  # noqa: ARG005 - unfold passes the request
     "SIDEBAR": {
         "show_search": False,

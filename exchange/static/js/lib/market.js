@@ -119,10 +119,9 @@ export class Market extends EventTarget {
   }
 
   hearTicker(ticker) {
-    const { phase } = this;
-    const takersOut = this.postOnly;
+    const phase = this.ticker?.phase ?? this.instrument?.phase;
     this.ticker = { ...this.ticker, ...ticker };
-    if (ticker.phase && (ticker.phase !== phase || this.postOnly !== takersOut)) this.loadInstrument();
+    if (ticker.phase && ticker.phase !== phase) this.loadInstrument();
     this.tell("ticker");
   }
 
@@ -139,11 +138,6 @@ export class Market extends EventTarget {
   /** The latest known phase, from whichever channel told it last. */
   get phase() {
     return this.ticker?.phase ?? this.instrument?.phase ?? "";
-  }
-
-  /** Whether only orders that rest may enter. */
-  get postOnly() {
-    return this.ticker?.post_only ?? this.instrument?.post_only ?? false;
   }
 
   get bestBid() {
