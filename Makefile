@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lint types layers migrations bench torture audit replay install install-dev assets browser clean
+.PHONY: help run test check fmt lint types layers migrations bench torture audit replay pictures install install-dev assets browser clean
 
 PORT ?= 8000
 ARGS ?=
@@ -49,6 +49,10 @@ audit: install ## check every invariant of the running exchange
 
 replay: install ## rebuild state and fills from the journal, and compare
 	@$(MANAGE) replay $(ARGS)
+
+# A quarter of an hour of trading, so that the charts have something to show.
+pictures: install-dev assets browser ## take the pictures in docs/images anew, of a fresh demo; takes 20 minutes
+	@PICTURES=docs/images PICTURE_CANDLES=15 $(BIN)/pytest tests/browser/test_demo.py -k 'moves or trades or console' $(ARGS)
 
 clean: ## remove what was installed and built; data in .data stays
 	@rm -rf $(VENV) node_modules staticfiles exchange/static/vendor

@@ -1,5 +1,6 @@
 """Where everything is: the API, the console, the pages."""
 
+from django.conf import settings
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -11,6 +12,7 @@ urlpatterns = [
     path("api/v1/", include("exchange.api.urls")),
     path("docs", RedirectView.as_view(url="/api/v1/docs")),
     path("schema", RedirectView.as_view(url="/api/v1/schema")),
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}mark.svg")),  # what browsers ask for beside JSON
     path("admin/", include("exchange.admin.urls")),
     path("", include("exchange.web.urls")),
 ]

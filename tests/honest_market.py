@@ -13,19 +13,18 @@ from django.db import connection, transaction
 from exchange.domain.command import Phase
 from exchange.models import ApiKey, Batch, Instrument
 from exchange.models.book import CommandKind
-from exchange.services import facts, intake, lane, payload, rules
+from exchange.services import intake, lane, payload, rules
 from exchange.services.batch import Outcome, match_once
 from exchange.services.batch_record import chain
 from exchange.services.funding import fund
 from exchange.services.lane import LaneMemory
 from exchange.services.listing import TradingRules, list_instrument
-from rights.domain.signing import Signer
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.models import Account, Event, Stream
-from rights.services.anchor import make_anchor
-from rights.services.venue_keys import publish_key
+from rights.services import reception
 from settlement.services import deliver, ledger
 from tests.registry_desk import MINT, Desk
+from tests.supply_desk import SupplyDesk
 
 SCOPES = ["read", "trade", "cancel"]
 
@@ -34,12 +33,15 @@ class HonestMarket:
     """One book of the plain example's class; `holder` sells, `other` and `third` buy. Every step takes a millisecond."""
 
     def __init__(self, *, policy: dict[str, Any] | None = None, **trading: Any) -> None:
-        for forget in (rules.forget, facts._policies.clear, lane._uuids.clear, deliver.forget_assets):
+        for forget in (rules.forget, reception.forget_policies, lane._uuids.clear, deliver.forget_assets):
             forget()
         ledger.cash_asset()
         self.desk = Desk(units=10**12)
         self.accounts: dict[str, Account] = self.desk.accounts
         self.accounts["third"] = self.desk.open("third")
+        self.supply = SupplyDesk(self.desk)
+        self.supply.post(10**9)
+        self.pledged = self.supply.assure(10**8)
         self.now_us = self.desk.now_us
         self.keys = {slug: self._key(account) for slug, account in self.accounts.items()}
         self.operator = self._key(self.accounts["issuer"], ["operate"])
@@ -113,6 +115,10 @@ class HonestMarket:
     def phase(self, phase: Phase) -> None:
         self.command(CommandKind.SET_PHASE, payload.PhasePayload(phase=int(phase), reason="test"), None)
 
+    def post_only(self, on: int) -> None:
+        """Keep takers out, or let them in again."""
+        self.command(CommandKind.SET_POST_ONLY, payload.PostOnlyPayload(on=on, reason="test"), None)
+
     def match(self) -> None:
         """Match until idle."""
         self.now_us += 1000
@@ -143,15 +149,13 @@ class HonestMarket:
         self.cancel("third", bid)
         self.place("other", "buy", 2, 150, tif=1, expire_us=self.now_us + 60_000_000)
         self.place("other", "buy", 1, 140, client_order_id="second")
-        self.anchor()
         self.place("other", "buy", 90_000, 150)
         self.match()
-
-    def anchor(self) -> None:
-        """Anchor what the registry has remembered, with a key that this test's venue has."""
-        signer = Signer("11" * 32)
-        publish_key(public_key=signer.public_key, actor="command:test", now_us=self.now_us)
-        assert make_anchor(signer=signer, actor="command:test", now_us=self.now_us)
+        self.post_only(1)
+        self.place("other", "buy", 1, 230)
+        self.match()
+        self.post_only(0)
+        self.match()
 
 
 _TABLES = """
@@ -196,12 +200,10 @@ def forge_events(stream: str, edit: Callable[[list[dict[str, Any]]], None]) -> N
         body |= {"seq": str(seq), "prev_hash": last}
         text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
         last = hashlib.sha256(text).hexdigest()
-        ref = body["refs"].get("right")
-        row = (stream_id, seq, body["id"][4:], body["type"], body["object"]["id"], ref, body["at"], text.decode(), last)
+        row = (stream_id, seq, body["id"][4:], body["type"], body["object"]["id"], body["at"], text.decode(), last)
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO rights_event (stream_id, seq, id, type, object_id, ref_right, at, body, hash) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO rights_event (stream_id, seq, id, type, object_id, at, body, hash) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
                 row,
             )
     Stream.objects.filter(pk=stream_id).update(last_seq=len(bodies), last_hash=last)

@@ -12,13 +12,13 @@ from exchange.services import intake, payload
 from exchange.services import lane as lanes
 from exchange.services import rules as rulebook
 from exchange.services.batch import Matched, Outcome, match_once
-from exchange.services.facts import _policies
 from exchange.services.lane import LaneMemory
 from exchange.services.listing import TradingRules, list_instrument
 from exchange.services.participants import NewAccount, open_participant
 from rights.kernel.clock import to_datetime, to_us
 from rights.kernel.ids import Mint
 from rights.models import Account, Assurance, ComputeClass, Issuer, Right, Series, Stream, Terms
+from rights.services import reception
 from rights.services.venue import venue_account
 from settlement.models import Asset
 from settlement.services import deliver as deliveries
@@ -33,7 +33,7 @@ class Floor:
     """One book; every step takes a millisecond."""
 
     def __init__(self, *, maker_bps: int = 10, taker_bps: int = 20, tick_minor: int = 10_000, policy: dict | None = None) -> None:
-        for memory in (rulebook.forget, _policies.clear, lanes._uuids.clear, deliveries.forget_assets):
+        for memory in (rulebook.forget, reception.forget_policies, lanes._uuids.clear, deliveries.forget_assets):
             memory()
         self.now_us = NOW_US
         self.lane = LaneMemory()
@@ -58,6 +58,7 @@ class Floor:
             unit="tokens",
             gross_units=10**15,
             refreshed_at=to_datetime(NOW_US),
+            created_at=to_datetime(NOW_US),
         )
         rules = TradingRules(
             tick_minor=tick_minor, collar_low_ticks=1, collar_high_ticks=100_000, opens_us=NOW_US, maker_bps=maker_bps, taker_bps=taker_bps

@@ -20,11 +20,11 @@ from unfold.widgets import (
 from exchange.admin.acts import Act, ReasonForm, actor_of, answer
 from exchange.services.freeze import freeze_right, unfreeze_right
 from rights.admin import STATUS_COLOURS, ReadOnlyAdmin, RightAdmin
+from rights.domain.assurance import MODES
 from rights.kernel.clock import now_us, to_us
 from rights.kernel.ids import Mint, public
 from rights.models import Assurance, ComputeClass, Issuer, Right
 from rights.models.right import FREEZE_REASONS
-from rights.models.supply import MODES
 from rights.services.post_assurance import Capacity, post_assurance
 
 MINT = Mint()

@@ -23,6 +23,9 @@ An error is an RFC 9457 problem, `application/problem+json`:
 
 No answer is not a "no". After a 504, a 503 or a broken connection send the same order with the same `client_order_id` again (other
 POSTs: the same `Idempotency-Key`): it is done once, however often it arrives.
+
+`busy` is a definite no to this request: nothing was written, because more commands wait for the book than it may keep waiting. Send the same
+again after `Retry-After`. Cancels never get it.
 """
 _SECTIONS = (
     ("api", "Requests", "What the API itself says, before any rule of the market is asked."),
@@ -36,6 +39,11 @@ _SECTIONS = (
         "registry",
         "Registry",
         "Why a right may not be issued or changed. They stand in `gates`, under `issuance_refused` or `lifecycle_refused`.",
+    ),
+    (
+        "supply",
+        "Supply",
+        "Why a supplier, capacity or an assurance can't be so. They stand in `gates`, under `supply_refused` or `issuance_refused`, with their field in `field_errors`.",
     ),
 )
 

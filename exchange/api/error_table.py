@@ -10,7 +10,7 @@ from exchange.domain.command import Reason
 
 
 class ErrorRow(msgspec.Struct, frozen=True):
-    """`retryable`: the very same request may succeed later. `family`: api, order or gate."""
+    """`retryable`: the very same request may succeed later. `family`: api, order, gate, registry or supply."""
 
     code: str
     status: int
@@ -41,6 +41,7 @@ _API = [
     ErrorRow("lifecycle_refused", 409, "The right's status does not allow this"),
     ErrorRow("transfer_refused", 422, "A transfer gate refused"),
     ErrorRow("issuance_refused", 422, "The right may not be issued"),
+    ErrorRow("supply_refused", 422, "A supplier, a capability or capacity can't be so"),
     ErrorRow("order_refused", 422, "The order was refused"),
     ErrorRow("rate_limited", 429, "Too many requests of this class", retryable=True),
     ErrorRow("internal_error", 500, "Something broke on our side"),
@@ -59,7 +60,8 @@ def _rows() -> list[ErrorRow]:
     ]
     gates = [ErrorRow(code, 422, title, family="gate") for code, title in refusal_titles.GATES.items()]
     registry = [ErrorRow(code, 422, title, family="registry") for code, title in refusal_titles.REGISTRY.items()]
-    return [*_API, *orders, *gates, *registry]
+    supply = [ErrorRow(code, 422, title, family="supply") for code, title in refusal_titles.SUPPLY.items()]
+    return [*_API, *orders, *gates, *registry, *supply]
 
 
 TABLE: dict[str, ErrorRow] = {}

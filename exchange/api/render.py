@@ -48,6 +48,8 @@ def instrument(row: InstrumentRow) -> dict[str, Any]:
         "gate_closes_at": rfc3339(row.gate_us),
         "phase": PHASES[row.phase],
         "phase_reason": row.phase_reason,
+        "post_only": row.post_only,
+        "post_only_reason": row.post_only_reason,
         "book_seq": str(row.seq),
         "fees": {"maker_bps": row.maker_bps, "taker_bps": row.taker_bps},
         "reference_price": price(row.reference_ticks),
@@ -97,6 +99,7 @@ def ticker(row: TickerRow, rules: Rules) -> dict[str, Any]:
     return {
         "instrument": rules.symbol,
         "phase": PHASES[row.phase],
+        "post_only": row.post_only,
         "book_seq": str(row.seq),
         "best_bid": _price(rules, row.bid),
         "best_bid_quantity": _lots(row.bid_lots),

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from exchange.api.views import account, documents, instruments, keys, market_data, orders, right_changes, rights, system
+from exchange.api.views import (
+    account,
+    attestations,
+    consents,
+    documents,
+    instruments,
+    keys,
+    market_data,
+    orders,
+    right_changes,
+    rights,
+    system,
+    transfers,
+)
 
 urlpatterns = [
     path("schema", documents.SchemaView.as_view()),
@@ -43,6 +56,15 @@ urlpatterns = [
     path("rights/<str:right_id>/split", right_changes.SplitView.as_view()),
     path("rights/<str:right_id>/freeze", right_changes.FreezeView.as_view()),
     path("rights/<str:right_id>/unfreeze", right_changes.UnfreezeView.as_view()),
+    path("rights/<str:right_id>/transfer", transfers.TransferView.as_view()),
+    path("consents", consents.ConsentsView.as_view()),
+    path("consents/<str:consent_id>", consents.ConsentView.as_view()),
+    path("consents/<str:consent_id>/approve", consents.ConsentApproveView.as_view()),
+    path("consents/<str:consent_id>/deny", consents.ConsentDenyView.as_view()),
+    path("consents/<str:consent_id>/revoke", consents.ConsentRevokeView.as_view()),
+    path("standing-consents", consents.StandingConsentsView.as_view()),
+    path("attestations", attestations.AttestationsView.as_view()),
+    path("attestations/<str:attestation_id>/revoke", attestations.AttestationRevokeView.as_view()),
     path("transfer-checks", rights.TransferChecksView.as_view()),
     path("assurances/<str:assurance_id>", rights.AssuranceView.as_view()),
 ]

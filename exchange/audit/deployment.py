@@ -11,16 +11,13 @@ from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from exchange.audit.memory import GUARDS
-from exchange.services.venue_key import stored_signer
+from exchange.services.pending import UNREAD
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_us
-from rights.models import VenueKey
-from rights.services.venue_keys import VenueKeyRefusal
 
 DURABILITY = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_apply", "remote_write")}
 OLDEST_SERVER = 150_000
 PENDING_S, OVERDUE_S, CLOCK_S = 5, 10, 1.0
-ANCHOR_LATE_S = 60
 LEAST_FREE_BYTES = 1 << 30
 
 
@@ -43,8 +40,7 @@ def diagnose(*, now_us: Callable[[], int]) -> list[Diagnosis]:
     found.insert(
         0, Diagnosis("database", version_ok, f"PostgreSQL {server // 10_000} answers" + ("" if version_ok else "; 15 or newer is needed"))
     )
-    timed = (lambda: _clock(now_us), lambda: _pending(now_us()), lambda: _timetable(now_us()), lambda: _anchors(now_us()))
-    for question in (_migrations, _durability, _guards, _venue_key, *timed):
+    for question in (_migrations, _durability, _guards, lambda: _clock(now_us), lambda: _pending(now_us()), lambda: _timetable(now_us())):
         try:
             found += question()
         except DatabaseError as fault:
@@ -89,40 +85,6 @@ def _guards() -> Iterator[Diagnosis]:
     yield Diagnosis("guards", not missing, says)
 
 
-def _venue_key() -> Iterator[Diagnosis]:
-    """Two processes with different keys: one of them is not the registry's live one, and says so wherever it is asked."""
-    live = VenueKey.objects.filter(retired_at=None).first()
-    try:
-        own = stored_signer()
-    except VenueKeyRefusal as refusal:
-        yield _bad("venue_key", f"the private key can't be read: {refusal}")
-        return
-    if own is None or live is None:
-        yield Diagnosis("venue_key", live is None, "the venue's key is made on first use" if live is None else _NO_KEY.format(live.key_id))
-        return
-    ok = own.key_id == live.key_id
-    wrong = (
-        f"this machine has key {own.key_id}, the venue signs with {live.key_id}: set VENUE_KEY alike everywhere, or see manage.py venue_key"
-    )
-    yield Diagnosis("venue_key", ok, f"this machine signs with the venue's key {own.key_id}" if ok else wrong)
-
-
-_NO_KEY = "this machine has no private key, the venue signs with {}: set VENUE_KEY, or no receipt is signed and no anchor made here"
-_ANCHORS = """
-SELECT extract(epoch from %(now)s::timestamptz - min(e.at))::bigint FROM rights_stream s CROSS JOIN LATERAL (
-    SELECT coalesce(max(last_seq), 0) AS seq FROM rights_anchorspan WHERE stream_id = s.id) a
-JOIN rights_event e ON e.stream_id = s.id AND e.seq = a.seq + 1 AND e.type <> 'anchor.made' WHERE s.last_seq > a.seq
-"""
-
-
-def _anchors(now_us: int) -> Iterator[Diagnosis]:
-    row = rows.fetch_one(_ANCHORS, {"now": rfc3339(now_us)})
-    age = row[0] if row and row[0] is not None else 0
-    ok = age <= settings.ANCHOR_EVERY_S + ANCHOR_LATE_S
-    wrong = f"events wait {age} s for an anchor, one is due every {settings.ANCHOR_EVERY_S} s: is the sweeper running, and has it the venue's key?"
-    yield Diagnosis("anchors", ok, f"no event waits longer than {settings.ANCHOR_EVERY_S} s for an anchor" if ok else wrong)
-
-
 def _clock(now_us: Callable[[], int]) -> Iterator[Diagnosis]:
     before = now_us()
     row = rows.fetch_one("SELECT clock_timestamp()")
@@ -133,12 +95,9 @@ def _clock(now_us: Callable[[], int]) -> Iterator[Diagnosis]:
     yield Diagnosis("clock", ok, says if ok else f"{says}; expiries and gates will come at the wrong moment: synchronise them")
 
 
-_PENDING = """
-SELECT count(*), extract(epoch from %(now)s::timestamptz - min(c.accepted_at))::bigint FROM exchange_book b
-JOIN exchange_command c ON c.book_id = b.instrument_id AND c.xid >= CASE
-    WHEN b.scan_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN '0'::xid8 ELSE b.scan_xid::text::xid8 END
-WHERE c.accepted_at < %(now)s::timestamptz - make_interval(secs => %(patience)s) AND NOT EXISTS (
-    SELECT 1 FROM exchange_batch x WHERE x.book_id = c.book_id AND x.max_xid >= b.scan_xid AND x.command_ns @> ARRAY[c.n])
+_PENDING = f"""
+{UNREAD} SELECT count(*), extract(epoch from %(now)s::timestamptz - min(accepted_at))::bigint FROM unread
+WHERE accepted_at < %(now)s::timestamptz - make_interval(secs => %(patience)s)
 """
 
 

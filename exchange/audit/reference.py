@@ -22,10 +22,11 @@ from exchange.domain.command import (
     Reason,
     SelfTrade,
     SetPhase,
+    SetPostOnly,
     Side,
     TimeInForce,
 )
-from exchange.domain.outcome import Amended, Cancelled, Outcome, PhaseSet, Reduced, Refused, Rested, Traded
+from exchange.domain.outcome import Amended, Cancelled, Outcome, PhaseSet, PostOnlySet, Reduced, Refused, Rested, Traded
 
 SLID_NOWHERE = 0
 
@@ -65,6 +66,7 @@ class ReferenceBook:
 
     def __init__(self) -> None:
         self.phase = int(Phase.PRE_OPEN)
+        self.post_only = 0
         self.blocked: AbstractSet[tuple[int, int]] = frozenset()
         self._sides: tuple[SortedDict[tuple[int, int], Entry], SortedDict[tuple[int, int], Entry]] = (SortedDict(), SortedDict())
         self._by_id: dict[str, Entry] = {}
@@ -87,6 +89,8 @@ class ReferenceBook:
             return self._pull_all(
                 lambda o: many.account in (0, o.account) and many.side in (None, o.side) and many.group in (None, o.group), many.reason
             )
+        if isinstance(command, SetPostOnly):
+            return self._set_post_only(command)
         return self._set_phase(command)
 
     def expire(self, now: int) -> list[Outcome]:
@@ -143,12 +147,24 @@ class ReferenceBook:
             return [Refused(order_id, int(Reason.PHASE_HALTED))]
         return [Refused(order_id, int(Reason.PHASE_CLOSED))] if self.phase == Phase.CLOSED else []
 
+    def _closed_to_takers(self, order_id: str) -> list[Outcome]:
+        """Rules 7 and 13, for an order that may not rest."""
+        if self.phase == Phase.PRE_OPEN:
+            return [Refused(order_id, int(Reason.PHASE_PRE_OPEN))]
+        return [Refused(order_id, int(Reason.POST_ONLY_BOOK))] if self.post_only else []
+
+    def _may_not_take(self, order: Entry, price_ticks: int) -> list[Outcome]:
+        """Rules 3 and 13, at the price that rule 3 left it."""
+        if price_ticks == SLID_NOWHERE:
+            return [Refused(order.order_id, int(Reason.POST_ONLY_WOULD_TAKE))]
+        kept_out = self.post_only and self.phase != Phase.PRE_OPEN and next(self._crossed(order, price_ticks), None) is not None
+        return [Refused(order.order_id, int(Reason.POST_ONLY_BOOK))] if kept_out else []
+
     def _place(self, place: Place, now: int) -> list[Outcome]:
         at_once = place.type == OrderType.MARKET or place.tif in (TimeInForce.IOC, TimeInForce.FOK)
-        if refused := self._closed_to_orders(place.order_id):
+        refused = self._closed_to_orders(place.order_id) or (self._closed_to_takers(place.order_id) if at_once else [])
+        if refused:
             return refused
-        if self.phase == Phase.PRE_OPEN and at_once:
-            return [Refused(place.order_id, int(Reason.PHASE_PRE_OPEN))]
         if 0 < place.expire_at <= now:
             return [Cancelled(place.order_id, place.quantity_lots, place.expire_reason)]
         order = Entry(
@@ -169,8 +185,8 @@ class ReferenceBook:
             place.group,
         )
         order.price_ticks = self._post_only_price(order, place.price_ticks)
-        if order.price_ticks == SLID_NOWHERE:
-            return [Refused(order.order_id, int(Reason.POST_ONLY_WOULD_TAKE))]
+        if refused := self._may_not_take(order, order.price_ticks):
+            return refused
         if place.tif == TimeInForce.FOK and not self._is_fillable(order):
             return [Cancelled(order.order_id, order.remaining_lots, int(Reason.FOK_UNFILLABLE))]
         return self._enter(order, at_once=at_once)
@@ -264,11 +280,19 @@ class ReferenceBook:
         out.append(Reduced(taker.order_id, lots, taker.remaining_lots))
         return False
 
-    # ---- rules 7 and 8
+    # ---- rules 7, 8 and 13
+
+    def _set_post_only(self, command: SetPostOnly) -> list[Outcome]:
+        if self.phase == Phase.CLOSED:
+            return [Refused("", int(Reason.PHASE_CLOSED))]
+        self.post_only = command.on
+        return [PostOnlySet(command.on)]
 
     def _set_phase(self, command: SetPhase) -> list[Outcome]:
         if self.phase == Phase.CLOSED:
             return [Refused("", int(Reason.PHASE_CLOSED))]
+        if command.phase == Phase.CONTINUOUS and self.post_only and self._auction_price() is not None:
+            return [Refused("", int(Reason.POST_ONLY_BOOK))]
         self.phase = command.phase
         pulled = self._pull_all(lambda _: True, int(Reason.GATE_CLOSED)) if command.phase == Phase.CLOSED else []
         return [*pulled, PhaseSet(command.phase), *(self._uncross() if command.phase == Phase.CONTINUOUS else ())]
@@ -325,8 +349,8 @@ class ReferenceBook:
         over = expire_at != order.expire_at and 0 < expire_at <= now
         kept = over or (price == order.price_ticks and lots <= total)
         resting_price = price if kept else self._post_only_price(order, price)
-        if resting_price == SLID_NOWHERE:
-            return [Refused(order.order_id, int(Reason.POST_ONLY_WOULD_TAKE))]
+        if not kept and (refused := self._may_not_take(order, resting_price)):
+            return refused
         out: list[Outcome] = [Amended(order.order_id, price, lots, expire_at, kept)]
         self._remove(order)
         order.remaining_lots = lots - order.filled_lots

@@ -2,6 +2,7 @@
 
 from exchange.audit.check import Check
 
+# `lineage` asks for each right's children by the index (OFFSET keeps it so): a lineage may be as deep as units were sold on.
 CHECKS = (
     Check("G1", "gates", "No change of holder broke a transfer gate, asked again as of its event.", walk="events"),
     Check(
@@ -45,7 +46,8 @@ CHECKS = (
         """
         WITH RECURSIVE tree AS (
             SELECT id, root_id FROM rights_right WHERE parent_id IS NULL AND root_id = id
-            UNION ALL SELECT c.id, c.root_id FROM tree JOIN rights_right c ON c.parent_id = tree.id)
+            UNION ALL SELECT c.id, c.root_id FROM tree
+            CROSS JOIN LATERAL (SELECT id, root_id FROM rights_right WHERE parent_id = tree.id OFFSET 0) c)
         SELECT r.id AS "right", r.parent_id AS parent, r.root_id AS root FROM rights_right r
         LEFT JOIN tree ON tree.id = r.id LEFT JOIN rights_right p ON p.id = r.parent_id
         WHERE tree.id IS NULL OR (p.id IS NOT NULL AND (r.root_id, r.terms_hash, r.series_id, r.issuer_id, r.assurance_id)

@@ -45,10 +45,10 @@ CHECKS = (
     Check(
         "A1",
         "assurance_capacity",
-        "Units issued under a sound assurance are at most usable × (1 + overbook).",
+        "Units issued under an assurance that is not degraded are at most usable × (1 + overbook).",
         """
         SELECT id, reference, issued_units, gross_units, haircut_bps, overbook_bps FROM rights_assurance
-        WHERE status = 'sound' AND issued_units >
+        WHERE status <> 'degraded' AND issued_units >
               floor(floor(gross_units::numeric * (10000 - haircut_bps) / 10000) * (10000 + overbook_bps) / 10000)
         """,
     ),
@@ -60,6 +60,38 @@ CHECKS = (
         WITH backed AS (SELECT assurance_id AS id, sum(max_units) AS units FROM rights_right GROUP BY 1)
         SELECT id, reference, issued_units, coalesce(b.units, 0)::text AS backed FROM rights_assurance a LEFT JOIN backed b USING (id)
         WHERE a.issued_units <> coalesce(b.units, 0)
+        """,
+    ),
+    Check(
+        "A1",
+        "pledged_capacity",
+        "Of every posted capacity, what assurances pledge of it is what it counts as pledged, and no more than is posted.",
+        """
+        WITH sums AS (SELECT capacity_id AS id, sum(units) AS units FROM rights_assurancesource GROUP BY 1)
+        SELECT id, capability_id, p.units, p.pledged_units, coalesce(s.units, 0)::text AS sources FROM rights_postedcapacity p
+        LEFT JOIN sums s USING (id) WHERE p.pledged_units <> coalesce(s.units, 0) OR p.pledged_units > p.units
+        """,
+    ),
+    Check(
+        "A1",
+        "assurance_sources",
+        "An assurance that rests on sources claims no more than they come to, and each lies in its window.",
+        """
+        SELECT a.id, a.reference, a.gross_units, sum(s.units)::text AS sources FROM rights_assurance a
+        JOIN rights_assurancesource s ON s.assurance_id = a.id JOIN rights_postedcapacity p ON p.id = s.capacity_id
+        GROUP BY a.id HAVING a.gross_units > sum(s.units) OR min(p.window_start) < a.window_start OR max(p.window_end) > a.window_end
+        """,
+    ),
+    Check(
+        "A1",
+        "capacity_guard",
+        "The triggers by which the database counts pledges and refuses to over-issue are in force.",
+        """
+        SELECT g.tab AS "table", g.trg AS "trigger" FROM (VALUES ('rights_assurance', 'assurance_capacity_insert'),
+            ('rights_assurance', 'assurance_capacity_update'), ('rights_assurancesource', 'source_pledges')) AS g(tab, trg)
+        WHERE NOT EXISTS (SELECT 1 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+            WHERE t.tgname = g.trg AND t.tgrelid = to_regclass(g.tab) AND t.tgenabled IN ('O', 'A')
+              AND p.proname IN ('check_assurance_capacity', 'count_pledge'))
         """,
     ),
 )

@@ -28,6 +28,8 @@ def amend(state: BookState, command: Amend, now: int) -> list[Outcome]:
         reason = int(Reason.QUANTITY_BELOW_FILLED)
     elif not resting_ticks:
         reason = int(Reason.POST_ONLY_WOULD_TAKE)
+    elif not kept and _takes_from_post_only(state, order, resting_ticks):
+        reason = int(Reason.POST_ONLY_BOOK)
     if reason:
         return [Refused(order.order_id, reason)]
 
@@ -65,3 +67,11 @@ def _resting_price(state: BookState, order: RestingOrder, price_ticks: int) -> i
     if not opposite.keys or opposite.keys[-1] < price_ticks * opposite.sign:
         return price_ticks
     return outside_price(opposite, order.post_only)
+
+
+def _takes_from_post_only(state: BookState, order: RestingOrder, price_ticks: int) -> bool:
+    """Tell whether the order would take at this price from a book that keeps takers out."""
+    if not state.post_only or state.phase != Phase.CONTINUOUS:
+        return False
+    opposite = state.ladders[1 - order.side]
+    return bool(opposite.keys) and opposite.keys[-1] >= price_ticks * opposite.sign

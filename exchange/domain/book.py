@@ -10,11 +10,12 @@ from exchange.domain.command import (
     Place,
     Reason,
     SetPhase,
+    SetPostOnly,
     Side,
 )
 from exchange.domain.ladder import RestingOrder
 from exchange.domain.matching import place
-from exchange.domain.outcome import Cancelled, Outcome, PhaseSet, Refused
+from exchange.domain.outcome import Cancelled, Outcome, PhaseSet, PostOnlySet, Refused
 from exchange.domain.state import BookState
 from exchange.domain.uncross import uncross
 
@@ -39,6 +40,8 @@ class Book(BookState):
             return amend(self, command, now)
         if isinstance(command, CancelMany):
             return self._cancel_many(command)
+        if isinstance(command, SetPostOnly):
+            return self._set_post_only(command)
         return self._set_phase(command)
 
     def expire(self, now: int) -> list[Outcome]:
@@ -111,6 +114,8 @@ class Book(BookState):
     def _set_phase(self, command: SetPhase) -> list[Outcome]:
         if self.phase == Phase.CLOSED:
             return [Refused("", int(Reason.PHASE_CLOSED))]
+        if command.phase == Phase.CONTINUOUS and self.post_only and self._is_crossed():
+            return [Refused("", int(Reason.POST_ONLY_BOOK))]
         before, self.phase = self.phase, int(command.phase)
         out: list[Outcome] = []
         if self.phase == Phase.CLOSED:
@@ -119,3 +124,13 @@ class Book(BookState):
         if self.phase == Phase.CONTINUOUS != before:
             uncross(self, out)
         return out
+
+    def _set_post_only(self, command: SetPostOnly) -> list[Outcome]:
+        if self.phase == Phase.CLOSED:
+            return [Refused("", int(Reason.PHASE_CLOSED))]
+        self.post_only = command.on
+        return [PostOnlySet(command.on)]
+
+    def _is_crossed(self) -> bool:
+        bid, ask = self.best_bid(), self.best_ask()
+        return bid is not None and ask is not None and bid >= ask

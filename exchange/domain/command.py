@@ -78,6 +78,7 @@ class Reason(IntEnum):
     NOTHING_TO_AMEND = 26
     QUANTITY_LIMIT = 27
     NO_MARKET = 28
+    POST_ONLY_BOOK = 29
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -136,4 +137,10 @@ class SetPhase(msgspec.Struct, frozen=True, gc=False):
     phase: int
 
 
-Command = Place | Amend | Cancel | CancelMany | SetPhase
+class SetPostOnly(msgspec.Struct, frozen=True, gc=False):
+    """From now on only orders that rest may enter (1), or takers may again (0)."""
+
+    on: int
+
+
+Command = Place | Amend | Cancel | CancelMany | SetPhase | SetPostOnly

@@ -23,6 +23,7 @@ _IOC_REMAINDER: Final = int(Reason.IOC_REMAINDER)
 _FOK_UNFILLABLE: Final = int(Reason.FOK_UNFILLABLE)
 _PHASE_PRE_OPEN: Final = int(Reason.PHASE_PRE_OPEN)
 _POST_ONLY_WOULD_TAKE: Final = int(Reason.POST_ONLY_WOULD_TAKE)
+_POST_ONLY_BOOK: Final = int(Reason.POST_ONLY_BOOK)
 
 _PHASE_REFUSALS: Final = {
     int(Phase.HALTED): int(Reason.PHASE_HALTED),
@@ -43,6 +44,8 @@ def place(state: BookState, order: Place, now: int) -> list[Outcome]:
         reason = phase_refusal(state) or (_PHASE_PRE_OPEN if passing else 0)
         if reason:
             return [Refused(order.order_id, reason)]
+    elif passing and state.post_only:
+        return [Refused(order.order_id, _POST_ONLY_BOOK)]
     lots = order.quantity_lots
     if order.expire_at and order.expire_at <= now:
         return [Cancelled(order.order_id, lots, order.expire_reason)]
@@ -69,6 +72,8 @@ def _place_crossing(state: BookState, order: Place, opposite: Ladder, *, passing
             return [Refused(order_id, _POST_ONLY_WOULD_TAKE)]
         state.join(RestingOrder(order, price_ticks, lots, lots))
         return [Rested(order_id, price_ticks, lots)]
+    if state.post_only:
+        return [Refused(order_id, _POST_ONLY_BOOK)]
     if order.tif == _FOK and not _is_fillable(state, order, opposite, bound):
         return [Cancelled(order_id, lots, _FOK_UNFILLABLE)]
     out: list[Outcome] = []

@@ -58,4 +58,10 @@ class PhaseSet(msgspec.Struct, frozen=True, gc=False):
     phase: int
 
 
-Outcome = Rested | Traded | Cancelled | Reduced | Amended | Refused | PhaseSet
+class PostOnlySet(msgspec.Struct, frozen=True, gc=False):
+    """Whether only orders that rest may enter (1) from here on."""
+
+    on: int
+
+
+Outcome = Rested | Traded | Cancelled | Reduced | Amended | Refused | PhaseSet | PostOnlySet

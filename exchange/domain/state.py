@@ -11,18 +11,20 @@ _EXPIRIES_KEPT = 64
 
 
 class BookState:
-    """Two ladders, every resting order by its id, the expiries, the phase and the blocked pairs."""
+    """Two ladders, every resting order by its id, the expiries, the phase, whether takers are kept out, and the blocked pairs."""
 
-    __slots__ = ("blocked", "by_id", "expiries", "joins", "ladders", "phase")
+    __slots__ = ("blocked", "by_id", "expiries", "joins", "ladders", "phase", "post_only")
 
     def __init__(
         self,
         phase: int = Phase.CONTINUOUS,
         blocked: AbstractSet[tuple[int, int]] = frozenset(),
+        post_only: int = 0,
     ) -> None:
         """Start with nothing resting."""
         self.phase = int(phase)
         self.blocked = blocked
+        self.post_only = post_only
         self.ladders = (Ladder(BID_SIGN), Ladder(ASK_SIGN))
         self.by_id: dict[str, RestingOrder] = {}
         self.joins = 0

@@ -18,6 +18,7 @@ from exchange.embedded.record import Record
 
 NAME = "synthference"
 MAJOR = "18"
+_STATUS_LINE = 8  # of postmaster.pid: "starting", "ready", "stopping"
 
 
 class EmbeddedPostgres:
@@ -59,6 +60,8 @@ class EmbeddedPostgres:
 
     def is_ready(self) -> bool:
         """Whether a query is answered; the first time, the role and the database are made as well."""
+        if not self._says_ready():
+            return False
         try:
             with psycopg.connect(
                 host=str(self.socket_dir),
@@ -75,6 +78,14 @@ class EmbeddedPostgres:
             return False
         self._provided = True
         return True
+
+    def _says_ready(self) -> bool:
+        # A connection that comes too early is logged as FATAL, which a newcomer would take for a failure.
+        try:
+            lines = (self.pgdata / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) >= _STATUS_LINE and lines[_STATUS_LINE - 1].strip() == "ready"
 
     def _provide(self, connection: psycopg.Connection) -> None:
         role = sql.Identifier(NAME)

@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from exchange.feed import pool
 from exchange.feed.accounts import Accounts, Outcome, Waiter
+from exchange.feed.backlog import backlog, forget
 from exchange.feed.books import Books
 from exchange.feed.notices import Notices
 from exchange.services.rules import Rules, rules_named, rules_of
@@ -73,8 +74,17 @@ class Hub:
         self.books = Books(self._pool)
         self._account_reader = Reader("private feed", self.accounts.read)
         self._book_reader = Reader("book feed", self.books.read)
+        self.backlog = backlog()
+        self._backlog_reader = Reader("backlog", self.backlog.read)
+        self.backlog.on_pressure = self._backlog_reader.wake
         self._notices = Notices(on_batch=self._on_batch, on_account=self._on_account, on_revoked=self._on_revoked)
-        for part in (self._notices.run(), self._account_reader.run(), self._book_reader.run(), self._by_the_clock()):
+        for part in (
+            self._notices.run(),
+            self._account_reader.run(),
+            self._book_reader.run(),
+            self._backlog_reader.run(),
+            self._by_the_clock(),
+        ):
             self._tasks.append(asyncio.create_task(part))
         self._ready.set_result(None)
 
@@ -140,6 +150,8 @@ class Hub:
             self.books.doubt()
             self._book_reader.wake()
             self._account_reader.wake()
+            if self.backlog.is_due:
+                self._backlog_reader.wake()
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
@@ -157,4 +169,5 @@ async def stop() -> None:
     hub = _hubs.pop(asyncio.get_running_loop(), None)
     if hub is not None:
         await hub.stop()
+    forget()
     await pool.close()

@@ -18,12 +18,13 @@ class TradeRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class PublicRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One batch: absolute levels that changed, trades, the phase after it."""
+    """One batch: absolute levels that changed, trades, and after it the phase and whether takers are kept out."""
 
     at_us: int
     phase: int
     levels: list[Level]
     trades: list[TradeRecord]
+    post_only: int = 0
 
 
 class OrderRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -17,7 +17,7 @@ BID, ASK = int(Side.BUY), int(Side.SELL)
 
 # One statement, so one snapshot: the number and the orders belong together.
 SNAPSHOT = """
-SELECT b.seq, b.phase, b.trade_count, b.last_price_ticks, coalesce(l.sides, '{}'), coalesce(l.prices, '{}'), coalesce(l.lots, '{}'),
+SELECT b.seq, b.phase, b.post_only::int, b.trade_count, b.last_price_ticks, coalesce(l.sides, '{}'), coalesce(l.prices, '{}'), coalesce(l.lots, '{}'),
        coalesce(l.orders, '{}')
 FROM exchange_book b LEFT JOIN LATERAL (
     SELECT array_agg(side::int) AS sides, array_agg(price_ticks) AS prices, array_agg(lots) AS lots, array_agg(orders) AS orders
@@ -66,6 +66,7 @@ class Replica:
         self.rules = rules
         self.seq = seq
         self.phase = phase
+        self.post_only = 0
         self.trade_count = trade_count
         self.last_ticks = last_ticks
         self._checksum: tuple[int, int] | None = None
@@ -89,7 +90,7 @@ class Replica:
             else:
                 levels.remove(key)
         self.seq = batch.seq
-        self.phase = batch.record.phase
+        self.phase, self.post_only = batch.record.phase, batch.record.post_only
         if batch.record.trades:
             self.trade_count = batch.record.trades[-1].trade_no
             self.last_ticks = batch.record.trades[-1].price_ticks
@@ -154,6 +155,8 @@ class View:
 
 def from_row(rules: Rules, row: Sequence[object]) -> Replica:
     """The replica that a row of `SNAPSHOT` describes."""
-    seq, phase, trade_count, last, sides, prices, lots, orders = row
+    seq, phase, post_only, trade_count, last, sides, prices, lots, orders = row
     levels = zip(sides, prices, lots, orders, strict=True)  # type: ignore[call-overload]
-    return Replica(rules, seq=seq, phase=phase, trade_count=trade_count, last_ticks=last, levels=levels)  # type: ignore[arg-type]
+    found = Replica(rules, seq=seq, phase=phase, trade_count=trade_count, last_ticks=last, levels=levels)  # type: ignore[arg-type]
+    found.post_only = post_only  # type: ignore[assignment]
+    return found

@@ -17,6 +17,7 @@ class CommandKind(models.IntegerChoices):
     CANCEL = 2
     CANCEL_MANY = 3
     SET_PHASE = 4
+    SET_POST_ONLY = 5
 
 
 class Book(models.Model):

@@ -69,6 +69,7 @@ _SAME = {
     CommandKind.CANCEL: ("reason",),
     CommandKind.CANCEL_MANY: ("side", "group", "reason"),
     CommandKind.SET_PHASE: ("phase",),
+    CommandKind.SET_POST_ONLY: ("on",),
 }
 
 

@@ -13,7 +13,7 @@ from rights.kernel import rows
 CHUNK = 200
 _US = "(extract(epoch from {}) * 1000000)::bigint"
 _BOOKS = """
-SELECT b.instrument_id, i.symbol, b.phase, b.seq, b.last_command_seq, b.trade_count, b.last_hash, b.last_price_ticks
+SELECT b.instrument_id, i.symbol, b.phase, b.seq, b.last_command_seq, b.trade_count, b.last_hash, b.last_price_ticks, b.post_only::int
 FROM exchange_book b JOIN exchange_instrument i ON i.id = b.instrument_id ORDER BY 1
 """
 _BATCHES = f"""
@@ -39,6 +39,7 @@ class BookRow(msgspec.Struct, frozen=True):
     trade_count: int
     last_hash: str
     last_price_ticks: int | None
+    post_only: int
 
 
 class CommandRow(msgspec.Struct, frozen=True):

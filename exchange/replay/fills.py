@@ -25,6 +25,7 @@ class Engine(Protocol):
 
     blocked: AbstractSet[tuple[int, int]]
     phase: int
+    post_only: int
 
     def apply(self, command: Command, now: int) -> list[Outcome]: ...
 
@@ -108,8 +109,9 @@ class FillReplay:
         told = [trade.trade_no for trade in public.trades]
         if told != list(range(self.trade_count - count + 1, self.trade_count + 1)):
             self._differs(batch.seq, f"published trades {told[:3]}…, made {count} up to {self.trade_count}")
-        elif public.phase != self._engine.phase:
-            self._differs(batch.seq, f"published phase {public.phase}, the engine is in {self._engine.phase}")
+        elif (public.phase, public.post_only) != (self._engine.phase, self._engine.post_only):
+            made = f"phase {self._engine.phase}, post-only {self._engine.post_only}"
+            self._differs(batch.seq, f"published phase {public.phase}, post-only {public.post_only}; the engine is in {made}")
 
     def end(self) -> None:
         """What is stored beyond what the journal makes, and the book that is left."""
@@ -122,8 +124,9 @@ class FillReplay:
         if self._orders is not None:
             for fault in self._orders.end(self._stories.open.values()):
                 self._differs(self._book.seq, fault)
-            if (self.trade_count, self._engine.phase) != (self._book.trade_count, self._book.phase):
-                self._differs(self._book.seq, f"the journal makes {self.trade_count} trades and phase {self._engine.phase}")
+            made, stored = (self.trade_count, self._engine.phase, self._engine.post_only), self._book
+            if made != (stored.trade_count, stored.phase, stored.post_only):
+                self._differs(self._book.seq, f"the journal makes {made[0]} trades, phase {made[1]} and post-only {made[2]}")
         for side in (Side.BUY, Side.SELL):
             for fault in compare_resting(self._book.book_id, int(side), self._engine.orders(side)):
                 self._differs(self._book.seq, fault)

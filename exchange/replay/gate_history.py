@@ -1,16 +1,17 @@
 """The transfer gate, asked again about every change of holder in the journal, as of its event (TRUST G1).
 
 A suspension's moment is read before its locks are taken, so one that began less than `GRACE_US` before a batch may have
-committed after it.
+committed after it; the same holds for consents and attestations (`permit_history.py`), at both ends.
 """
 
 from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
+from exchange.replay.permit_history import PermitHistory
 from exchange.replay.right_state import RightState, RightStates
 from rights.domain import right_events as types
-from rights.domain.gates import HolderFacts, RightFacts, transfer_refusals
+from rights.domain.gates import NO_PERMITS, HolderFacts, LineageCounts, RightFacts, transfer_refusals
 from rights.domain.moment import parse_us
 from rights.domain.transfer_policy import TransferPolicy, read_policy
 from rights.domain.window import ends_us
@@ -29,6 +30,7 @@ class GateHistory:
         self._holders = {row[0]: row[1:] for row in rows.fetch_all(_HOLDERS)}
         self._policies: dict[str, TransferPolicy] = {}
         self._windows: dict[str, Mapping[str, Any]] = {}  # by root right
+        self._permits = PermitHistory(GRACE_US)
         self._standing: dict[str, list[tuple[int, str]]] = {}  # participant -> (from when, status)
 
     def remember(self, event_type: str, object_id: str, payload: Mapping[str, Any], at: str) -> None:
@@ -36,6 +38,8 @@ class GateHistory:
         if event_type == types.ISSUED:
             self._windows[payload["right"].removeprefix("rgt_")] = payload["window"]
             self._policies.setdefault(payload["terms_hash"], read_policy(payload["manifest"]["transfer_policy"]))
+        elif self._permits.remember(event_type, object_id, payload, at):
+            return
         elif event_type == "participant.suspended":
             self._standing.setdefault(object_id, []).append((parse_us(at) + GRACE_US, "suspended"))
         elif event_type == "participant.reinstated":
@@ -57,10 +61,10 @@ class GateHistory:
             return []
         if taker == f"acc_{right.holder}":
             return []
-        return self._judge(right, taker.removeprefix("acc_"), int(payload["units"]), parse_us(at))
+        return self._judge(states, right, taker.removeprefix("acc_"), int(payload["units"]), parse_us(at))
 
-    def _judge(self, right: RightState, taker: str, units: int, now_us: int) -> list[str]:
-        window = self._windows[right.root]
+    def _judge(self, states: RightStates, right: RightState, taker: str, units: int, now_us: int) -> list[str]:
+        policy, window = self._policies[right.terms_hash], self._windows[right.root]
         facts = RightFacts(
             id=right.id,
             status=right.status,
@@ -78,13 +82,22 @@ class GateHistory:
         )
         refusals = transfer_refusals(
             right=facts,
-            policy=self._policies[right.terms_hash],
+            policy=policy,
             units=units,
             giver=self._holder(right.holder, now_us),
-            taker=self._holder(taker, now_us),
+            taker=self._permits.credentials(self._holder(taker, now_us), now_us),
             now_us=now_us,
+            counts=self._counts(states, right, taker) if policy.counts_holders else None,
+            permits=self._permits.permits(right, self._holders[taker][0], f"acc_{taker}", now_us) if policy.needs_permits else NO_PERMITS,
         )
         return [refusal.code for refusal in refusals]
+
+    def _counts(self, states: RightStates, right: RightState, taker: str) -> LineageCounts:
+        held: dict[str, int] = {}
+        for member in states.lineage(right.root):
+            if member.remaining_units:
+                held[member.holder] = held.get(member.holder, 0) + member.remaining_units
+        return LineageCounts(holders=len(held), taker_units=held.get(taker, 0), giver_units=held.get(right.holder, 0))
 
     def _holder(self, uuid: str, now_us: int) -> HolderFacts:
         account_id, holder_type, jurisdiction, slug = self._holders[uuid]

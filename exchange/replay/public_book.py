@@ -29,6 +29,7 @@ class PublicBook:
         # Keyed by price with the sign that makes the best level the first.
         self._sides: tuple[SortedDict[int, tuple[int, int]], SortedDict[int, tuple[int, int]]] = (SortedDict(), SortedDict())
         self.phase = 0
+        self.post_only = 0
 
     def batch(self, batch: BatchRow) -> PublicRecord | None:
         """Apply what the batch published; None when that can't be read."""
@@ -43,7 +44,7 @@ class PublicBook:
                 levels[key] = (lots, orders)
             else:
                 levels.pop(key, None)
-        self.phase = record.phase
+        self.phase, self.post_only = record.phase, record.post_only
         if record.at_us != batch.at_us:
             self._broken(batch.seq, "it was published under another time")
         if self.checksum() != batch.checksum:
@@ -66,8 +67,9 @@ class PublicBook:
         for level in sorted(set(published) ^ set(resting)):
             where = "published, not resting" if level in published else "resting, not published"
             self._broken(self._book.seq, f"{where}: side {level[0]}, {level[1]} ticks, {level[2]} lots in {level[3]} orders")
-        if self.phase != self._book.phase and self._book.seq:
-            self._broken(self._book.seq, f"phase {self.phase} was published, the book is in {self._book.phase}")
+        told, stored = (self.phase, self.post_only), (self._book.phase, self._book.post_only)
+        if told != stored and self._book.seq:
+            self._broken(self._book.seq, f"phase and post-only {told} were published, the book is in {stored}")
 
     def _broken(self, seq: int, fault: str) -> None:
         self._findings.add(CHECK, book=self._book.symbol, batch=seq, fault=fault)

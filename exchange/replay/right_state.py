@@ -51,6 +51,7 @@ class RightStates:
 
     def __init__(self) -> None:
         self.rights: dict[str, RightState] = {}
+        self._lineages: dict[str, list[str]] = {}
         self._steps: dict[str, Callable[[Payload, str], None]] = {
             types.ISSUED: self._issued,
             types.ACTIVATED: self._activated,
@@ -78,13 +79,21 @@ class RightStates:
             raise RightError(f"{public_id} was never made")
         return found
 
+    def lineage(self, root: str) -> list[RightState]:
+        """Every right of one root, itself included."""
+        return [self.rights[right] for right in self._lineages.get(root, ())]
+
+    def _make(self, right: RightState) -> None:
+        self.rights[right.id] = right
+        self._lineages.setdefault(right.root, []).append(right.id)
+
     def _issued(self, payload: Payload, at: str) -> None:
         right = payload["right"].removeprefix("rgt_")
         holder = payload["holder"].removeprefix("acc_")
         units = int(payload["units"])
         if right in self.rights:
             raise RightError(f"rgt_{right} was made before")
-        self.rights[right] = RightState(
+        made = RightState(
             id=right,
             series_id=int(payload["series"]),
             terms_hash=payload["terms_hash"],
@@ -104,6 +113,7 @@ class RightStates:
             acquired_at=at,
             created_at=at,
         )
+        self._make(made)
 
     def _activated(self, payload: Payload, at: str) -> None:
         right = self.named(payload["right"])
@@ -119,7 +129,7 @@ class RightStates:
         divided = holder == parent.holder  # among its holder's own hands: that does not shorten how long it has been held
         if child in self.rights:
             raise RightError(f"rgt_{child} was made before")
-        self.rights[child] = RightState(
+        made = RightState(
             id=child,
             series_id=parent.series_id,
             terms_hash=parent.terms_hash,
@@ -139,6 +149,7 @@ class RightStates:
             acquired_at=parent.acquired_at if divided else at,
             created_at=at,
         )
+        self._make(made)
 
     def _merged(self, payload: Payload, at: str) -> None:
         source, target = self.named(payload["source"]), self.named(payload["target"])

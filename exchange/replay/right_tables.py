@@ -12,11 +12,11 @@ from exchange.replay.right_state import RightState, RightStates
 from exchange.replay.snapshot import stream_rows
 
 CHECK = "rights"
-_MOMENT = "coalesce(to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '')"
+MOMENT = "coalesce(to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '')"
 _RIGHTS = f"""
 SELECT r.id::text, r.series_id, r.terms_hash, i.slug, a.uuid::text, h.uuid::text, c.uuid::text, r.status, r.prior_status, r.freeze_reason,
-       r.max_units, r.remaining_units, coalesce(r.parent_id::text, ''), r.root_id::text, r.netted, {_MOMENT.format("r.activated_at")},
-       {_MOMENT.format("r.acquired_at")}, {_MOMENT.format("r.created_at")}
+       r.max_units, r.remaining_units, coalesce(r.parent_id::text, ''), r.root_id::text, r.netted, {MOMENT.format("r.activated_at")},
+       {MOMENT.format("r.acquired_at")}, {MOMENT.format("r.created_at")}
 FROM rights_right r JOIN rights_series s ON s.id = r.series_id JOIN rights_issuer i ON i.id = r.issuer_id
 JOIN rights_assurance a ON a.id = r.assurance_id JOIN rights_account h ON h.id = r.holder_id JOIN rights_account c ON c.id = r.controller_id
 WHERE s.stream_id = %s ORDER BY r.id

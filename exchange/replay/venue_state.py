@@ -24,6 +24,7 @@ class BookState(msgspec.Struct):
     phase: str = Phase.PRE_OPEN.name.lower()
     trade_count: int = 0
     last_price_ticks: int | None = None
+    post_only: bool = False
 
 
 class VenueState:
@@ -47,6 +48,11 @@ class VenueState:
             if book.phase != payload["from"]:
                 raise ValueError(f"{object_id} was in {book.phase}, not in {payload['from']}")
             book.phase = payload["to"]
+        elif event_type == "instrument.post_only_changed":
+            book = self.books[object_id]
+            if book.post_only == payload["post_only"]:
+                raise ValueError(f"{object_id} was told twice what it was")
+            book.post_only = payload["post_only"]
         elif event_type == "trade.executed":
             self._traded(payload)
 
@@ -67,7 +73,7 @@ SELECT coalesce(a.code, 'acc_' || a.uuid::text), s.code, b.amount FROM settlemen
 JOIN settlement_asset s ON s.id = b.asset_id AND s.kind = 'cash' JOIN rights_account a ON a.id = b.account_id ORDER BY 1, 2
 """
 _BOOKS = """
-SELECT i.symbol, s.code, a.code, b.phase, b.trade_count, b.last_price_ticks FROM exchange_book b
+SELECT i.symbol, s.code, a.code, b.phase, b.trade_count, b.last_price_ticks, b.post_only FROM exchange_book b
 JOIN exchange_instrument i ON i.id = b.instrument_id JOIN settlement_asset s ON s.id = i.currency_id
 JOIN rights_account a ON a.id = b.fee_account_id ORDER BY 1
 """
@@ -82,8 +88,8 @@ def compare_venue(state: VenueState, digest: StateHash, findings: Findings) -> N
         if events != table:
             findings.add(CASH, account=key[0], currency=key[1], events=str(events), table=str(table))
     stored_books = {
-        symbol: BookState(symbol, currency, fees, Phase(phase).name.lower(), trades, last)
-        for symbol, currency, fees, phase, trades, last in rows.fetch_all(_BOOKS)
+        symbol: BookState(symbol, currency, fees, Phase(phase).name.lower(), trades, last, post_only)
+        for symbol, currency, fees, phase, trades, last, post_only in rows.fetch_all(_BOOKS)
     }
     for symbol in sorted(stored_books.keys() | state.books.keys()):
         told, stored = (msgspec.to_builtins(found.get(symbol)) for found in (state.books, stored_books))

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from exchange.services.pending import UNREAD
 from rights.kernel import rows
 
 
@@ -13,15 +14,7 @@ class Matching(msgspec.Struct, frozen=True):
     phases: dict[int, int]
 
 
-# A command is unapplied while no batch lists it (services/pending.py). The look is bounded: an age, not a count, is what matters.
-_PENDING = """
-SELECT count(c.n), coalesce(max(extract(epoch from clock_timestamp() - c.accepted_at) * 1000000), 0)::bigint
-FROM exchange_book b CROSS JOIN LATERAL (
-    SELECT c.n, c.accepted_at FROM exchange_command c WHERE c.book_id = b.instrument_id
-      AND c.xid >= (CASE WHEN b.scan_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN '0' ELSE b.scan_xid::text END)::xid8
-      AND c.n NOT IN (SELECT unnest(t.command_ns) FROM exchange_batch t WHERE t.book_id = b.instrument_id AND t.max_xid >= b.scan_xid)
-) c
-"""
+_PENDING = f"{UNREAD} SELECT count(*), coalesce(max(extract(epoch from clock_timestamp() - accepted_at) * 1000000), 0)::bigint FROM unread"
 
 
 def matching() -> Matching:

@@ -47,6 +47,7 @@ class TickerRow(msgspec.Struct, frozen=True):
     book_id: int
     seq: int
     phase: int
+    post_only: bool
     reference_ticks: int | None
     last_ticks: int | None
     bid: int | None
@@ -91,7 +92,7 @@ SELECT g.start, d.open, d.high, d.low, d.close, coalesce(d.lots, 0), coalesce(d.
 FROM generate_series(%(first)s::bigint, %(last)s::bigint, %(width)s::bigint) AS g(start) LEFT JOIN traded d USING (start) ORDER BY g.start
 """
 _TICKERS = """
-SELECT b.instrument_id, b.seq, b.phase, i.reference_price_ticks, b.last_price_ticks, bid.price_ticks, bid.lots, ask.price_ticks, ask.lots,
+SELECT b.instrument_id, b.seq, b.phase, b.post_only, i.reference_price_ticks, b.last_price_ticks, bid.price_ticks, bid.lots, ask.price_ticks, ask.lots,
        (SELECT t.price_ticks FROM exchange_trade t WHERE t.book_id = b.instrument_id AND t.trade_no = day.first_no), day.high, day.low,
        coalesce(day.lots, 0), coalesce(day.trades, 0)
 FROM exchange_book b JOIN exchange_instrument i ON i.id = b.instrument_id JOIN rights_series s ON s.id = i.series_id

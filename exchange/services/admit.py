@@ -129,7 +129,7 @@ def _pick(parcels: list[Parcel], units: int, lot_size: int) -> tuple[list[tuple[
 
 def _same_terms(parcel: Parcel, order: Live) -> bool:
     until_fits = not parcel.until_us or (order.valid_us != 0 and order.valid_us <= parcel.until_us)
-    return until_fits and (restriction_key([parcel.policy]) if parcel.restricted else 0) == order.policy
+    return until_fits and (restriction_key([parcel.receiver]) if parcel.restricted else 0) == order.policy
 
 
 def _bind_rules(work: Working, order: Live, parcels: list[Parcel]) -> None:
@@ -137,13 +137,13 @@ def _bind_rules(work: Working, order: Live, parcels: list[Parcel]) -> None:
     for parcel in parcels:
         if parcel.until_us and (not order.valid_us or parcel.until_us < order.valid_us):
             order.valid_us, order.valid_reason = parcel.until_us, int(Reason.TRANSFER_CUTOFF)
-    restricted = [p.policy for p in parcels if p.restricted]
+    restricted = [p.receiver for p in parcels if p.restricted]
     if restricted or order.policy:
-        policies = [*work.memory.policies.get(order.policy, []), *restricted]
-        order.policy = restriction_key(policies)
+        receivers = [*work.memory.policies.get(order.policy, []), *restricted]
+        order.policy = restriction_key(receivers)
         # A lane that was rebuilt knows a key by what is left behind its asks: what this order brings must be judged as well.
         known = work.memory.policies.setdefault(order.policy, [])
-        brought = [policy for policy in policies if policy not in known]
+        brought = [receiver for receiver in receivers if receiver not in known]
         if brought:
             known += brought
             work.judged.discard(order.policy)

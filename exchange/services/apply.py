@@ -1,13 +1,13 @@
 """One command of a batch: admit it, feed the core, do what the core said."""
 
-from exchange.domain.command import Cancel, CancelMany, Command, Phase, Reason, SetPhase
-from exchange.domain.outcome import Amended, Cancelled, Outcome, PhaseSet, Refused
+from exchange.domain.command import Cancel, CancelMany, Command, Phase, Reason, SetPhase, SetPostOnly
+from exchange.domain.outcome import Amended, Cancelled, Outcome, PhaseSet, PostOnlySet, Refused
 from exchange.services.admit import Refusal, admit_amend, admit_place
 from exchange.services.batch_record import admitted, refused
 from exchange.services.header import Header
 from exchange.services.live import Live
 from exchange.services.outcomes import reject, settle_outcomes, touch
-from exchange.services.payload import AmendPayload, CancelManyPayload, CancelPayload, Payload, PhasePayload, PlacePayload
+from exchange.services.payload import AmendPayload, CancelManyPayload, CancelPayload, Payload, PhasePayload, PlacePayload, PostOnlyPayload
 from exchange.services.pending import Pending
 from exchange.services.working import Working
 from rights.services.journal import NewEvent
@@ -142,4 +142,15 @@ def _set_phase(work: Working, header: Header, command: Pending, payload: Payload
         header.events.append(NewEvent("instrument.phase_changed", "instrument", symbol, facts))
 
 
-_BY_KIND = (_place, _amend, _cancel, _cancel_many, _set_phase)
+def _set_post_only(work: Working, header: Header, command: Pending, payload: Payload) -> None:
+    if not isinstance(payload, PostOnlyPayload):
+        raise TypeError(f"command {command.n} is no change of who may enter")
+    before = work.memory.core.post_only
+    outcomes = _run(work, header, command, SetPostOnly(payload.on))
+    if any(isinstance(o, PostOnlySet) for o in outcomes) and before != payload.on:
+        symbol = work.rules.symbol
+        facts = {"by": command.actor, "instrument": symbol, "post_only": bool(payload.on), "reason": payload.reason}
+        header.events.append(NewEvent("instrument.post_only_changed", "instrument", symbol, facts))
+
+
+_BY_KIND = (_place, _amend, _cancel, _cancel_many, _set_phase, _set_post_only)

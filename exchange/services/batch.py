@@ -7,6 +7,7 @@ the orders concerned pulled first, as recorded commands.
 
 import enum
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 from django.db import transaction
@@ -19,7 +20,7 @@ from exchange.services.facts import load_holdings, load_parcels, load_parties
 from exchange.services.header import Header
 from exchange.services.intake import INSERT, NewCommand, parameters
 from exchange.services.lane import LaneMemory
-from exchange.services.pairs import block_resting
+from exchange.services.pairs import Pair, block_resting, pairs_behind
 from exchange.services.payload import AmendPayload, Payload, PlacePayload, decode
 from exchange.services.pending import Pending, pending_commands
 from exchange.services.retry import CONFLICTS, is_transient
@@ -28,10 +29,15 @@ from exchange.services.stale import pulls_for
 from exchange.services.working import Working
 from rights.kernel import rows
 from rights.services.deliveries import StaleRights
+from rights.services.reception import ShutPairs
 from settlement.services.ledger import LedgerRefusal
 
 LIMIT = 1000
 ATTEMPTS = 8
+# How long a batch may hold its book, whatever its worker does; usually it takes some milliseconds. One that has to read the book anew
+# may take longer, and so has one that comes after a batch that was cut off.
+HOLD_MS = 3000
+HOLD_READING_MS = 30_000
 
 
 class Outcome(enum.Enum):
@@ -50,6 +56,14 @@ class Suspended(Exception):
         self.accounts = accounts
 
 
+class Shut(Exception):
+    """Pairs that the gate refused under the locks: they are blocked and the batch runs again."""
+
+    def __init__(self, pairs: set[Pair]) -> None:
+        super().__init__(f"{len(pairs)} pairs are refused")
+        self.pairs = pairs
+
+
 class Matched(msgspec.Struct, frozen=True):
     outcome: Outcome
     commands: int = 0
@@ -58,9 +72,13 @@ class Matched(msgspec.Struct, frozen=True):
     more: bool = False
 
 
+# With the lock goes its end: a worker that was stopped does not keep it. (Before PostgreSQL 17 only one that was stopped between two
+# statements; the others end with their connection.)
 _BOOK = """
 SELECT phase, seq, last_command_seq, scan_xid, trade_count, last_hash,
-       coalesce((extract(epoch from next_expiry) * 1000000)::bigint, 0), last_price_ticks
+       coalesce((extract(epoch from next_expiry) * 1000000)::bigint, 0), last_price_ticks, post_only::int,
+       set_config(CASE WHEN current_setting('server_version_num')::int >= 170000 THEN 'transaction_timeout'
+           ELSE 'idle_in_transaction_session_timeout' END, CASE WHEN seq = %s THEN %s ELSE %s END, true)
 FROM exchange_book WHERE instrument_id = %s FOR NO KEY UPDATE SKIP LOCKED
 """
 
@@ -68,17 +86,13 @@ FROM exchange_book WHERE instrument_id = %s FOR NO KEY UPDATE SKIP LOCKED
 def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
     """One batch of at most LIMIT commands. Publishes a notice after commit."""
     pulls: list[NewCommand] = []
+    shut: set[Pair] = set()
     for attempt in range(ATTEMPTS):
         try:
             with transaction.atomic(durable=True):
-                matched = _batch(lane, book_id, now_us, pulls)
-        except StaleRights as stale:
-            pulls = [*pulls, *pulls_for(lane, book_id, rights=stale.statuses)]
-        except Suspended as suspended:
-            pulls = [*pulls, *pulls_for(lane, book_id, accounts=suspended.accounts)]
-        except LedgerRefusal:
-            # Cash or units left through another book between our look and our lock: look again.
-            pass
+                matched = _batch(lane, book_id, now_us, pulls, shut)
+        except (StaleRights, Suspended, Shut, LedgerRefusal) as changed:
+            _learn(lane, book_id, changed, pulls, shut)
         except CONFLICTS as error:
             if not is_transient(error) or attempt == ATTEMPTS - 1:
                 lane.drop(book_id)
@@ -94,17 +108,27 @@ def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
     raise RuntimeError(f"book {book_id}: nothing settled after {ATTEMPTS} attempts")
 
 
-def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewCommand]) -> Matched:
-    found = rows.fetch_one(_BOOK, [book_id])
+def _learn(lane: LaneMemory, book_id: int, changed: Exception, pulls: list[NewCommand], shut: set[Pair]) -> None:
+    """What the next attempt has to know. Cash or units that left through another book need no more than another look."""
+    if isinstance(changed, StaleRights):
+        pulls += pulls_for(lane, book_id, rights=changed.statuses)
+    elif isinstance(changed, Suspended):
+        pulls += pulls_for(lane, book_id, accounts=changed.accounts)
+    elif isinstance(changed, Shut):
+        shut |= changed.pairs
+
+
+def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewCommand], shut: AbstractSet[Pair]) -> Matched:
+    found = rows.fetch_one(_BOOK, [lane.seq(book_id), str(HOLD_MS), str(HOLD_READING_MS), book_id])
     if found is None:
         return Matched(Outcome.BUSY)
-    phase, seq, last_command_seq, scan_xid, trade_count, last_hash, next_expiry, last_price = found
+    phase, seq, last_command_seq, scan_xid, trade_count, last_hash, next_expiry, last_price, post_only = found[:9]
     commands, mark = pending_commands(book_id=book_id, scan_xid=scan_xid, limit=LIMIT)
     if not commands and not pulls and not (next_expiry and next_expiry <= now_us):
         return Matched(Outcome.IDLE)
     full = len(commands) == LIMIT
     rules = rules_of(book_id)
-    memory = lane.book(rules, phase, seq)
+    memory = lane.book(rules, phase, seq, post_only)
     if pulls:
         commands = [*_record_pulls(pulls, now_us), *commands]
     asked = [decode(c.kind, c.payload) for c in commands]
@@ -113,7 +137,7 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
     parties = load_parties(rules, accounts) if accounts else {}
     parcels = load_parcels(rules, parties, sellers, now_us) if sellers else {}
     holdings = {} if rules.position_limit_lots is None else load_holdings(rules, {p.participant for p in parties.values()})
-    work = Working(memory, parties, parcels, holdings, trade_count)
+    work = Working(memory, parties, parcels, holdings, trade_count, now_us)
     header = Header(
         book_id=book_id,
         seq=seq + 1,
@@ -124,10 +148,13 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
         last_price=last_price,
     )
     expire(work, header)
-    block_resting(work)
+    block_resting(work, shut)
     for command, payload in zip(commands, asked, strict=True):
         apply_command(work, header, command, payload)
-    suspended = write(work, header, commands)
+    try:
+        suspended = write(work, header, commands)
+    except ShutPairs as refused:
+        raise Shut(pairs_behind(work, refused.verdicts)) from refused
     if suspended:
         raise Suspended(suspended)
     memory.seq = header.seq

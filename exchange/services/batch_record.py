@@ -7,9 +7,9 @@ import hashlib
 
 import msgspec
 
-from exchange.domain.command import Amend, Cancel, CancelMany, Command, Place, SetPhase
+from exchange.domain.command import Amend, Cancel, CancelMany, Command, Place, SetPhase, SetPostOnly
 
-KINDS: tuple[type, ...] = (Place, Amend, Cancel, CancelMany, SetPhase)
+KINDS: tuple[type, ...] = (Place, Amend, Cancel, CancelMany, SetPhase, SetPostOnly)
 _KIND_OF = {kind: number for number, kind in enumerate(KINDS)}
 
 

@@ -7,7 +7,6 @@ from exchange.domain.command import Side
 from exchange.feed.record import DeliveryRecord, FillRecord, PublicRecord, TradeRecord
 from exchange.feed.record import encode as encode_record
 from exchange.services import batch_record
-from exchange.services.facts import policies_of
 from exchange.services.header import Header
 from exchange.services.messages import tell
 from exchange.services.order_rows import insert_orders, insert_trades, update_orders
@@ -17,6 +16,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import numbered, twin
 from rights.services.deliveries import Pair
+from rights.services.reception import policies_of
 from settlement.services.deliver import Delivered, Sale, Venue, deliver
 
 ACTOR = "venue:matcher"
@@ -62,12 +62,18 @@ def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> Deliver
         owner_of=work.owner_of,
         venue=Venue(rules.currency_id, rules.fee_account_id, rules.stream_id, ACTOR),
         new_id=lambda pair: numbered(header.now_us, header.book_id, first[pair], bit=1),
-        mergeable=lambda terms: not policies_of([terms])[terms].get("min_hold_seconds"),
+        mergeable=lambda terms: not policies_of([terms])[terms].min_hold_s,
         account_uuid=work.memory.account_uuid,
         more_events=header.events,
         known_balances=work.memory.known_balances,
         now_us=header.now_us,
+        careful=any(t.sell.policy and _looks_again(work, t.sell.policy) for t in work.trades),
     )
+
+
+def _looks_again(work: Working, key: int) -> bool:
+    """Whether the receivers' rules behind a policy key may have changed since the batch looked."""
+    return any(receiver.policy.looks_up or receiver.policy.asks_credentials for receiver in work.memory.policies[key])
 
 
 def _sale(work: Working, trade: TradeFacts, trade_id: str) -> Sale:
@@ -131,7 +137,7 @@ def book_checksum(work: Working) -> int:
 
 
 _FENCE = """
-UPDATE exchange_book SET phase = %s, seq = %s, last_command_seq = %s, scan_xid = %s, trade_count = %s, last_price_ticks = %s,
+UPDATE exchange_book SET phase = %s, post_only = %s, seq = %s, last_command_seq = %s, scan_xid = %s, trade_count = %s, last_price_ticks = %s,
     last_hash = %s, next_expiry = %s, updated_at = %s
 WHERE instrument_id = %s AND last_command_seq = %s AND seq = %s
 """
@@ -141,7 +147,7 @@ def _record(work: Working, header: Header, commands: Sequence[Pending], trade_id
     """Write the batch's own row; its hash."""
     core, at = work.memory.core, rfc3339(header.now_us)
     trades = [TradeRecord(i, t.trade_no, t.price, t.lots, t.aggressor) for t, i in zip(work.trades, trade_ids, strict=True)]
-    public = encode_record(PublicRecord(header.now_us, core.phase, core.take_touched(), trades))
+    public = encode_record(PublicRecord(header.now_us, core.phase, core.take_touched(), trades, core.post_only))
     inputs = batch_record.encode(batch_record.BatchInputs(sorted(core.blocked), header.steps))
     crc = book_checksum(work)
     link = batch_record.chain(header.last_hash, book_id=header.book_id, seq=header.seq, at=at, inputs=inputs, public=public, checksum=crc)
@@ -162,6 +168,7 @@ def _advance(work: Working, header: Header, commands: Sequence[Pending], link: s
         _FENCE,
         [
             work.memory.core.phase,
+            bool(work.memory.core.post_only),
             header.seq,
             header.last_command_seq + len(commands),
             header.scan_xid,

@@ -1,14 +1,16 @@
 """What a batch reads once, for all its commands: who they come from, their cash, their deliverable rights."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
 from exchange.services.live import Live
 from exchange.services.rules import Rules
-from rights.domain.gates import HolderFacts, RightFacts, restriction_key, transfer_refusals, transferable_until_us
+from rights.domain.gates import HolderFacts, Receiver, RightFacts, transfer_refusals, transferable_until_us
+from rights.domain.transfer_policy import TransferPolicy
 from rights.kernel import rows
+from rights.selectors.reception import permits_for, permits_of, scope_of
+from rights.services.reception import policies_of
 
 
 class Party(msgspec.Struct, gc=False):
@@ -31,7 +33,7 @@ class Parcel(msgspec.Struct, gc=False):
     splittable: bool
     min_units: int
     until_us: int
-    policy: dict[str, Any]
+    receiver: Receiver
     restricted: bool
     issuer: str
 
@@ -45,7 +47,7 @@ WHERE a.id = ANY(%s::bigint[])
 
 _PARCELS = """
 SELECT r.holder_id, r.id::text, r.remaining_units, r.reserved_units, r.status, r.freeze_reason, r.activated_at IS NOT NULL,
-       (extract(epoch from r.acquired_at) * 1000000)::bigint, r.terms_hash, i.slug
+       (extract(epoch from r.acquired_at) * 1000000)::bigint, r.terms_hash, i.slug, r.root_id::text
 FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
 WHERE r.series_id = %s AND r.holder_id = ANY(%s::bigint[]) AND r.remaining_units > r.reserved_units
 ORDER BY r.created_at, r.id
@@ -55,19 +57,6 @@ _HOLDINGS = """
 SELECT a.participant_id, sum(r.remaining_units)::bigint FROM rights_right r JOIN rights_account a ON a.id = r.holder_id
 WHERE r.series_id = %s AND a.participant_id = ANY(%s::bigint[]) GROUP BY 1
 """
-
-_policies: dict[str, dict[str, Any]] = {}  # by terms hash; terms are immutable, so memory is safe
-
-
-def policies_of(terms: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The transfer policy of each terms hash."""
-    missing = [t for t in terms if t not in _policies]
-    if missing:
-        for terms_hash, text in rows.fetch_all(
-            "SELECT terms_hash, transfer_policy::text FROM rights_terms WHERE terms_hash = ANY(%s)", [missing]
-        ):
-            _policies[terms_hash] = msgspec.json.decode(text)
-    return _policies
 
 
 def load_parties(rules: Rules, account_ids: Iterable[int]) -> dict[int, Party]:
@@ -94,40 +83,50 @@ def load_parties(rules: Rules, account_ids: Iterable[int]) -> dict[int, Party]:
 def load_parcels(rules: Rules, parties: dict[int, Party], sellers: Iterable[int], now_us: int) -> dict[int, list[Parcel]]:
     """What each seller may deliver into this book: oldest window end first (all alike here), then oldest right."""
     found = rows.fetch_all(_PARCELS, [rules.series_id, rows.array(sellers)])
-    policies = policies_of({row[8] for row in found})
+    policies = policies_of(sorted({row[8] for row in found}))
+    asked = [Receiver(policies[row[8]], row[9], row[10], row[8]) for row in found]
+    permits = permits_of({scope_of(receiver) for receiver in asked if receiver.policy.needs_permits}, now_us=now_us)
     parcels: dict[int, list[Parcel]] = {}
-    for holder, right_id, remaining, reserved, status, freeze_reason, activated, acquired_us, terms_hash, issuer in found:
-        policy = policies[terms_hash]
+    for row, receiver in zip(found, asked, strict=True):
+        policy = receiver.policy
         right = RightFacts(
-            id=right_id,
-            status=status,
-            freeze_reason=freeze_reason,
-            remaining_units=remaining,
-            reserved_units=reserved,
+            id=row[1],
+            status=row[4],
+            freeze_reason=row[5],
+            remaining_units=row[2],
+            reserved_units=row[3],
             window_end_us=rules.window_end_us,
-            acquired_us=acquired_us,
-            activated=activated,
+            acquired_us=row[7],
+            activated=row[6],
         )
-        units = remaining - reserved
-        refusals = transfer_refusals(right=right, policy=policy, units=units, giver=parties[holder].facts, taker=None, now_us=now_us)
-        parcels.setdefault(holder, []).append(
+        units = row[2] - row[3]
+        refusals = transfer_refusals(
+            right=right,
+            policy=policy,
+            units=units,
+            giver=parties[row[0]].facts,
+            taker=None,
+            now_us=now_us,
+            permits=permits_for(receiver, permits),
+        )
+        parcels.setdefault(row[0], []).append(
             Parcel(
-                right_id=right_id,
+                right_id=right.id,
                 units=units,
-                whole_units=remaining,
+                whole_units=right.remaining_units,
                 refused=any(r.code not in PER_SLICE for r in refusals),
-                splittable=policy.get("splittable", True),
-                min_units=int(policy.get("min_transfer_units") or 0),
+                splittable=policy.splittable,
+                min_units=policy.min_transfer_units,
                 until_us=_until(policy, rules),
-                policy=policy,
-                restricted=restriction_key([policy]) != 0,
-                issuer=issuer,
+                receiver=receiver,
+                restricted=policy.restricts,
+                issuer=receiver.issuer,
             )
         )
     return parcels
 
 
-def _until(policy: dict[str, Any], rules: Rules) -> int:
+def _until(policy: TransferPolicy, rules: Rules) -> int:
     """The cut-off when it comes before the gate does; else 0, for the gate closes every order anyhow."""
     until = transferable_until_us(policy, rules.window_end_us)
     return until if until < rules.gate_us else 0

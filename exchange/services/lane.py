@@ -1,13 +1,12 @@
 """A lane's memory of its books: rebuilt from rows whenever the remembered sequence is not the row's."""
 
-from typing import Any
-
 from exchange.domain.book import Book, RestingOrder
 from exchange.domain.command import Place
-from exchange.services.facts import policies_of
 from exchange.services.live import Live
 from exchange.services.rules import Rules
+from rights.domain.gates import Receiver
 from rights.kernel import rows
+from rights.services.reception import policies_of
 
 _OPEN_ORDERS = """
 SELECT id::text, account_id, participant_id, side, quantity_lots, price_ticks, filled_lots, remaining_lots, cancelled_lots,
@@ -25,12 +24,12 @@ _uuids: dict[int, str] = {}  # by account id
 class BookMemory:
     """One book as of batch `seq`: the core's book and the order facts beside it."""
 
-    def __init__(self, rules: Rules, phase: int, seq: int) -> None:
+    def __init__(self, rules: Rules, phase: int, seq: int, post_only: int = 0) -> None:
         self.rules = rules
         self.seq = seq
-        self.core = Book(phase=phase)
+        self.core = Book(phase=phase, post_only=post_only)
         self.live: dict[str, Live] = {}
-        self.policies: dict[int, list[dict[str, Any]]] = {}  # receiver rules behind the policy keys of resting asks
+        self.policies: dict[int, list[Receiver]] = {}  # receiver rules behind the policy keys of resting asks
         self.known_balances: set[tuple[int, int]] = set()
 
     def account_uuid(self, account_id: int) -> str:
@@ -53,11 +52,16 @@ class LaneMemory:
     def __init__(self) -> None:
         self.books: dict[int, BookMemory] = {}
 
-    def book(self, rules: Rules, phase: int, seq: int) -> BookMemory:
+    def seq(self, book_id: int) -> int:
+        """The batch as of which a book is remembered; -1 when it is not."""
+        memory = self.books.get(book_id)
+        return -1 if memory is None else memory.seq
+
+    def book(self, rules: Rules, phase: int, seq: int, post_only: int) -> BookMemory:
         """The book as of `seq`, from memory when that is what is remembered, else from rows."""
         memory = self.books.get(rules.book_id)
         if memory is None or memory.seq != seq:
-            memory = rebuild(rules, phase, seq)
+            memory = rebuild(rules, phase, seq, post_only)
             self.books[rules.book_id] = memory
         return memory
 
@@ -66,9 +70,9 @@ class LaneMemory:
         self.books.pop(book_id, None)
 
 
-def rebuild(rules: Rules, phase: int, seq: int) -> BookMemory:
+def rebuild(rules: Rules, phase: int, seq: int, post_only: int = 0) -> BookMemory:
     """Load the open orders of a book (the caller holds its row)."""
-    memory = BookMemory(rules, phase, seq)
+    memory = BookMemory(rules, phase, seq, post_only)
     for row in rows.fetch_all(_OPEN_ORDERS, [rules.book_id]):
         order = Live(row[0], row[1], row[2], row[3], row[4], row[5])
         order.filled, order.remaining, order.cancelled = row[6], row[7], row[8]
@@ -109,8 +113,9 @@ def resting(order: Live) -> RestingOrder:
 
 
 _TERMS_BEHIND = """
-SELECT DISTINCT o.policy, r.terms_hash FROM exchange_order o CROSS JOIN LATERAL unnest(o.slice_rights) AS s(right_id)
-JOIN rights_right r ON r.id = s.right_id WHERE o.book_id = %s AND o.is_open AND o.policy <> 0 ORDER BY 1, 2
+SELECT DISTINCT o.policy, r.terms_hash, r.root_id::text, i.slug FROM exchange_order o CROSS JOIN LATERAL unnest(o.slice_rights) AS s(right_id)
+JOIN rights_right r ON r.id = s.right_id JOIN rights_issuer i ON i.id = r.issuer_id
+WHERE o.book_id = %s AND o.is_open AND o.policy <> 0 ORDER BY 1, 2, 3
 """
 
 
@@ -119,6 +124,6 @@ def _load_policies(memory: BookMemory) -> None:
     if not any(order.policy for order in memory.live.values()):
         return
     found = rows.fetch_all(_TERMS_BEHIND, [memory.rules.book_id])
-    policies = policies_of({terms_hash for _, terms_hash in found})
-    for key, terms_hash in found:
-        memory.policies.setdefault(key, []).append(policies[terms_hash])
+    policies = policies_of(sorted({row[1] for row in found}))
+    for key, terms_hash, root, issuer in found:
+        memory.policies.setdefault(key, []).append(Receiver(policies[terms_hash], issuer, root, terms_hash))

@@ -1,7 +1,7 @@
 """What the core said, done to orders, holds and reservations. Every fill releases exactly what it no longer needs."""
 
 from exchange.domain.command import Reason, Side
-from exchange.domain.outcome import Amended, Cancelled, Outcome, PhaseSet, Reduced, Refused, Rested, Traded
+from exchange.domain.outcome import Amended, Cancelled, Outcome, PhaseSet, PostOnlySet, Reduced, Refused, Rested, Traded
 from exchange.models.order import OrderStatus
 from exchange.services.live import Live, cash_need
 from exchange.services.working import TradeFacts, Working
@@ -30,7 +30,7 @@ def settle_outcomes(work: Working, outcomes: list[Outcome], now_us: int) -> None
             touch(work, order, now_us)
         elif isinstance(outcome, Amended):
             _amended(work, outcome, now_us)
-        elif isinstance(outcome, Refused | PhaseSet):
+        elif isinstance(outcome, Refused | PhaseSet | PostOnlySet):
             continue
 
 

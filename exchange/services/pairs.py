@@ -1,18 +1,24 @@
 """Which asks may not deliver to which bidders: the receiver's half of the transfer gate (SPEC §4).
 
-Pairs are (policy key of the ask, account of the bidder). When every right in play goes to anybody there are none, at no cost.
+Pairs are (policy key of the ask, account of the bidder). When every right in play goes to anybody there are none, at no cost. What
+depends on consents, credentials or counts is judged here as it stood when the batch looked, and once more under the locks.
 """
+
+from collections.abc import Iterable, Mapping, Sequence
 
 from exchange.domain.command import Side
 from exchange.services.facts import load_parties
 from exchange.services.working import Working
-from rights.domain.gates import taker_refusals
+from rights.domain.gates import HolderFacts, LineageCounts, Receiver, Verdict, taker_refusals
+from rights.selectors.reception import Holdings, holdings_of, permits_for, permits_of, scope_of, with_credentials
+
+Pair = tuple[int, int]  # (policy key of an ask, account of a bidder)
 
 
-def block_resting(work: Working) -> None:
-    """Judge the policies of resting asks against everybody who bids now or in this batch."""
+def block_resting(work: Working, shut: Iterable[Pair] = ()) -> None:
+    """Judge the policies of resting asks against everybody who bids now or in this batch; `shut` are pairs refused under the locks."""
     core = work.memory.core
-    core.blocked = frozenset()
+    core.blocked = frozenset(shut)
     if work.memory.policies:
         in_play = {o.policy for o in work.memory.live.values() if o.policy}
         work.memory.policies = {key: rules for key, rules in work.memory.policies.items() if key in in_play}
@@ -28,10 +34,55 @@ def block(work: Working, key: int) -> None:
     missing = {o.account for o in work.memory.live.values() if o.side == Side.BUY} - work.parties.keys() - work.bidders.keys()
     if missing:
         work.bidders.update(load_parties(work.rules, missing))
-    rules = work.memory.policies[key]
-    refused = {
-        (key, party.id)
-        for party in (*work.parties.values(), *work.bidders.values())
-        if any(taker_refusals(policy, party.facts) for policy in rules)
-    }
+    takers = {party.id: party.facts for party in (*work.parties.values(), *work.bidders.values())}
+    refused = {(key, account) for account in refused_takers(work, work.memory.policies[key], takers)}
     work.memory.core.blocked = work.memory.core.blocked | refused
+
+
+def refused_takers(work: Working, receivers: Iterable[Receiver], takers: dict[int, HolderFacts]) -> set[int]:
+    """The accounts that one of `receivers` keeps from receiving a lot."""
+    asked = list(receivers)
+    if any(receiver.policy.asks_credentials for receiver in asked):
+        takers = with_credentials(takers.values(), now_us=work.now_us)
+    permits = permits_of({scope_of(r) for r in asked if r.policy.needs_permits}, now_us=work.now_us)
+    holdings = holdings_of({r.root for r in asked if r.policy.counts_holders})
+    lot = work.rules.lot_size
+    return {
+        account
+        for account, taker in takers.items()
+        if any(
+            taker_refusals(
+                receiver.policy,
+                taker,
+                units=lot,
+                counts=_at_best(holdings, receiver.root, account, lot),
+                permits=permits_for(receiver, permits),
+            )
+            for receiver in asked
+        )
+    }
+
+
+def _at_best(holdings: Holdings, root: str, taker: int, units: int) -> LineageCounts | None:
+    """The counts as if the giver were to give his last: what is refused even so is refused at any fill."""
+    held = holdings.get(root)
+    return None if held is None else LineageCounts(holders=len(held), taker_units=held.get(taker, 0), giver_units=units)
+
+
+def pairs_behind(work: Working, verdicts: Mapping[tuple[str, int], Sequence[Verdict]]) -> set[Pair]:
+    """The pairs whose trades the gate refused under the locks; `verdicts` by (right, receiving account).
+
+    When a lineage is full, everybody who could be its next new holder is refused with them: else each would have his own attempt.
+    """
+    shut: set[Pair] = set()
+    everybody = work.parties.keys() | work.bidders.keys()
+    for trade in work.trades:
+        codes = {verdict.code for right, _ in trade.parts for verdict in verdicts.get((right, trade.buy.account), ())}
+        if codes:
+            shut.add((trade.sell.policy, trade.buy.account))
+        if "max_holders" in codes:
+            receiving = {t.buy.account for t in work.trades if not any((right, t.buy.account) in verdicts for right, _ in t.parts)}
+            holdings = holdings_of({r.root for r in work.memory.policies[trade.sell.policy] if r.policy.max_holders is not None})
+            holders = {account for held in holdings.values() for account in held}
+            shut |= {(trade.sell.policy, account) for account in everybody - receiving - holders}
+    return shut

@@ -52,8 +52,15 @@ class PhasePayload(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return Phase(self.phase).name.lower()
 
 
-Payload = PlacePayload | AmendPayload | CancelPayload | CancelManyPayload | PhasePayload
-TYPES: tuple[type[Payload], ...] = (PlacePayload, AmendPayload, CancelPayload, CancelManyPayload, PhasePayload)
+class PostOnlyPayload(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """1: only orders that rest may enter from now on; 0: takers may again. `reason` in words."""
+
+    on: int
+    reason: str = ""
+
+
+Payload = PlacePayload | AmendPayload | CancelPayload | CancelManyPayload | PhasePayload | PostOnlyPayload
+TYPES: tuple[type[Payload], ...] = (PlacePayload, AmendPayload, CancelPayload, CancelManyPayload, PhasePayload, PostOnlyPayload)
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decoders = [msgspec.json.Decoder(kind) for kind in TYPES]
 

@@ -13,6 +13,21 @@ from rights.kernel import rows
 # Where the search for unread commands of book `b` starts, in SQL.
 UNREAD_SINCE = """(CASE WHEN b.scan_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN '0' ELSE b.scan_xid::text END)::xid8"""
 
+# All unread commands of the books for which `books` holds, as the table `unread`: each batch is looked at once, however many wait.
+_UNREAD = """
+WITH marked AS (
+    SELECT b.instrument_id AS id, CASE WHEN b.scan_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN 0 ELSE b.scan_xid END AS scan
+    FROM exchange_book b WHERE {books}
+), done AS (
+    SELECT unnest(t.command_ns) AS n FROM marked m JOIN exchange_batch t ON t.book_id = m.id AND t.max_xid >= m.scan
+), unread AS (
+    SELECT c.book_id, c.n, c.accepted_at FROM marked m JOIN exchange_command c ON c.book_id = m.id AND c.xid >= m.scan::text::xid8
+    WHERE NOT EXISTS (SELECT 1 FROM done d WHERE d.n = c.n)
+)
+"""
+UNREAD = _UNREAD.format(books="true")
+COUNTS = _UNREAD.format(books="b.instrument_id = ANY(%s)") + "SELECT book_id, count(*) FROM unread GROUP BY book_id"
+
 _SELECT = """
 WITH mark AS (
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS running,

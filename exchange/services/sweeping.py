@@ -6,6 +6,7 @@ import time
 from exchange.services import bell
 from exchange.services.batch import Outcome, match_once
 from exchange.services.lane import LaneMemory
+from exchange.services.pending import UNREAD
 from rights.kernel import rows
 from rights.kernel.clock import now_us as clock_now
 from rights.kernel.clock import rfc3339
@@ -16,14 +17,10 @@ DRAIN_BUDGET_S = 2.0
 _LOG = logging.getLogger("sweeper")
 
 # The oldest unapplied command of each book, and books whose next expiry has come.
-_WAITING = """
+_WAITING = f"""
+{UNREAD}
 SELECT b.instrument_id, b.lane, (extract(epoch from coalesce(w.oldest, b.next_expiry)) * 1000000)::bigint
-FROM exchange_book b LEFT JOIN LATERAL (
-    SELECT min(c.accepted_at) AS oldest FROM exchange_command c
-    WHERE c.book_id = b.instrument_id
-      AND c.xid >= (CASE WHEN b.scan_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN '0' ELSE b.scan_xid::text END)::xid8
-      AND NOT EXISTS (SELECT 1 FROM exchange_batch t WHERE t.book_id = b.instrument_id AND t.max_xid >= b.scan_xid AND c.n = ANY(t.command_ns))
-) w ON true
+FROM exchange_book b LEFT JOIN (SELECT book_id, min(accepted_at) AS oldest FROM unread GROUP BY book_id) w ON w.book_id = b.instrument_id
 WHERE w.oldest IS NOT NULL OR b.next_expiry <= %s
 """
 

@@ -1,16 +1,18 @@
-"""What happens by itself as time passes: openings, gates, expiries, anchors. Called every second; any number of callers do no harm."""
+"""What happens by itself as time passes: openings, gates, expiries. Called every second; any number of callers do no harm."""
 
 import msgspec
 from django.db import transaction
 
 from exchange.domain.command import Phase
 from exchange.services import bell
-from exchange.services.anchoring import anchor_due
+from exchange.services.degradation import follow_plans_due, lift_plans_due
 from exchange.services.expiry import expire_due
 from exchange.services.phases import ACTOR, due_phase_changes, set_phase
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
+from rights.services.consents import expire_consents_due
+from rights.services.refresh_assurance import mark_stale_due
 
 _MINT = Mint()
 # Any fixed number: callers that find it taken leave the work to whoever holds it.
@@ -25,7 +27,8 @@ class Run(msgspec.Struct, frozen=True):
     closed: int = 0
     rung: int = 0
     rights_expired: int = 0
-    anchors: int = 0
+    assurances_stale: int = 0
+    plan_acts: int = 0
 
 
 def run_due(*, now_us: int) -> Run:
@@ -43,5 +46,7 @@ def run_due(*, now_us: int) -> Run:
         expiring = rows.fetch_all(_EXPIRING, [rfc3339(now_us), int(Phase.CLOSED)])
     for book_id, lane in expiring:
         bell.ring(book_id, lane)
-    expired = expire_due(mint=_MINT, now_us=now_us)
-    return Run(opened, closed, len(expiring), expired, anchor_due(actor=ACTOR, now_us=now_us))
+    expire_consents_due(actor=ACTOR, now_us=now_us)
+    stale = mark_stale_due(now_us=now_us)
+    acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
+    return Run(opened, closed, len(expiring), expire_due(mint=_MINT, now_us=now_us), stale, acts)

@@ -26,8 +26,15 @@ class Working:
     """The batch's own copy of what it may change."""
 
     def __init__(
-        self, memory: BookMemory, parties: dict[int, Party], parcels: dict[int, list[Parcel]], holdings: dict[int, int], trade_count: int
+        self,
+        memory: BookMemory,
+        parties: dict[int, Party],
+        parcels: dict[int, list[Parcel]],
+        holdings: dict[int, int],
+        trade_count: int,
+        now_us: int,
     ) -> None:
+        self.now_us = now_us
         self.memory = memory
         self.rules = memory.rules
         self.parties = parties

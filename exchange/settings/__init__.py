@@ -19,10 +19,6 @@ if not SECRET_KEY:
     from exchange.settings.secret import development_key
 
     SECRET_KEY = development_key(DATA_DIR)
-# What the venue signs anchors and receipts with: 64 hexadecimal digits, the same on every machine. Empty: a file beside the data.
-VENUE_KEY = env.str("VENUE_KEY", default="")
-# Seconds between two anchors of the registry, when there is something new to anchor.
-ANCHOR_EVERY_S = env.int("ANCHOR_EVERY_S", default=300)
 # A demonstration says so where people log in.
 DEMO = env.bool("DEMO", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
@@ -51,6 +47,7 @@ MIDDLEWARE = [
     "exchange.api.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "exchange.web.security.ContentSecurityMiddleware",
+    "exchange.web.static_files.WholeFilesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -107,6 +104,13 @@ DATABASES = {
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,  # after a restart of the database the pool is full of dead connections
         "OPTIONS": {
+            # A server that vanished without a word, or is reached but never answers, is given up within seconds; its address may say
+            # otherwise. (The pools would wait two minutes to connect, the kernel two hours for a peer.)
+            "connect_timeout": 5,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
             **_database["OPTIONS"],
             "prepare_threshold": 5,
             "pool": {"min_size": 1, "max_size": env.int("DB_POOL", default=8), "timeout": 10},
@@ -131,6 +135,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The bell (TRUST.md, known traps): tasks carry a book's id and nothing of value.
 LANES = env.int("LANES", default=16)
+# So many commands may wait for one book; then orders are answered 503 until it catches up. Cancels are always taken.
+PENDING_PER_BOOK = env.int("PENDING_PER_BOOK", default=20_000)
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -37,6 +37,7 @@ UNFOLD: dict[str, Any] = {
             "950": "#2b1d05",
         }
     },
+    "SCRIPTS": [lambda request: static("console/console.js")],  # noqa: ARG005
     "STYLES": [lambda request: static("console/console.css")],  # noqa: ARG005 - unfold passes the request
     "SIDEBAR": {
         "show_search": False,

@@ -14,7 +14,7 @@ from rights.kernel.clock import now_us
 
 MOST = 1000
 _PHASES = """
-SELECT i.symbol, b.phase, i.reference_price_ticks FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id ORDER BY i.symbol
+SELECT i.symbol, b.phase, b.post_only, i.reference_price_ticks FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id ORDER BY i.symbol
 """
 
 
@@ -43,20 +43,20 @@ class _Venue(Topic):
 
 
 class InstrumentsTopic(_Venue):
-    """Every instrument; told when one is listed and when its phase or reference price changes."""
+    """Every instrument; told when one is listed and when its phase, its reference price or who may enter changes."""
 
     channel = "instruments"
 
     def __init__(self, hub: Hub) -> None:
         super().__init__(None)
         self._hub = hub
-        self._seen: dict[str, tuple[int, int | None]] = {}
+        self._seen: dict[str, tuple[int, bool, int | None]] = {}
         self._shown: dict[str, dict[str, Any]] = {}
 
     async def look(self) -> None:
         async with self._hub.pool.connection() as connection:
             rows = await (await connection.execute(_PHASES)).fetchall()
-        seen: dict[str, tuple[int, int | None]] = {symbol: (phase, reference) for symbol, phase, reference in rows}
+        seen: dict[str, tuple[int, bool, int | None]] = {symbol: tuple(state) for symbol, *state in rows}
         changed = [symbol for symbol, state in seen.items() if self._seen.get(symbol) != state]
         if len(changed) > 1:
             shown = await self._all()

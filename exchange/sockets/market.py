@@ -168,6 +168,7 @@ class TickerTopic(Conflating):
             book_id=replica.rules.book_id,
             seq=replica.seq,
             phase=replica.phase,
+            post_only=bool(replica.post_only),
             reference_ticks=self.reference_ticks,
             last_ticks=replica.last_ticks,
             bid=bid,

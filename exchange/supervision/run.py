@@ -74,7 +74,7 @@ async def _run(plan: Plan) -> int:
 
     for order in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(order, on_signal)
-    with await listening.bind(plan.host, plan.port) as listener:
+    with await listening.bind(plan.host, plan.port, lambda text: log.say("up", text)) as listener:
         return await _run_until_told(plan, supervisor, environment, listener, told_to_stop)
 
 

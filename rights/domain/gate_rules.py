@@ -56,6 +56,34 @@ class LineageCounts(msgspec.Struct, frozen=True, gc=False):
     giver_units: int
 
 
+class Grants(msgspec.Struct, frozen=True, gc=False):
+    """Whom consents (or acknowledgments) of a right cover now: everybody, or the accounts of `takers`."""
+
+    everybody: bool = False
+    takers: frozenset[int] = frozenset()
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a taker it could go to."""
+        return self.everybody or bool(self.takers)
+
+    def covers(self, account_id: int) -> bool:
+        return self.everybody or account_id in self.takers
+
+
+NOBODY = Grants()
+
+
+class Permits(msgspec.Struct, frozen=True, gc=False):
+    """What the issuer has consented to and the registry has acknowledged, for one right."""
+
+    consent: Grants = NOBODY
+    acknowledgment: Grants = NOBODY
+
+
+NO_PERMITS = Permits()
+
+
 class Case(msgspec.Struct, frozen=True, gc=False):
     """One question to the gate."""
 
@@ -65,6 +93,7 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     giver: HolderFacts
     now_us: int
     venue: str
+    permits: Permits = NO_PERMITS
 
 
 class Reception(msgspec.Struct, frozen=True, gc=False):
@@ -74,6 +103,7 @@ class Reception(msgspec.Struct, frozen=True, gc=False):
     taker: HolderFacts
     units: int
     counts: LineageCounts | None
+    permits: Permits = NO_PERMITS
 
 
 _STATUS_CODES = {
@@ -144,13 +174,27 @@ def _cutoff(case: Case) -> str | None:
 
 
 def _consent(case: Case) -> str | None:
-    return "needs the issuer's consent, and none is on record" if case.policy.requires_issuer_consent else None
+    if not case.policy.requires_issuer_consent or case.permits.consent.any:
+        return None
+    return "needs the issuer's consent, and none stands; ask the issuer for one"
 
 
 def _acknowledgment(case: Case) -> str | None:
-    if not case.policy.requires_registry_acknowledgment:
+    if not case.policy.requires_registry_acknowledgment or case.permits.acknowledgment.any:
         return None
-    return "needs the registry's acknowledgment, and none is on record"
+    return "needs the registry's acknowledgment, and none stands; ask a registry admin for one"
+
+
+def _consent_for(case: Reception) -> str | None:
+    if not case.policy.requires_issuer_consent or case.permits.consent.covers(case.taker.account_id):
+        return None
+    return f"needs the issuer's consent to {case.taker.public_id}, and none stands; ask the issuer for one"
+
+
+def _acknowledgment_for(case: Reception) -> str | None:
+    if not case.policy.requires_registry_acknowledgment or case.permits.acknowledgment.covers(case.taker.account_id):
+        return None
+    return f"needs the registry's acknowledgment of {case.taker.public_id}, and none stands; ask a registry admin for one"
 
 
 def _venue(case: Case) -> str | None:
@@ -221,10 +265,13 @@ RIGHT_RULES: tuple[tuple[str, Callable[[Case], str | None], str], ...] = (
     ("locked_up", _lockup, "no lock-up stands"),
     ("hold_period", _hold_period, "held long enough"),
     ("transfer_cutoff", _cutoff, "before the cut-off"),
-    ("consent_missing", _consent, "no issuer's consent needed"),
-    ("acknowledgment_missing", _acknowledgment, "no registry acknowledgment needed"),
     ("venue_not_allowed", _venue, "this venue is allowed"),
     ("giver_suspended", _giver, "the giver is in good standing"),
+)
+# Asked while the taker is not known yet; once he is, the rules of the same codes below are asked instead.
+UNTAKEN_RULES: tuple[tuple[str, Callable[[Case], str | None], str], ...] = (
+    ("consent_missing", _consent, "no consent is needed, or one stands"),
+    ("acknowledgment_missing", _acknowledgment, "no acknowledgment is needed, or one stands"),
 )
 TAKER_RULES: tuple[tuple[str, Callable[[Reception], str | None], str], ...] = (
     ("taker_suspended", _taker, "the taker is in good standing"),
@@ -234,5 +281,7 @@ TAKER_RULES: tuple[tuple[str, Callable[[Reception], str | None], str], ...] = (
     ("attestation_missing", _attestations, "the taker has the attestations"),
     ("max_holders", _max_holders, "the number of holders stays within its terms"),
     ("max_units_per_holder", _max_units, "the taker's units stay within its terms"),
+    ("consent_missing", _consent_for, "no consent is needed, or one covers the taker"),
+    ("acknowledgment_missing", _acknowledgment_for, "no acknowledgment is needed, or one covers the taker"),
 )
 CODES = (*_STATUS_CODES.values(), *(r[0] for r in RIGHT_RULES), *(r[0] for r in TAKER_RULES))

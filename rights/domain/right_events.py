@@ -20,14 +20,6 @@ EXPIRED: Final = "right.expired"
 BURNED: Final = "right.burned"
 BALANCE_CHANGED: Final = "right.balance_changed"
 
-# Which member names the other right that an event concerns, where there is one.
-_OTHER: Final = {SPLIT: "child", MERGED: "source"}
-
-
-def refs(kind: str, payload: Payload) -> dict[str, str]:
-    """The event's references: the other right, by which its own timeline finds the event."""
-    return {"right": str(payload[_OTHER[kind]])} if kind in _OTHER else {}
-
 
 def issued(
     *,

@@ -36,6 +36,26 @@ class TransferPolicy(msgspec.Struct, frozen=True, gc=False):
         """Whether judging a taker needs to know who holds how much of the lineage."""
         return self.max_holders is not None or self.max_units_per_holder is not None
 
+    @property
+    def needs_permits(self) -> bool:
+        """Whether a consent or an acknowledgment has to stand."""
+        return self.requires_issuer_consent or self.requires_registry_acknowledgment
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether judging a taker needs what stands about this very lineage: consents, acknowledgments, counts."""
+        return self.counts_holders or self.needs_permits
+
+    @property
+    def asks_credentials(self) -> bool:
+        """Whether judging a taker needs what has been attested of him."""
+        return bool(self.required_attestations) or self.eligible_jurisdictions is not None
+
+    @property
+    def restricts(self) -> bool:
+        """Whether there is anybody who may not receive."""
+        return self.looks_up or self.asks_credentials or self.eligible_holder_types is not None or bool(self.denied_holders)
+
 
 def _members(value: Any) -> frozenset[str] | None:
     return None if value is None or value == "any" else frozenset(value)

@@ -9,7 +9,7 @@ from rights.models.party import Account, Issuer, Participant
 from rights.models.right import Right, RightLink
 from rights.models.role import RoleGrant
 from rights.models.supplier import AssuranceSource, Capability, PostedCapacity, Supplier
-from rights.models.supply import Assurance
+from rights.models.supply import Assurance, PlanAct
 
 __all__ = [
     "Account",
@@ -27,6 +27,7 @@ __all__ = [
     "Package",
     "PackagePart",
     "Participant",
+    "PlanAct",
     "PostedCapacity",
     "Right",
     "RightLink",

@@ -4,20 +4,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from rights.domain.capability import AVAILABILITIES, ENVIRONMENTS, LATENCY_BANDS, PRIVACY_MODES, QUALITY_BANDS, WORKLOADS
 from rights.models.party import Participant
 from rights.models.supply import Assurance
 
-WORKLOADS = (
-    "text.generation", "text.classification", "text.embedding", "image.generation", "image.edit", "audio.transcription",
-    "audio.synthesis", "video.generation", "tool.agent-runtime", "tool.browser-runtime", "tool.code-runtime", "gpu.batch", "custom",
-)  # fmt: skip
-QUALITY_BANDS = ("economy", "standard", "high", "premium", "deterministic")
-LATENCY_BANDS = ("realtime", "interactive", "async", "batch")
-PRIVACY_MODES = ("local-isolated", "private-cluster", "trusted-network", "shared-remote", "public-network")
-ENVIRONMENTS = (
-    "centralized-api", "dedicated-cluster", "private-gateway", "decentralized-network", "local-runtime", "agent-hosted-runtime",
-)  # fmt: skip
-AVAILABILITIES = ("reserved", "on-demand", "burst", "spot", "scheduled-window")
 SUPPLIER_STATES = ("active", "suspended")
 
 
@@ -90,13 +80,17 @@ class Capability(models.Model):
 
 
 class PostedCapacity(models.Model):
-    """What a capability can deliver in a window; the latest `revision` counts. `pledged_units` back assurances."""
+    """What a capability can deliver in a window; the latest `revision` counts. `issuers` (slugs) may pledge it, beside the supplier's own.
+
+    `pledged_units` back assurances: a trigger on their sources counts them (migration 0006), and they never exceed what is posted.
+    """
 
     capability = models.ForeignKey(Capability, models.PROTECT, related_name="capacity")
     window_start = models.DateTimeField()
     window_end = models.DateTimeField()
     units = models.BigIntegerField()
     pledged_units = models.BigIntegerField(default=0)
+    issuers = ArrayField(models.CharField(max_length=64), default=list)
     revision = models.PositiveIntegerField(default=1)
     posted_at = models.DateTimeField()
 
@@ -105,6 +99,7 @@ class PostedCapacity(models.Model):
             models.UniqueConstraint(fields=["capability", "window_start", "window_end"], name="capacity_once"),
             models.CheckConstraint(condition=Q(window_end__gt=F("window_start")), name="capacity_window"),
             models.CheckConstraint(condition=Q(units__gte=0, pledged_units__gte=0), name="capacity_units"),
+            models.CheckConstraint(condition=Q(pledged_units__lte=F("units")), name="capacity_pledged"),
         ]
         verbose_name_plural = "posted capacity"
 

@@ -9,14 +9,16 @@ from django.db.models import Q, QuerySet
 
 from rights.domain.fungibility import Verdict as DimensionVerdict
 from rights.domain.fungibility import WindowFacts, eligibility_verdicts
-from rights.domain.gates import HolderFacts, LineageCounts, RightFacts, Verdict, transfer_verdicts
+from rights.domain.gates import HolderFacts, LineageCounts, Receiver, RightFacts, Verdict, transfer_verdicts
 from rights.domain.manifest import Manifest, stored_manifest
 from rights.domain.moment import text_of
+from rights.domain.transfer_policy import read_policy
 from rights.domain.window import ends_us
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
 from rights.models import Account, Right, Series
+from rights.selectors.reception import permits_for, permits_of, scope_of, with_credentials
 
 
 class Inventory(msgspec.Struct, frozen=True):
@@ -112,18 +114,27 @@ def lineage_counts(*, root_id: str, giver_id: int, taker_id: int) -> LineageCoun
 def gates_of(right: Right, *, now_us: int, units: int | None = None, taker: Account | None = None) -> list[Verdict]:
     """Every rule of the gate for moving `units` (default: all that is free) out of its holder's hands now."""
     free = right.remaining_units - right.reserved_units
-    counts = None
+    receiver = receiver_of(right)
+    counts = facts = None
     if taker is not None:
         counts = lineage_counts(root_id=str(right.root_id), giver_id=right.holder_id, taker_id=taker.pk)
+        facts = with_credentials([holder_facts(taker)], now_us=now_us)[taker.pk]
+    permits = permits_of([scope_of(receiver)], now_us=now_us) if receiver.policy.needs_permits else {}
     return transfer_verdicts(
         right=right_facts(right),
-        policy=right.terms.transfer_policy,
+        policy=receiver.policy,
         units=free if units is None else units,
         giver=holder_facts(right.holder),
-        taker=None if taker is None else holder_facts(taker),
+        taker=facts,
         now_us=now_us,
         counts=counts,
+        permits=permits_for(receiver, permits),
     )
+
+
+def receiver_of(right: Right) -> Receiver:
+    """The rules about who may receive it."""
+    return Receiver(read_policy(right.terms.transfer_policy), right.issuer.slug, str(right.root_id), right.terms_id)
 
 
 def manifest_of(right: Right) -> Manifest:

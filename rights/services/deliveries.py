@@ -100,16 +100,19 @@ def deliver_units(
     mergeable: Callable[[str], bool],
     account_uuid: Callable[[int], str],
     now_us: int,
+    also_lock: Sequence[str] = (),
+    check: Callable[[Mapping[str, Held]], None] | None = None,
 ) -> Plan:
     """Move `net[(right, buyer)]` units and change reservations, in the caller's transaction.
 
     `owner_of` is who the caller believes holds each right; `mergeable(terms_hash)` tells whether deliveries under those terms may
-    join an earlier child. Raises StaleRights before writing when a right froze, ended or changed hands meanwhile.
+    join an earlier child. `check` looks at the rights under lock (with those of `also_lock`) and may raise. Raises StaleRights before
+    writing when a right froze, ended or changed hands meanwhile.
     """
     touched = sorted(reserved_delta.keys() | {right for right, _ in net})
     if not touched:
         return Plan({}, {}, [])
-    rights = lock_rights(touched, list(net))
+    rights = lock_rights([*touched, *also_lock], list(net))
     stale = {
         r: (rights[r].status if r in rights else "missing")
         for r in touched
@@ -119,6 +122,8 @@ def deliver_units(
     }
     if stale:
         raise StaleRights(stale)
+    if check is not None:
+        check(rights)
     return _write(_plan(net, rights, new_id, mergeable, account_uuid), rights, reserved_delta, now_us)
 
 
@@ -154,7 +159,7 @@ def _plan(
             draft.receives[pair] = right.id
             draft.moved[right.id] = pair[1]
             fact = right_events.transferred(right=right.id, giver=account_uuid(right.holder_id), taker=buyer, units=units)
-            draft.events.append(_event(right_events.TRANSFERRED, right.id, fact))
+            draft.events.append(NewEvent(right_events.TRANSFERRED, "right", f"rgt_{right.id}", fact))
             continue
         draft.added[right.id] = draft.added.get(right.id, 0) - units
         child = absorbers.get(pair) if mergeable(right.terms_hash) else None
@@ -162,18 +167,14 @@ def _plan(
             draft.added[child] = draft.added.get(child, 0) + units
             draft.joined.add(child)
             fact = right_events.merged_delivery(parent=right.id, child=child, units=units)
-            draft.events.append(_event(right_events.MERGED, child, fact))
+            draft.events.append(NewEvent(right_events.MERGED, "right", f"rgt_{child}", fact))
         else:
             child = new_id(pair)
             draft.born[child] = (right.id, pair[1], units, mergeable(right.terms_hash) and right.status == "active")
             fact = right_events.split(parent=right.id, child=child, units=units, to_account=buyer, netted=draft.born[child][3])
-            draft.events.append(_event(right_events.SPLIT, right.id, fact))
+            draft.events.append(NewEvent(right_events.SPLIT, "right", f"rgt_{right.id}", fact))
         draft.receives[pair] = child
     return draft
-
-
-def _event(kind: str, right_id: str, fact: right_events.Payload) -> NewEvent:
-    return NewEvent(kind, "right", f"rgt_{right_id}", fact, right_events.refs(kind, fact))
 
 
 def _write(draft: _Draft, rights: dict[str, Held], reserved_delta: Mapping[str, int], now_us: int) -> Plan:

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from rights.domain import right_events
 from rights.domain.fungibility import dimensions, fingerprint
-from rights.domain.gates import LineageCounts, taker_refusals
+from rights.domain.gates import Grants, LineageCounts, Permits, taker_refusals
 from rights.domain.issuance import AssuranceFacts, IssuerFacts, Refusal, issuance_refusals
 from rights.domain.lifecycle import RightStatus
 from rights.domain.manifest import Manifest
@@ -15,6 +15,7 @@ from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import public
 from rights.models import Account, Assurance, Issuer, Right
 from rights.selectors import holder_facts
+from rights.selectors.reception import with_credentials
 from rights.services.journal import NewEvent, append
 from rights.services.refusals import IssuanceRefusedError
 from rights.services.register import class_for, series_for, terms_for
@@ -135,7 +136,10 @@ def _check(new: NewRight, print_hex: str, assurance: Assurance, now_us: int) -> 
         manifest=manifest, fingerprint=print_hex, issuer=issuer_facts(new.issuer), assurance=assurance_facts(assurance), now_us=now_us
     )
     counts = LineageCounts(holders=0, taker_units=0, giver_units=0)
-    receiving = taker_refusals(manifest.document["transfer_policy"], holder_facts(new.holder), units=manifest.units, counts=counts)
+    holder = with_credentials([holder_facts(new.holder)], now_us=now_us)[new.holder.pk]
+    # Whoever issues consents, and the registry that registers acknowledges.
+    permits = Permits(Grants(everybody=True), Grants(everybody=True))
+    receiving = taker_refusals(manifest.document["transfer_policy"], holder, units=manifest.units, counts=counts, permits=permits)
     refusals += [Refusal(verdict.code, verdict.detail) for verdict in receiving]
     if refusals:
         raise IssuanceRefusedError(refusals)

@@ -27,3 +27,11 @@ class LifecycleRefusedError(RegistryRefusalError):
 
 def lifecycle_refused(code: str, detail: str) -> LifecycleRefusedError:
     return LifecycleRefusedError([Refusal(code, detail)])
+
+
+class SupplyRefusedError(RegistryRefusalError):
+    """A supplier, a capability, capacity or an assurance can't be as asked (SPEC §7)."""
+
+
+def supply_refused(code: str, detail: str, field: str = "") -> SupplyRefusedError:
+    return SupplyRefusedError([Refusal(code, detail, field)])

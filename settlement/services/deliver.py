@@ -4,12 +4,14 @@ Units, cash and fees of every trade become ledger moves under the trade's id; ri
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from rights.services.deliveries import Held, Pair, Plan, deliver_units
 from rights.services.journal import Appended, NewEvent, append
+from rights.services.reception import check_reception, counted_roots
 from settlement.models import Asset
 from settlement.services.ledger import Key, Move, NewBalance, post
 
@@ -71,9 +73,11 @@ def deliver(
     more_events: Sequence[NewEvent],
     known_balances: set[Key],
     now_us: int,
+    careful: bool = False,
 ) -> Delivered:
-    """Deliver all sales and apply all holds. Locks balances, then rights, then the stream.
+    """Deliver all sales and apply all holds. Locks rights, then balances, then the stream.
 
+    `careful`: receivers' rules depend on consents, credentials or counts, which are looked at again under the locks: ShutPairs.
     Raises StaleRights or LedgerRefusal when what the caller read has changed; the transaction must then be rolled back.
     """
     net: dict[Pair, int] = {}
@@ -89,6 +93,8 @@ def deliver(
         mergeable=mergeable,
         account_uuid=account_uuid,
         now_us=now_us,
+        also_lock=counted_roots([right for right, _ in net]) if careful else (),
+        check=partial(check_reception, net, now_us=now_us) if careful else None,
     )
     assets = asset_ids({r.root_id for r in plan.rights.values()})
     holds: dict[Key, int] = {(account, venue.currency_id): delta for account, delta in held_delta.items() if delta}

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 import msgspec
 from django.db import transaction
 
-from rights.domain.gates import Verdict
+from rights.domain.gates import Grants, Permits, Verdict, transfer_refusals
 from rights.kernel import rows
 from rights.kernel.ids import Mint
 from rights.models import Account, Right
-from rights.selectors import gates_of
+from rights.selectors import holder_facts, right_facts
+from rights.services.consents import mark_used, once_permits
 from rights.services.deliveries import Held, Pair, deliver_units, lock_rights
 from rights.services.journal import NewEvent, append
+from rights.services.reception import counted_roots, look_up, shut_pairs
 from settlement.services.deliver import asset_ids
 from settlement.services.ledger import Move, post
 from settlement.services.unit_locks import release_units
@@ -70,13 +72,20 @@ def transfer_units(
     `unlock` names (public ids) whose locks on these rights were made for this very move: they are released first.
     """
     named = sorted({part.right_id for part in parts})
-    held = lock_rights(named, [])
+    held = lock_rights(sorted({*named, *counted_roots(named)}), [])
     release_units(refs=unlock, now_us=now_us, only=named)
-    refusals = gate_refusals(parts=parts, giver=giver, taker=taker, now_us=now_us)
-    if refusals:
-        raise TransferRefused(refusals)
-    entry = entry_id or mint.uuid(now_us)
+    once = once_permits(right_ids=named, taker_id=taker.pk, now_us=now_us)
     net: dict[Pair, int] = {(part.right_id, taker.pk): part.units for part in parts}
+    refusals = _right_refusals(parts, giver, now_us)
+    ours = {right for right, _ in net} - {refused.right_id for refused in refusals if refused.verdict.code == "right_not_held"}
+    asked = {pair: units for pair, units in net.items() if pair[0] in ours}
+    reception = look_up(net=asked, rights=held, now_us=now_us, once={key: row.units or 0 for key, row in once.items()})
+    for (right_id, _), verdicts in shut_pairs(reception, net=asked, rights=held).items():
+        refusals += [Refused(right_id, verdict) for verdict in verdicts]
+    if refusals:
+        place = {part.right_id: position for position, part in enumerate(parts)}
+        raise TransferRefused(sorted(refusals, key=lambda refused: place[refused.right_id]))
+    entry = entry_id or mint.uuid(now_us)
     uuids = {giver.pk: str(giver.uuid), taker.pk: str(taker.uuid)}
     plan = deliver_units(
         net=net,
@@ -89,14 +98,22 @@ def transfer_units(
     )
     _post(parts, giver, taker, held, payment, entry, now_us)
     _remember(plan.events, actor, now_us)
+    used = {key for right_id in named for key in reception.leans_on(right_id, taker.pk)}
+    mark_used(consents=[once[key] for key in sorted(used)], entry_id=entry, actor=actor, now_us=now_us)
     return Moved(entry, {part.right_id: plan.receives[(part.right_id, taker.pk)] for part in parts})
 
 
-def gate_refusals(*, parts: Sequence[Part], giver: Account, taker: Account, now_us: int) -> list[Refused]:
-    """Every shut gate of every part; the caller holds the rights' locks when it means to act on the answer."""
+# What the taker is asked under the locks is asked apart, with the counts moving from part to part.
+_ANY_TAKER = Permits(Grants(everybody=True), Grants(everybody=True))
+
+
+def _right_refusals(parts: Sequence[Part], giver: Account, now_us: int) -> list[Refused]:
+    """Every shut gate of the rights themselves, which are under lock."""
     rights = {
         str(right.pk): right
-        for right in Right.objects.select_related("series", "terms", "holder__participant").filter(pk__in=[part.right_id for part in parts])
+        for right in Right.objects.select_related("series", "terms", "issuer", "holder__participant").filter(
+            pk__in=[part.right_id for part in parts]
+        )
     }
     refusals = []
     for part in parts:
@@ -104,8 +121,16 @@ def gate_refusals(*, parts: Sequence[Part], giver: Account, taker: Account, now_
         if right is None or right.holder_id != giver.pk:
             refusals.append(Refused(part.right_id, Verdict("right_not_held", False, "the giver does not hold it")))
             continue
-        found = gates_of(right, now_us=now_us, units=part.units, taker=taker)
-        refusals += [Refused(part.right_id, verdict) for verdict in found if not verdict.passed]
+        found = transfer_refusals(
+            right=right_facts(right),
+            policy=right.terms.transfer_policy,
+            units=part.units,
+            giver=holder_facts(right.holder),
+            taker=None,
+            now_us=now_us,
+            permits=_ANY_TAKER,
+        )
+        refusals += [Refused(part.right_id, verdict) for verdict in found]
     return refusals
 
 

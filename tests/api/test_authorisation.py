@@ -15,7 +15,8 @@ TRADING = frozenset({"trade", "cancel"})
 ID = "0192e4a0-0000-7000-8000-000000000000"
 PARAMETERS = {
     "symbol": "NONE", "key": "NONE", "order_id": f"ord_{ID}", "client_order_id": "none", "fill_id": f"fil_{ID}", "key_id": f"key_{ID}",
-    "right_id": f"rgt_{ID}", "assurance_id": f"ast_{ID}",
+    "right_id": f"rgt_{ID}", "assurance_id": f"ast_{ID}", "consent_id": f"cns_{ID}",
+    "attestation_id": f"att_{ID}",
 }  # fmt: skip
 
 # method, route → (who may, what they get with an empty body and ids of nothing). None: anybody, with a key or without.
@@ -60,6 +61,17 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("post", "rights/{right_id}/split"): (frozenset({"transfer", "issue"}), 400),
     ("post", "rights/{right_id}/freeze"): (frozenset({"operate", "issue"}), 400),
     ("post", "rights/{right_id}/unfreeze"): (frozenset({"operate", "issue"}), 400),
+    ("post", "rights/{right_id}/transfer"): (frozenset({"transfer"}), 400),
+    ("get", "consents"): (frozenset({"read", "consent"}), 200),
+    ("post", "consents"): (frozenset({"transfer"}), 400),
+    ("get", "consents/{consent_id}"): (frozenset({"read", "consent"}), 404),
+    ("post", "consents/{consent_id}/approve"): (frozenset({"consent", "operate"}), 404),
+    ("post", "consents/{consent_id}/deny"): (frozenset({"consent", "operate"}), 400),
+    ("post", "consents/{consent_id}/revoke"): (frozenset({"consent", "operate", "transfer"}), 400),
+    ("put", "standing-consents"): (frozenset({"consent", "operate"}), 400),
+    ("get", "attestations"): (frozenset({"read"}), 200),
+    ("post", "attestations"): (frozenset({"operate"}), 400),
+    ("post", "attestations/{attestation_id}/revoke"): (frozenset({"operate"}), 400),
     ("post", "transfer-checks"): (frozenset({"read"}), 400),
     ("post", "orders"): (frozenset({"trade"}), 400),
     ("post", "orders/batch"): (TRADING, 400),
@@ -135,7 +147,7 @@ def test_role(live_exchange, tokens, role):
         before = database.execute(_STATE).fetchone()
         wrong = []
         for (method, route), (allowed, status) in ROWS.items():
-            body = {"json": {}} if method in {"post", "patch"} else {}
+            body = {"json": {}} if method in {"post", "patch", "put"} else {}
             answer = client.request(method, f"/api/v1/{route.format(**PARAMETERS)}", headers=headers, **body)
             expected = _expected(role, route, allowed, status)
             if answer.status_code != expected[0] or (expected[1] and answer.json()["code"] != expected[1]):

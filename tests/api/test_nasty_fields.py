@@ -12,7 +12,8 @@ from tests.unit.rights.domain.manifests import chat_day
 
 TABLES = (
     "rights_right", "rights_event", "rights_stream", "rights_assurance", "rights_terms", "rights_series", "settlement_balance",
-    "settlement_posting", "settlement_asset", "exchange_apikey", "exchange_idempotencykey", "exchange_command",
+    "settlement_posting", "settlement_asset", "exchange_apikey", "exchange_idempotencykey", "exchange_command", "rights_consent",
+    "rights_attestation",
 )  # fmt: skip
 
 
@@ -34,6 +35,11 @@ def writes(desk, caller, member):
     ).json()
     asleep = issuer.post("rights", {"manifest": chat_day(resource={"amount": "1000"}), "activate": False}).json()
     path = f"rights/{right['id']}"
+    operator = caller("issuer", "operate")
+    other = f"acc_{desk.accounts['other'].uuid}"
+    needy = chat_day(resource={"amount": "1000"}, transfer_policy={"requires_issuer_consent": True})
+    kept = issuer.post("rights", {"manifest": needy, "holder": f"acc_{desk.accounts['holder'].uuid}"}).json()
+    asked = holder.post("consents", {"right_id": kept["id"], "taker": other, "units": "2"}).json()
     return {
         "keys": (member("issuer"), "keys", {"kind": "bearer", "label": "x", "scopes": ["read"], "expires_at": "2030-01-01T00:00:00Z"}),
         "issue": (issuer, "rights", {"manifest": chat_day(resource={"amount": "10"}), "holder": "me", "activate": True}),
@@ -41,11 +47,23 @@ def writes(desk, caller, member):
         "split": (holder, f"{path}/split", {"units": "5"}),
         "freeze": (issuer, f"{path}/freeze", {"freeze_reason": "issuer_pause", "reason": "x"}),
         "unfreeze": (issuer, f"{path}/unfreeze", {"reason": "x"}),
+        "transfer": (holder, f"{path}/transfer", {"to": other, "units": "1"}),
+        "consent": (
+            holder,
+            "consents",
+            {"right_id": kept["id"], "taker": other, "units": "1", "kind": "consent", "note": "x", "deadline_at": "2030-01-01T00:00:00Z"},
+        ),
+        "approve": (issuer, f"consents/{asked['id']}/approve", {"note": "x", "expires_at": None}),
+        "deny": (issuer, f"consents/{asked['id']}/deny", {"reason": "x"}),
+        "revoke": (issuer, f"consents/{asked['id']}/revoke", {"reason": "x"}),
+        "attest": (operator, "attestations", {"holder": other, "kind": "kyc", "value": None, "evidence": "file", "expires_at": None}),
         "check": (holder, "transfer-checks", {"right_id": right["id"], "units": "1", "buyer": f"acc_{desk.accounts['other'].uuid}"}),
     }
 
 
-NAMES = ("keys", "issue", "activate", "split", "freeze", "unfreeze", "check")
+NAMES = (
+    "keys", "issue", "activate", "split", "freeze", "unfreeze", "transfer", "consent", "approve", "deny", "revoke", "attest", "check",
+)  # fmt: skip
 
 
 def _fields(body: dict, prefix: tuple[str, ...] = ()):

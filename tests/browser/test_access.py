@@ -5,10 +5,26 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ROOT, Venue, proven
+from tests.browser.conftest import ROOT, Venue, log_in, proven
 
 Open = Callable[..., Page]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+CONSOLE = (
+    "",
+    "exchange/instrument/",
+    "exchange/instrument/list_new/",
+    "exchange/order/",
+    "exchange/trade/",
+    "rights/participant/",
+    "rights/account/",
+    "rights/right/",
+    "rights/assurance/",
+    "exchange/apikey/",
+    "records/events/",
+    "records/postings/",
+    "records/balances/",
+    "records/batches/",
+)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -25,7 +41,7 @@ def test_no_page_breaks_a_rule_of_axe(open_page: Open, venue: Venue, scheme: str
     venue.place("seller", "sell", "2.301", "2")
     page = open_page("/", user="seller", width=width, color_scheme=scheme, reduced_motion="reduce")
     wrong: dict[str, list[str]] = {}
-    for path in ("/", f"/trade/{venue.symbol}", "/rights", "/account", "/nothing/here"):
+    for path in ("/", f"/trade/{venue.symbol}", "/rights", "/account", "/api/v1/docs", "/nothing/here"):
         page.goto(path)
         if path.startswith("/trade"):
             proven(page)
@@ -40,6 +56,27 @@ def test_no_page_breaks_a_rule_of_axe(open_page: Open, venue: Venue, scheme: str
     page.get_by_role("button", name="Log out").click()
     wrong["/login"] = broken_rules(page)
     venue.clear("buyer", "seller")
+    assert not any(wrong.values()), {path: found for path, found in wrong.items() if found}
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_no_page_of_the_console_breaks_a_rule_of_axe(open_page: Open, venue: Venue, scheme: str) -> None:
+    venue.place("buyer", "buy", "1.302", "2")
+    page = open_page("/admin/login/", color_scheme=scheme, reduced_motion="reduce")
+    wrong = {"/admin/login/": broken_rules(page)}
+    log_in(page, "operator", venue.password, "/admin/")
+    for path in CONSOLE:
+        answer = page.goto(f"/admin/{path}")
+        assert answer is not None
+        assert answer.ok, path
+        page.wait_for_load_state("networkidle")
+        wrong[path] = broken_rules(page)
+    for path in ("exchange/instrument/", "rights/right/"):
+        page.goto(f"/admin/{path}")
+        page.locator("#result_list tbody th a, #result_list tbody td a").first.click()
+        page.wait_for_load_state("networkidle")
+        wrong[f"{path} one"] = broken_rules(page)
+    venue.clear("buyer")
     assert not any(wrong.values()), {path: found for path, found in wrong.items() if found}
 
 

@@ -99,12 +99,14 @@ def _submit(act: Act, again: bool) -> Any:
         return intake.submit(commands=commands, now_us=act["now_us"])
 
 
+_lane = LaneMemory()  # of this process: a second match finds the book remembered
+
+
 def _match(act: Act, again: bool) -> Any:
-    lane = LaneMemory()
     deadline = time.monotonic() + PATIENCE_S
     applied = 0
     while True:
-        matched = match_once(lane, book_id=act["book"], now_us=act["now_us"])
+        matched = match_once(_lane, book_id=act["book"], now_us=act["now_us"])
         if matched.outcome is Outcome.IDLE:
             return applied
         applied += matched.commands

@@ -11,3 +11,11 @@ def fork_server(transactional_db: None) -> Iterator[ForkServer]:
     server = ForkServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def rescuer(fork_server: ForkServer) -> Iterator[ForkServer]:
+    """Other processes on the same database, for while those of `fork_server` are stuck."""
+    server = ForkServer()
+    yield server
+    server.close()

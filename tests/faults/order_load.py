@@ -6,7 +6,8 @@ import random
 import threading
 import time
 import uuid
-from typing import Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import httpx
 
@@ -14,52 +15,84 @@ from tests.plugins.live import LiveExchange
 
 ROOT = "/api/v1/orders"
 GIVE_UP_S = 60.0
+Body = dict[str, Any]
+Answer = tuple[int, Body]
 DEFINITE = {200, 201, 422}
+UNKNOWN = {0, 200, 202, 429, 500, 502, 503, 504}
+NO_ANSWER: Answer = (0, {})
 
 
 class Client:
-    """One participant's orders. `acknowledged` holds what the venue said is done: client_order_id → order id."""
+    """One account's orders. `acknowledged` holds what the venue said is done: client_order_id → order id."""
 
-    def __init__(self, venue: LiveExchange, participant: str, symbol: str, seed: int) -> None:
-        self._base, self._symbol = venue.base_url, symbol
-        token = json.loads(venue.manage("create_key", participant, "--scopes", "read,trade,cancel").stdout)["token"]
-        self._http = httpx.Client(base_url=venue.base_url, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+    def __init__(self, base_url: str, token: str, symbol: str, prices: Sequence[str], seed: int) -> None:
+        self._symbol, self._prices = symbol, prices
+        self._http = httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=5)
         self._chance = random.Random(seed)
-        self.participant = participant
         self.acknowledged: dict[str, str] = {}
+
+    @classmethod
+    def of_participant(cls, venue: LiveExchange, participant: str, symbol: str, seed: int) -> Self:
+        """With a new key of the demo's participant, around the demo's price."""
+        token = json.loads(venue.manage("create_key", participant, "--scopes", "read,trade,cancel").stdout)["token"]
+        return cls(venue.base_url, token, symbol, [f"1.{800 + cents:03d}" for cents in range(-8, 9)], seed)
 
     def place(self) -> float:
         """Place one order and return the seconds until its definite answer."""
-        buy = self._chance.random() < 0.5
-        cents = self._chance.randrange(-8, 9)
-        body = {
+        began = time.monotonic()
+        self._insist([self._order()], self._send_one)
+        return time.monotonic() - began
+
+    def place_many(self, count: int) -> None:
+        """Place orders by one batch call; then make the very same call once more, as somebody does who does not trust the answer."""
+        orders = [self._order() for _ in range(count)]
+        self._insist(orders, self._send_all)
+        self._insist(orders, self._send_all)
+
+    def _order(self) -> Body:
+        return {
             "instrument": self._symbol,
-            "side": "buy" if buy else "sell",
+            "side": self._chance.choice(("buy", "sell")),
             "quantity": str(self._chance.randrange(1, 4)),
-            "price": f"1.{800 + cents:03d}",
+            "price": self._chance.choice(self._prices),
             "client_order_id": uuid.uuid4().hex,
         }
+
+    def _insist(self, orders: list[Body], send: Callable[[list[Body]], list[Answer]]) -> None:
+        """Send those again of which nothing definite is known, until there are none."""
         began = time.monotonic()
         while True:
-            answer = self._send(body)
-            if answer is not None:
-                order = answer.get("order", answer)
-                self.acknowledged[body["client_order_id"]] = order["id"]
-                return time.monotonic() - began
+            orders = [order for order, (status, body) in zip(orders, send(orders), strict=True) if not self._learns(order, status, body)]
+            if not orders:
+                return
             if time.monotonic() - began > GIVE_UP_S:
-                raise AssertionError(f"no definite answer for {body} within {GIVE_UP_S:g} s")
+                raise AssertionError(f"no definite answer for {orders} within {GIVE_UP_S:g} s")
             time.sleep(0.05)
 
-    def _send(self, body: dict[str, str]) -> dict | None:
-        """The answer, or None when nothing is known yet: no connection, a 5xx, a 429, or accepted but not applied."""
+    def _learns(self, order: Body, status: int, body: Body) -> bool:
+        """Whether the answer is definite. No connection, a 5xx, a 429, or accepted but not applied: nothing is known yet."""
+        told = body.get("order", body)
+        if status in DEFINITE and told.get("status") != "pending":
+            assert self.acknowledged.setdefault(order["client_order_id"], told["id"]) == told["id"]
+            return True
+        assert status in UNKNOWN, (status, body)
+        return False
+
+    def _send_one(self, orders: list[Body]) -> list[Answer]:
+        return [self._post(ROOT, orders[0])]
+
+    def _send_all(self, orders: list[Body]) -> list[Answer]:
+        status, body = self._post(f"{ROOT}/batch", {"operations": [{"op": "place", **order} for order in orders]})
+        return (
+            [(each["status"], each.get("error") or each) for each in body["results"]] if status == 200 else [(status, body)] * len(orders)
+        )
+
+    def _post(self, path: str, body: Body) -> Answer:
         try:
-            answer = self._http.post(ROOT, json=body)
+            answer = self._http.post(path, json=body)
         except httpx.HTTPError:
-            return None
-        if answer.status_code in DEFINITE and answer.json().get("status") != "pending":
-            return answer.json()
-        assert answer.status_code in (200, 202, 429, 500, 502, 503, 504), (answer.status_code, answer.text)
-        return None
+            return NO_ANSWER
+        return answer.status_code, answer.json()
 
     def cancel_all(self) -> None:
         with contextlib.suppress(httpx.HTTPError):

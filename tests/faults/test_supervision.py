@@ -159,6 +159,23 @@ def test_a_second_tree_on_the_same_data_is_refused(exchange: LiveExchange) -> No
     assert "another `manage.py up` runs on" in done.stderr
 
 
+def test_a_port_that_is_taken_is_named_with_a_way_out(exchange: LiveExchange, tmp_path: Path) -> None:
+    done = exchange.manage("up", "--data", str(tmp_path), "--port", str(exchange.port), check=False)
+    assert done.returncode == 1
+    assert f"port {exchange.port} of 127.0.0.1 is taken; waiting" in done.stdout
+    assert f"port {exchange.port} of 127.0.0.1 is taken by another program" in done.stderr
+    assert "make run PORT=" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("words", "said"), [(("--port", "65536"), "from 0 to 65535"), (("--host", "192.0.2.1"), "cannot listen on port")])
+def test_where_nobody_can_listen_is_said_in_a_sentence(exchange: LiveExchange, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = exchange.manage("up", "--data", str(tmp_path), *words, check=False)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_other_terminals_find_the_servers(exchange: LiveExchange) -> None:
     assert "No migrations to apply" in exchange.manage("migrate").stdout
 

@@ -138,3 +138,8 @@ def test_a_class_in_words():
     assert class_words(dimensions) == "Text inference (chat) · standard · interactive · private · json-mode"
     assert class_words({"resource.type": "gpu_time"}) == "GPU time"
     assert class_words({}) == ""
+
+
+def test_a_browser_that_shows_json_finds_the_mark():
+    answer = Client().get("/favicon.ico")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/static/mark.svg")

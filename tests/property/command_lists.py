@@ -4,7 +4,7 @@ Every seed first draws a temper (how many prices, participants, blocked pairs, h
 so that some books are calm and deep and others are mostly self-trades, expiries or phase changes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from exchange.domain.command import (
@@ -19,6 +19,7 @@ from exchange.domain.command import (
     Reason,
     SelfTrade,
     SetPhase,
+    SetPostOnly,
     Side,
     TimeInForce,
 )
@@ -239,7 +240,23 @@ def draw_temper(random: Random) -> Temper:
 
 
 def command_list(seed: int, length: int = COMMANDS) -> CommandList:
-    return drawn(Random(seed), length, seed)
+    made = drawn(Random(seed), length, seed)
+    return replace(made, steps=with_takers_kept_out(Random(f"post-only {seed}"), made.steps))
+
+
+def with_takers_kept_out(random: Random, steps: list[Step]) -> list[Step]:
+    """The same commands with some stretches of a post-only book among them; drawn apart, so that no list changes by it."""
+    if random.random() < 0.5:
+        return steps
+    found = list(steps)
+    for _ in range(random.choice((1, 1, 2, 4))):
+        start = random.randrange(len(found))
+        end = min(len(found), start + random.choice((2, 5, 15, 40)))
+        # At times it is told what it knows, and at times nobody lifts it.
+        if random.random() < 0.8:
+            found.insert(end, Step(found[end - 1].now, SetPostOnly(0)))
+        found.insert(start, Step(found[start].now, SetPostOnly(1)))
+    return found
 
 
 def drawn(random: Random, length: int, seed: int = -1) -> CommandList:

@@ -39,6 +39,7 @@ class CoreBook(Protocol):
 
     phase: Any
     blocked: Any
+    post_only: Any
 
     def apply(self, command: Any, now: int) -> list[Outcome]: ...
     def expire(self, now: int) -> list[Outcome]: ...
@@ -191,6 +192,7 @@ class Run:
     def check_reading(self, step: Step) -> None:
         core, twin = self.core, self.twin
         agree("phase", core.phase, twin.phase)
+        agree("post-only", core.post_only, twin.post_only)
         orders: dict[str, Any] = {}
         for side in (Side.BUY, Side.SELL):
             levels = list(core.levels(side))
@@ -241,6 +243,7 @@ class Run:
     def rebuild(self) -> None:
         """Put every order back into a new book, in join order: nothing may be different afterwards."""
         old, self.core = self.core, self.make_core(self.core.phase, frozenset(self.core.blocked))
+        self.core.post_only = old.post_only
         for order in sorted([*old.orders(Side.BUY), *old.orders(Side.SELL)], key=joined_of):
             again = anew(order)
             self.core.load(again)

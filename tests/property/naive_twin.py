@@ -19,6 +19,7 @@ from exchange.domain.command import (
     Reason,
     SelfTrade,
     SetPhase,
+    SetPostOnly,
     Side,
     TimeInForce,
 )
@@ -27,6 +28,7 @@ from exchange.domain.outcome import (
     Cancelled,
     Outcome,
     PhaseSet,
+    PostOnlySet,
     Reduced,
     Refused,
     Rested,
@@ -69,6 +71,7 @@ def crosses(side: int, price: int, opposite_price: int) -> bool:
 class NaiveBook:
     def __init__(self, phase: int, blocked: Iterable[tuple[int, int]] = ()) -> None:
         self.phase: int = phase
+        self.post_only: int = 0
         self.blocked: set[tuple[int, int]] = set(blocked)
         self._resting: list[NaiveOrder] = []
         self._joins = 0
@@ -135,6 +138,8 @@ class NaiveBook:
                 return self._cancel_many(command)
             case SetPhase():
                 return self._set_phase(command)
+            case SetPostOnly():
+                return self._set_post_only(command)
 
     def expire(self, now: int) -> list[Outcome]:
         """Rule 11."""
@@ -151,6 +156,8 @@ class NaiveBook:
         at_once = place.type == OrderType.MARKET or place.tif in (TimeInForce.IOC, TimeInForce.FOK)
         if self.phase == Phase.PRE_OPEN and at_once:
             return [Refused(place.order_id, Reason.PHASE_PRE_OPEN)]
+        if self.post_only and at_once:
+            return [Refused(place.order_id, Reason.POST_ONLY_BOOK)]  # Rule 13
         if place.expire_at != 0 and place.expire_at <= now:
             return [Cancelled(place.order_id, place.quantity_lots, place.expire_reason)]
         order = NaiveOrder(
@@ -172,6 +179,8 @@ class NaiveBook:
         )
         if self._post_only_refuses(order, order.price_ticks):
             return [Refused(order.order_id, Reason.POST_ONLY_WOULD_TAKE)]
+        if self._keeps_out(order, order.price_ticks):
+            return [Refused(order.order_id, Reason.POST_ONLY_BOOK)]
         if place.tif == TimeInForce.FOK and not self._fillable(order):
             return [Cancelled(order.order_id, order.remaining_lots, Reason.FOK_UNFILLABLE)]
         return self._enter(order, may_rest=not at_once)
@@ -299,6 +308,8 @@ class NaiveBook:
     def _set_phase(self, command: SetPhase) -> list[Outcome]:
         if self.phase == Phase.CLOSED:
             return [Refused("", Reason.PHASE_CLOSED)]
+        if self.post_only and command.phase == Phase.CONTINUOUS and self._crossed():
+            return [Refused("", Reason.POST_ONLY_BOOK)]
         self.phase = command.phase
         if command.phase == Phase.CLOSED:
             said = self._take_out_all(lambda order: True, Reason.GATE_CLOSED)
@@ -364,6 +375,8 @@ class NaiveBook:
         kept = over or (price == order.price_ticks and quantity <= order.quantity_lots)
         if not kept and self._post_only_refuses(order, price):
             return [Refused(order.order_id, Reason.POST_ONLY_WOULD_TAKE)]
+        if not kept and self._keeps_out(order, price):
+            return [Refused(order.order_id, Reason.POST_ONLY_BOOK)]
         if over or not kept or quantity != order.quantity_lots:
             self._touch(order)
         order.price_ticks = price
@@ -394,6 +407,21 @@ class NaiveBook:
             )
 
         return self._take_out_all(matches, many.reason)
+
+    # Rule 13
+
+    def _keeps_out(self, order: NaiveOrder, price: int) -> bool:
+        """An order that is post-only itself has rule 3: it never takes."""
+        if not self.post_only or self.phase != Phase.CONTINUOUS or order.post_only != PostOnly.OFF:
+            return False
+        opposite = self.best(other(order.side))
+        return opposite is not None and crosses(order.side, price, opposite)
+
+    def _set_post_only(self, command: SetPostOnly) -> list[Outcome]:
+        if self.phase == Phase.CLOSED:
+            return [Refused("", Reason.PHASE_CLOSED)]
+        self.post_only = command.on
+        return [PostOnlySet(command.on)]
 
     # Joining and leaving
 

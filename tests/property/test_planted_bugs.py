@@ -430,6 +430,67 @@ BUGS: dict[str, Bug] = {
         "An order put back into a book loses the number it joined with.",
         ("book", "        self.joins = max(self.joins, order.joined - 1)\n", ""),
     ),
+    # Post-only books
+    "post_only_book_takes": bug(
+        "A limit order takes from a book that keeps takers out.",
+        ("matching", "    if state.post_only:\n        return [Refused(order_id", "    if False:\n        return [Refused(order_id"),
+    ),
+    "post_only_book_lets_pass": bug(
+        "An ioc or market order that finds nothing is cancelled instead of refused by a post-only book.",
+        ("matching", "    elif passing and state.post_only:", "    elif False:"),
+    ),
+    "post_only_book_refuses_all_limits": bug(
+        "A post-only book refuses orders that would rest.",
+        ("matching", "    elif passing and state.post_only:", "    elif state.post_only:"),
+    ),
+    "post_only_book_refuses_post_only": bug(
+        "A post-only book refuses a sliding order that would cross, instead of sliding it.",
+        (
+            "matching",
+            "    if order.post_only:\n        price_ticks = outside",
+            "    if order.post_only and not state.post_only:\n        price_ticks = outside",
+        ),
+    ),
+    "post_only_book_is_taken_from_by_amends": bug(
+        "An amended price takes from a post-only book.",
+        ("amend", "    if not state.post_only or state.phase", "    if True or state.phase"),
+    ),
+    "post_only_book_refuses_amends_before_the_opening": bug(
+        "Before the opening, an amend that crosses is refused by a post-only book.",
+        ("amend", "    if not state.post_only or state.phase != Phase.CONTINUOUS:", "    if not state.post_only:"),
+    ),
+    "post_only_book_touched_by_amends": bug(
+        "An amend to the very price of the other side is let into a post-only book.",
+        (
+            "amend",
+            "    return bool(opposite.keys) and opposite.keys[-1] >= price",
+            "    return bool(opposite.keys) and opposite.keys[-1] > price",
+        ),
+    ),
+    "post_only_book_opens_crossed": bug(
+        "A crossed book opens, and trades, while takers are kept out.",
+        ("book", "if command.phase == Phase.CONTINUOUS and self.post_only and self._is_crossed():", "if False:"),
+    ),
+    "post_only_book_does_not_open": bug(
+        "A book that is not crossed does not open while takers are kept out.",
+        ("book", "self.post_only and self._is_crossed():", "self.post_only:"),
+    ),
+    "post_only_book_halts_not": bug(
+        "A crossed book can't be halted or closed while takers are kept out.",
+        ("book", "if command.phase == Phase.CONTINUOUS and self.post_only", "if self.post_only"),
+    ),
+    "post_only_for_ever": bug(
+        "A book that keeps takers out does so for ever.",
+        ("book", "        self.post_only = command.on\n", "        self.post_only = command.on or self.post_only\n"),
+    ),
+    "post_only_after_the_end": bug(
+        "A closed book still takes the change.",
+        (
+            "book",
+            '            return [Refused("", int(Reason.PHASE_CLOSED))]\n        self.post_only',
+            "            self.post_only = command.on\n        self.post_only",
+        ),
+    ),
     "load_forgets_the_filled": bug(
         "An order made anew counts as unfilled.",
         ("ladder", "        self.remaining_lots = remaining_lots\n", "        self.remaining_lots = quantity_lots\n"),

@@ -24,7 +24,7 @@ from tests.honest_market import MINT, HonestMarket
 
 SLUGS = ("holder", "other", "third", "fourth")
 OFTEN = {"place": 16, "amend": 5, "match": 6, "cancel": 3}
-SELDOM = ("cancel_many", "phase", "freeze", "thaw", "suspend", "reinstate", "split", "merge", "forget", "fund", "withdraw")
+SELDOM = ("cancel_many", "phase", "freeze", "thaw", "suspend", "reinstate", "split", "merge", "forget", "post_only", "fund", "withdraw")
 STEPS = (*(step for step, times in OFTEN.items() for _ in range(times)), *SELDOM)
 
 
@@ -145,6 +145,13 @@ class RandomDay:
         self.market.phase(self.chance.choice((Phase.HALTED, Phase.CONTINUOUS, Phase.CONTINUOUS, Phase.PRE_OPEN)))
         self._place()
         self.market.phase(Phase.CONTINUOUS)
+
+    def _post_only(self) -> None:
+        self.market.post_only(1)
+        for _ in range(self.chance.randrange(4)):
+            self.chance.choice((self._place, self._amend, self._match, self._forget))()
+        if self.chance.random() < 0.8:
+            self.market.post_only(0)
 
     def _right(self, **wanted: Any) -> Right | None:
         rights = list(Right.objects.filter(**wanted).order_by("created_at", "holder_id", "remaining_units", "terms_id"))

@@ -27,6 +27,7 @@ from rights.kernel.ids import Mint
 
 MINT = Mint()
 CANCEL = encode(CancelPayload())
+RETRY_AFTER_S = "1"
 
 
 class Ready(msgspec.Struct, gc=False):
@@ -149,6 +150,11 @@ async def run(ready: Sequence[Ready], who: Principal, wait_s: float) -> tuple[li
     return promises, Outcomes(outcomes)
 
 
+def not_stored(promise: Promise) -> Problem:
+    """Why a command that met no twin was not stored: no room, or its key was revoked between the look and the insert."""
+    return Problem("busy", headers={"Retry-After": RETRY_AFTER_S}) if promise.busy else Problem("unauthenticated")
+
+
 async def place_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who: Principal) -> tuple[int, dict[str, Any]]:
     """(status, body) of one place."""
     order_id = ready.command.order_id or ""
@@ -163,7 +169,7 @@ async def place_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who: 
 async def _twin(ready: Ready, promise: Promise, who: Principal) -> tuple[int, dict[str, Any]]:
     """The same client_order_id came before: a replay when everything is the same, a conflict when not."""
     if promise.twin_order_id is None:
-        raise Problem("unauthenticated")  # no twin: the key was revoked between the look and the insert
+        raise not_stored(promise)
     if promise.twin_payload != ready.command.payload or promise.twin_book != ready.command.book_id:
         raise Problem(
             "client_order_id_reused", field_errors=[{"field": "client_order_id", "code": "reused", "detail": "belongs to another order"}]
@@ -194,7 +200,7 @@ async def stored(order_id: str, who: Principal) -> dict[str, Any] | None:
 async def change_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who: Principal) -> tuple[int, dict[str, Any]]:
     """(status, body) of an amend or a cancel: the order after it. Raises Problem when a rule refused it."""
     if promise.n is None:
-        raise Problem("unauthenticated")
+        raise not_stored(promise)
     order_id = ready.command.order_id or ""
     outcome = outcomes.get(promise.n)
     if outcome is None:

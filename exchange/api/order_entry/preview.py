@@ -8,14 +8,16 @@ from django.db import transaction
 
 from exchange.api.order_entry.operations import Ready
 from exchange.domain.command import OrderType, Phase, PostOnly, Reason, Side, TimeInForce
-from exchange.services.facts import Party, load_holdings, load_parties, policies_of
+from exchange.services.facts import Party, load_holdings, load_parties
 from exchange.services.identity import Principal
 from exchange.services.live import cash_need
 from exchange.services.payload import PlacePayload, decode
 from exchange.services.rules import Rules
-from rights.domain.gates import HolderFacts, RightFacts, transfer_verdicts
+from rights.domain.gates import HolderFacts, Receiver, RightFacts, transfer_verdicts
 from rights.kernel import rows
 from rights.kernel.clock import now_us
+from rights.selectors.reception import counts_of, holdings_of, permits_for, permits_of, scope_of, with_credentials
+from rights.services.reception import policies_of
 from settlement.domain.fees import fee_minor
 
 MOST_MAKERS = 500
@@ -44,7 +46,7 @@ class Walk(msgspec.Struct):
     parts: list[tuple[str, int]] = []  # (right, units)
 
 
-_PHASE = "SELECT phase FROM exchange_book WHERE instrument_id = %s"
+_PHASE = "SELECT phase, post_only FROM exchange_book WHERE instrument_id = %s"
 _MAKERS = """
 SELECT id::text, participant_id, account_id, price_ticks, remaining_lots, slice_rights::text[], slice_units FROM exchange_order
 WHERE book_id = %s AND is_open AND side = %s AND CASE WHEN %s = 0 THEN price_ticks <= %s ELSE price_ticks >= %s END
@@ -52,7 +54,7 @@ ORDER BY CASE WHEN %s = 0 THEN price_ticks ELSE -price_ticks END, joined LIMIT %
 """
 _RIGHTS = """
 SELECT r.id::text, r.status, r.freeze_reason, r.remaining_units, r.reserved_units, (extract(epoch from r.acquired_at) * 1000000)::bigint,
-       r.activated_at IS NOT NULL, r.terms_hash, i.slug, r.holder_id
+       r.activated_at IS NOT NULL, r.terms_hash, i.slug, r.holder_id, r.root_id::text
 FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
 WHERE r.id = ANY(%s::uuid[]) OR (%s AND r.series_id = %s AND r.holder_id = %s AND r.remaining_units > r.reserved_units)
 ORDER BY r.created_at, r.id
@@ -76,7 +78,8 @@ def _preview(ready: Ready, who: Principal) -> dict[str, Any]:
 
 def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]:
     party = load_parties(rules, [who.account_id])[who.account_id]
-    phase = Phase((rows.fetch_one(_PHASE, [rules.book_id]) or (Phase.CLOSED,))[0])
+    state = rows.fetch_one(_PHASE, [rules.book_id]) or (Phase.CLOSED, False)
+    phase, takers_out = Phase(state[0]), bool(state[1])
     walk = _walk(rules, payload, party)
     limit = payload.price_ticks if payload.price_ticks is not None else walk.bound
     buying = payload.side == Side.BUY
@@ -86,7 +89,7 @@ def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]
     hold = cash_need(held_lots, limit or 0, rules.tick_minor, max(rules.maker_bps, rules.taker_bps)) if buying else 0
     parts, gates, missing = _rights(rules, payload, party, walk, now_us())
     too_much = buying and _passes_limit(rules, party, held_lots)
-    reason = _first_refusal(rules, payload, party, phase, walk, hold, too_much, missing, gates)
+    reason = _first_refusal(rules, payload, party, hold, too_much, missing, gates) or _core_refusal(payload, phase, walk, takers_out)
     return {
         "instrument": rules.symbol,
         "accepted": reason is None,
@@ -166,7 +169,11 @@ def _rights(
     wanted = dict(walk.parts) if buying else {}
     named = list(wanted) if buying else (payload.rights or [])
     found = rows.fetch_all(_RIGHTS, [rows.array(named), not buying and payload.rights is None, rules.series_id, party.id])
-    policies = policies_of({row[7] for row in found})
+    policies = policies_of(sorted({row[7] for row in found}))
+    receivers = {row[0]: Receiver(policies[row[7]], row[8], row[10], row[7]) for row in found}
+    permits = permits_of({scope_of(r) for r in receivers.values() if r.policy.needs_permits}, now_us=now)
+    holdings = holdings_of({r.root for r in receivers.values() if buying and r.policy.counts_holders})
+    taker = with_credentials([party.facts], now_us=now)[party.id] if buying else None
     givers = load_parties(rules, {row[9] for row in found}) if buying else {party.id: party}
     left = 0 if buying else payload.quantity_lots * rules.lot_size
     parts: list[dict[str, str]] = []
@@ -188,7 +195,14 @@ def _rights(
         )
         giver: HolderFacts = givers[row[9]].facts
         verdicts = transfer_verdicts(
-            right=facts, policy=policies[row[7]], units=units, giver=giver, taker=party.facts if buying else None, now_us=now
+            right=facts,
+            policy=policies[row[7]],
+            units=units,
+            giver=giver,
+            taker=taker,
+            now_us=now,
+            counts=counts_of(holdings, row[10], row[9], party.id),
+            permits=permits_for(receivers[row[0]], permits),
         )
         gates += [{"right_id": f"rgt_{right_id}", "code": v.code, "passed": v.passed, "detail": v.detail} for v in verdicts]
         parts.append({"right_id": f"rgt_{right_id}", "units": str(units), "issuer_id": row[8]})
@@ -197,12 +211,10 @@ def _rights(
     return parts, gates, left
 
 
-def _first_refusal(  # noqa: C901, PLR0911 - the rules in the order in which the batch judges them
+def _first_refusal(  # noqa: PLR0911 - the rules in the order in which the batch judges them
     rules: Rules,
     payload: PlacePayload,
     party: Party,
-    phase: Phase,
-    walk: Walk,
     hold: int,
     too_much: bool,  # noqa: FBT001
     missing: int,
@@ -224,10 +236,18 @@ def _first_refusal(  # noqa: C901, PLR0911 - the rules in the order in which the
         return Reason.INSUFFICIENT_FUNDS
     if missing:
         return Reason.GATE_REFUSED if any(not g["passed"] for g in gates) else Reason.INSUFFICIENT_RIGHTS
+    return None
+
+
+def _core_refusal(payload: PlacePayload, phase: Phase, walk: Walk, takers_out: bool) -> Reason | None:  # noqa: FBT001
+    """What the book itself would say (docs/matching.md, rules 2, 3, 6, 7 and 13)."""
+    passing = payload.type == OrderType.MARKET or payload.tif in (TimeInForce.IOC, TimeInForce.FOK)
     if phase in _PHASE_REFUSALS:
         return _PHASE_REFUSALS[phase]
-    if phase == Phase.PRE_OPEN and (payload.type == OrderType.MARKET or payload.tif in (TimeInForce.IOC, TimeInForce.FOK)):
+    if phase == Phase.PRE_OPEN and passing:
         return Reason.PHASE_PRE_OPEN
+    if takers_out and (passing or (phase == Phase.CONTINUOUS and payload.post_only == PostOnly.OFF and walk.offered)):
+        return Reason.POST_ONLY_BOOK
     if phase == Phase.CONTINUOUS and payload.post_only == PostOnly.REJECT and walk.offered:
         return Reason.POST_ONLY_WOULD_TAKE
     if payload.tif == TimeInForce.FOK and walk.lots < payload.quantity_lots:

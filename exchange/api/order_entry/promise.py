@@ -4,23 +4,31 @@ One INSERT, one commit, no lock. A client is told "accepted" only after it.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
 import psycopg
 
+from exchange.feed.backlog import Backlog, backlog
 from exchange.feed.pool import pool
+from exchange.models.book import CommandKind
 from exchange.services import bell
 from exchange.services.intake import INSERT, NewCommand, parameters
 from rights.kernel.clock import now_us
 
 MOST_TOGETHER = 2000
+BOUNDED = frozenset((int(CommandKind.PLACE), int(CommandKind.AMEND)))
 
 
 class Promise(msgspec.Struct, gc=False):
-    """What became of one command at the door: its number, or the number of the twin that was there first."""
+    """What became of one command at the door: its number, or the number of the twin that was there first.
+
+    `busy`: too many wait for its book, so it was not stored.
+    """
 
     n: int | None
+    busy: bool = False
     twin_n: int | None = None
     twin_order_id: str | None = None
     twin_payload: str | None = None
@@ -33,51 +41,79 @@ JOIN exchange_command c ON c.account_id = w.account_id AND c.client_order_id = w
 """
 
 
+class Group(msgspec.Struct, gc=False):
+    """The commands of one call on their way, and how many of them each book gets."""
+
+    commands: Sequence[NewCommand]
+    counts: Counter[int]
+    future: asyncio.Future[list[Promise]]
+
+
 class Door:
-    """Gathers what arrives; one gathering is on its way at a time."""
+    """Gathers what arrives; one gathering is on its way at a time. Orders for a book that is too far behind stay outside."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Sequence[NewCommand], asyncio.Future[list[Promise]]]] = []
+        self._waiting: list[Group] = []
         self._busy = False
         self._ring_tasks: set[asyncio.Future[None]] = set()
 
     async def promise(self, commands: Sequence[NewCommand]) -> list[Promise]:
         """Store the commands of books that this process knows the rules of. One promise each, in order."""
+        counts = Counter([c.book_id for c in commands])
+        lines = backlog()
+        if all(lines.room(book_id) >= count for book_id, count in counts.items()):
+            return await self._enter(commands, counts)
+        taken = _those_with_room(commands, lines)
+        entered = self._enter([commands[i] for i in taken], Counter([commands[i].book_id for i in taken]))
+        promises = [Promise(None, busy=True) for _ in commands]
+        for i, promise in zip(taken, await entered, strict=True):
+            promises[i] = promise
+        await _find_twins([(c, p) for c, p in zip(commands, promises, strict=True) if p.busy])
+        return promises
+
+    def _enter(self, commands: Sequence[NewCommand], counts: Counter[int]) -> asyncio.Future[list[Promise]]:
+        """Let in, and count at once: whoever comes later finds less room."""
         future: asyncio.Future[list[Promise]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((commands, future))
+        if not commands:
+            future.set_result([])
+            return future
+        backlog().enter(counts)
+        self._waiting.append(Group(commands, counts, future))
         if not self._busy:
             self._busy = True
             task = asyncio.ensure_future(self._work())
             self._ring_tasks.add(task)
             task.add_done_callback(self._ring_tasks.discard)
-        return await future
+        return future
 
     async def _work(self) -> None:
         try:
             while self._waiting:
-                taken: list[tuple[Sequence[NewCommand], asyncio.Future[list[Promise]]]] = []
+                taken: list[Group] = []
                 size = 0
-                while self._waiting and (not taken or size + len(self._waiting[0][0]) <= MOST_TOGETHER):
+                while self._waiting and (not taken or size + len(self._waiting[0].commands) <= MOST_TOGETHER):
                     taken.append(self._waiting.pop(0))
-                    size += len(taken[-1][0])
+                    size += len(taken[-1].commands)
                 await self._store(taken)
         finally:
             self._busy = False
 
-    async def _store(self, taken: list[tuple[Sequence[NewCommand], asyncio.Future[list[Promise]]]]) -> None:
-        commands = [c for group, _ in taken for c in group]
+    async def _store(self, taken: list[Group]) -> None:
+        commands = [c for group in taken for c in group.commands]
         try:
             promises = await _insert(commands)
         except (psycopg.Error, OSError) as error:
-            for _, future in taken:
-                if not future.done():
-                    future.set_exception(error)
+            for group in taken:
+                backlog().leave(group.counts, stored=False)
+                if not group.future.done():
+                    group.future.set_exception(error)
             return
         start = 0
-        for group, future in taken:
-            if not future.done():
-                future.set_result(promises[start : start + len(group)])
-            start += len(group)
+        for group in taken:
+            backlog().leave(group.counts, stored=True)
+            if not group.future.done():
+                group.future.set_result(promises[start : start + len(group.commands)])
+            start += len(group.commands)
         books = {c.book_id for c, p in zip(commands, promises, strict=True) if p.n is not None}
         for book_id in books:
             ring = asyncio.get_running_loop().run_in_executor(None, bell.ring_book, book_id)
@@ -85,30 +121,50 @@ class Door:
             ring.add_done_callback(self._ring_tasks.discard)
 
 
+def _those_with_room(commands: Sequence[NewCommand], lines: Backlog) -> list[int]:
+    """Positions of what may go in, in order: cancels always, orders and amendments as far as their book has room."""
+    room = {c.book_id: lines.room(c.book_id) for c in commands}
+    taken = []
+    for i, command in enumerate(commands):
+        if command.kind in BOUNDED and room[command.book_id] <= 0:
+            continue
+        room[command.book_id] -= 1
+        taken.append(i)
+    return taken
+
+
 async def _insert(commands: list[NewCommand]) -> list[Promise]:
     async with (await pool()).connection() as connection:
         cursor = await connection.execute(INSERT, parameters(commands, now_us()))
         inserted = await cursor.fetchall()
-        if len(inserted) == len(commands):
-            return [Promise(row[0]) for row in inserted]
-        # Rows came back in our order, with those left out that met a twin or whose key was revoked meanwhile.
-        promises: list[Promise] = []
-        rest = iter(inserted)
-        row = next(rest, None)
-        for command in commands:
-            if row is not None and str(row[1]) == str(command.order_id) and row[2] == command.client_order_id:
-                promises.append(Promise(row[0]))
-                row = next(rest, None)
-            else:
-                promises.append(Promise(None))
-        missed = [c for c, p in zip(commands, promises, strict=True) if p.n is None and c.client_order_id is not None]
-        cursor = await connection.execute(_TWINS, [[c.account_id for c in missed], [c.client_order_id for c in missed]])
-        twins = {(row[0], row[1]): row[2:] for row in await cursor.fetchall()}
-    for command, promise in zip(commands, promises, strict=True):
-        twin = twins.get((command.account_id, command.client_order_id))
-        if promise.n is None and twin is not None:
-            promise.twin_n, promise.twin_order_id, promise.twin_payload, promise.twin_book = twin
+    if len(inserted) == len(commands):
+        return [Promise(row[0]) for row in inserted]
+    # Rows came back in our order, with those left out that met a twin or whose key was revoked meanwhile.
+    promises: list[Promise] = []
+    rest = iter(inserted)
+    row = next(rest, None)
+    for command in commands:
+        if row is not None and str(row[1]) == str(command.order_id) and row[2] == command.client_order_id:
+            promises.append(Promise(row[0]))
+            row = next(rest, None)
+        else:
+            promises.append(Promise(None))
+    await _find_twins([(c, p) for c, p in zip(commands, promises, strict=True) if p.n is None])
     return promises
+
+
+async def _find_twins(missed: Sequence[tuple[NewCommand, Promise]]) -> None:
+    """Write into the promises of what was not stored who bore the same client_order_id before."""
+    named = [(c, p) for c, p in missed if c.client_order_id is not None]
+    if not named:
+        return
+    async with (await pool()).connection() as connection:
+        cursor = await connection.execute(_TWINS, [[c.account_id for c, _ in named], [c.client_order_id for c, _ in named]])
+        twins = {(row[0], row[1]): row[2:] for row in await cursor.fetchall()}
+    for command, promise in named:
+        twin = twins.get((command.account_id, command.client_order_id))
+        if twin is not None:
+            promise.twin_n, promise.twin_order_id, promise.twin_payload, promise.twin_book = twin
 
 
 _doors: dict[asyncio.AbstractEventLoop, Door] = {}

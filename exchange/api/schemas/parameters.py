@@ -6,6 +6,7 @@ from exchange.api.schemas.market import PHASE
 from exchange.api.schemas.trading import SIDE, STATUS
 from exchange.api.schemas.words import CLIENT_ID, MOMENT, SYMBOL, public_id
 from rights.domain.lifecycle import RightStatus
+from rights.models.consent import CONSENT_KINDS, CONSENT_STATES
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 64}
 
@@ -23,6 +24,8 @@ PATH: dict[str, dict[str, Any]] = {
     "key_id": {"schema": public_id("key")},
     "right_id": {"schema": public_id("rgt")},
     "assurance_id": {"schema": public_id("ast")},
+    "consent_id": {"schema": public_id("cns")},
+    "attestation_id": {"schema": public_id("att")},
 }
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {"schema": {**_whole(1, 1000), "default": 100}},
@@ -39,6 +42,8 @@ QUERY: dict[str, dict[str, Any]] = {
         "description": "An order's or a right's status; `live`: orders that are pending or open",
         "schema": {"type": "string", "enum": [*STATUS["enum"], "live", *RightStatus]},
     },
+    "state": {"description": "A state of the things listed", "schema": {"type": "string", "enum": [*CONSENT_STATES]}},
+    "kind": {"schema": {"type": "string", "enum": [*CONSENT_KINDS]}},
     "instrument": {"schema": SYMBOL},
     "order_id": {"schema": public_id("ord")},
     "holder": {"schema": {"anyOf": [{"const": "me"}, public_id("acc")]}},

@@ -47,6 +47,9 @@ def _told(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     return {
         **operation,
+        "summary": _prose(operation["summary"]),
+        "description": _prose(operation.get("description", "")),
+        "parameters": [{**each, "description": _prose(each.get("description", ""))} for each in operation.get("parameters", ())],
         "path": path,
         "method": method.upper(),
         "scopes": operation.get("x-any-scope", []),
@@ -55,6 +58,11 @@ def _told(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
         "listed": listed,
         "body": _named(body) if body else "",
     }
+
+
+def _prose(text: str) -> list[str]:
+    """A description's pieces: words and, in every second place, what stands between backticks.."""
+    return text.split("`") if text else []
 
 
 def _named(schema: dict[str, str]) -> str:

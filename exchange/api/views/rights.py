@@ -66,7 +66,7 @@ class RightsView(ApiView):
         principal = self.principal
 
         def act() -> Done:
-            with as_problems():
+            with as_problems(fields_at="manifest."):
                 right = issuance.issue_right(
                     issuer=self._issuer(body["manifest"]),
                     holder=holder,

@@ -11,8 +11,11 @@ from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError
 
 from exchange.embedded.account import EmbeddedError
+from exchange.supervision.listening import ListeningError
 from exchange.supervision.run import Plan, run
 from exchange.supervision.tree import Shape
+
+_LAST_PORT = 65535
 
 
 def _lanes(text: str) -> tuple[int, ...]:
@@ -27,13 +30,24 @@ def _lanes(text: str) -> tuple[int, ...]:
     return lanes
 
 
+def _port(text: str) -> int:
+    """`8000`; the resolver would take a number beyond the last port modulo 65536."""
+    try:
+        port = int(text)
+    except ValueError:
+        port = -1
+    if not 0 <= port <= _LAST_PORT:
+        raise ArgumentTypeError(f"expected a port from 0 to {_LAST_PORT}")
+    return port
+
+
 class Command(BaseCommand):
     help = "Run everything: embedded PostgreSQL and Valkey (unless DATABASE_URL, REDIS_URL), web, matchers, sweeper, scheduler."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         half = max(1, (os.cpu_count() or 2) // 2)
-        parser.add_argument("--port", type=int, default=8000, help="0: any free one, named in the ready line")
+        parser.add_argument("--port", type=_port, default=8000, help="0: any free one, named in the ready line")
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--data", type=Path, default=settings.DATA_DIR, help="where data and logs are kept (default %(default)s)")
         parser.add_argument("--demo", action="store_true", help="seed participants, rights and instruments, and let bots trade")
@@ -54,6 +68,6 @@ class Command(BaseCommand):
         )
         try:
             code = run(plan)
-        except EmbeddedError as problem:
+        except (EmbeddedError, ListeningError) as problem:
             raise CommandError(str(problem)) from problem
         sys.exit(code)

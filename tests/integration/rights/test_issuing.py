@@ -90,11 +90,11 @@ def test_the_haircut_rounds_down():
 
 
 def test_overbooking_has_to_be_explained_disclosed_and_bounded(desk):
-    plan = {"justification": "measured use is 60 %", "degradation_plan": "defer within the window"}
+    plan = {"justification": "measured use is 60 %", "degradation_plan": "freeze-unsold"}
     over = {"assurance": {"reference": "over", "usable_basis": "oversubscribed"}}
     with pytest.raises(IssuanceRefusedError, match="justification"):
         desk.assure(reference="over", gross_units=1000, overbook_bps=1000)
-    desk.assure(reference="over", gross_units=1000, overbook_bps=1000, overbook_policy=plan)
+    desk.assure(reference="over", gross_units=1000, overbook_bps=1000, **plan)
     assert refusals(desk, 1, assurance={"reference": "over"}) == ["assurance_basis"]
     desk.issue(1100, **over)
     assert refusals(desk, 1, **over) == ["capacity_exhausted"]

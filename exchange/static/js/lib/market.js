@@ -119,9 +119,10 @@ export class Market extends EventTarget {
   }
 
   hearTicker(ticker) {
-    const phase = this.ticker?.phase ?? this.instrument?.phase;
+    const { phase } = this;
+    const takersOut = this.postOnly;
     this.ticker = { ...this.ticker, ...ticker };
-    if (ticker.phase && ticker.phase !== phase) this.loadInstrument();
+    if (ticker.phase && (ticker.phase !== phase || this.postOnly !== takersOut)) this.loadInstrument();
     this.tell("ticker");
   }
 
@@ -138,6 +139,11 @@ export class Market extends EventTarget {
   /** The latest known phase, from whichever channel told it last. */
   get phase() {
     return this.ticker?.phase ?? this.instrument?.phase ?? "";
+  }
+
+  /** Whether only orders that rest may enter. */
+  get postOnly() {
+    return this.ticker?.post_only ?? this.instrument?.post_only ?? false;
   }
 
   get bestBid() {

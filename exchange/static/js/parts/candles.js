@@ -121,7 +121,7 @@ class Candles extends Part {
       layout: { background: { color: colour("panel") }, textColor: colour("ink-3"), fontSize: 11, fontFamily: getComputedStyle(document.body).fontFamily },
       grid: { vertLines: { color: line }, horzLines: { color: line } },
       timeScale: { borderColor: line, timeVisible: true, secondsVisible: false },
-      rightPriceScale: { borderColor: line },
+      rightPriceScale: { borderColor: line, entireTextOnly: true },
     });
     const [buy, sell] = [colour("buy"), colour("sell")];
     this.washes = { up: colour("buy-wash"), down: colour("sell-wash") };

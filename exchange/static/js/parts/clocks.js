@@ -42,5 +42,13 @@ class Countdown extends Ticking {
   }
 }
 
+/** `<sx-tense at="2026-12-01T00:00:00Z" past="Window opened">Window opens</sx-tense>`: the words turn when the moment has come. */
+class Tense extends Ticking {
+  tick() {
+    if (Date.parse(this.getAttribute("at")) <= venueNow()) setText(this, this.getAttribute("past"));
+  }
+}
+
 define("sx-clock", Clock);
 define("sx-countdown", Countdown);
+define("sx-tense", Tense);

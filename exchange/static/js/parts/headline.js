@@ -74,6 +74,10 @@ class Banner extends Part {
       closed: ["info", "This market is closed.", `Its gate closed ${dayTime(instrument.gate_closes_at)} UTC: resting orders were cancelled, and what they held was released.`],
     }[market.phase];
     if (words) return words;
+    if (market.postOnly) {
+      const because = instrument.post_only_reason ? ` Reason: ${instrument.post_only_reason}.` : "";
+      return ["warning", "This book takes only orders that rest.", `Orders that would trade at once are refused until what is disclosed here is fresh again.${because}`];
+    }
     if (gate > 0 && gate < 15 * 60 * 1000) {
       return ["warning", "The gate closes soon.", "Orders still resting then are cancelled and what they hold is released."];
     }

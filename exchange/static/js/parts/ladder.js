@@ -133,7 +133,7 @@ class Ladder extends Part {
   move(event) {
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (!step || !this.asks) return;
-    const buttons = [...this.querySelectorAll("button.price:not(:disabled)")];
+    const buttons = [...this.querySelectorAll("button.price:not(:disabled)")].filter((button) => button.checkVisibility());
     const at = buttons.indexOf(document.activeElement);
     const next = buttons[at + step];
     if (at < 0 || !next) return;

@@ -7,7 +7,7 @@ import { clockTime, dayTime } from "../lib/time.js";
 import { Paged } from "./paged.js";
 import { shortId } from "./preview.js";
 
-const KINDS = { trade: "Trade", fee: "Fee", funding: "Funding", deposit: "Deposit", withdrawal: "Withdrawal", units: "Delivery", delivery: "Delivery", issue: "Issue", issuance: "Issue", expiry: "Expiry" };
+const KINDS = { cash: "Payment", fee: "Fee", funding: "Funding", deposit: "Deposit", withdrawal: "Withdrawal", units: "Delivery", delivery: "Delivery", issue: "Issue", issuance: "Issue", expiry: "Expiry" };
 
 class Ledger extends Paged {
   kind = "ledger";

@@ -32,8 +32,9 @@ class Rights extends Paged {
   }
 
   nothing() {
-    return this.list.params.status
-      ? ["No such rights", "Choose another status to see the rest."]
+    const { status } = this.list.params;
+    return status
+      ? [`No ${plain(status).toLowerCase()} rights`, "What you buy in a market appears here at once; another status shows the rest."]
       : ["You hold no rights yet", "Buy some in a market: they are delivered here within the trade itself."];
   }
 

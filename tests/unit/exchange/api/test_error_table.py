@@ -17,11 +17,9 @@ def test_reasons_and_gates_are_listed():
 
 
 def test_codes_of_the_registry_are_listed():
-    source = "".join(
-        p.read_text() for name in ("services", "domain") for p in (ROOT / "rights" / name).glob("*.py") if p.stem != "post_assurance"
-    )
+    source = "".join(p.read_text() for name in ("services", "domain") for p in (ROOT / "rights" / name).glob("*.py"))
     source += (ROOT / "settlement/services/issuance.py").read_text()
-    said = set(re.findall(r"(?:Refusal|lifecycle_refused)\(\s*\[?(?:Refusal\()?\"([a-z_]+)\"", source))
+    said = set(re.findall(r"(?:Refusal|(?:lifecycle|supply)_refused)\(\s*\[?(?:Refusal\()?\"([a-z_]+)\"", source))
     assert len(said) > 15
     assert said <= TABLE.keys()
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rights.domain import gates
-from rights.domain.gates import HolderFacts, LineageCounts, RightFacts
+from rights.domain.gates import Grants, HolderFacts, LineageCounts, Permits, Receiver, RightFacts
 from rights.domain.lifecycle import RightStatus
 from rights.domain.manifest import SCHEMA, read_manifest
 from rights.domain.transfer_policy import TransferPolicy, policy_document, read_policy, strictest
@@ -131,10 +131,10 @@ def test_every_reason_comes_at_once():
         "not_transferable",
         "units_unavailable",
         "not_splittable",
-        "consent_missing",
         "giver_suspended",
         "holder_denied",
         "max_holders",
+        "consent_missing",
     ]
 
 
@@ -150,7 +150,8 @@ def test_verdicts_list_every_rule_and_agree_with_refusals():
     assert [v for v in verdicts if not v.passed] == gates.transfer_refusals(**asked, taker=BUYER)
     assert len(verdicts) == 1 + len(gates.CODES) - 6  # one verdict stands for the six of the status
     assert all(v.detail for v in verdicts)
-    assert [v.code for v in gates.transfer_verdicts(**asked, taker=None)] == [v.code for v in verdicts[:12]]
+    untaken = [v.code for v in gates.transfer_verdicts(**asked, taker=None)]
+    assert untaken == [*(v.code for v in verdicts[:10]), "consent_missing", "acknowledgment_missing"]
 
 
 @pytest.mark.parametrize("status", [s for s in RightStatus if s not in {"active", "issued"}])
@@ -164,17 +165,45 @@ def test_receiver_rules_alone_are_what_the_taker_is_asked():
     assert gates.taker_refusals({}, BUYER) == []
 
 
+def key(*policies, issuer="i", root="r", terms="t"):
+    return gates.restriction_key([Receiver(read_policy(policy), issuer, root, terms) for policy in policies])
+
+
 def test_restriction_keys_stand_for_receiver_rules():
-    assert gates.restriction_key([]) == 0
-    assert gates.restriction_key([{"splittable": False, "transfer_cutoff_seconds": 5, "requires_issuer_consent": True}]) == 0
-    one = gates.restriction_key([{"eligible_holder_types": ["app", "vault"]}])
+    assert key() == 0
+    assert key({"splittable": False, "transfer_cutoff_seconds": 5}) == 0
+    one = key({"eligible_holder_types": ["app", "vault"]})
     assert 0 < one < 2**60
-    assert one == gates.restriction_key([{"eligible_holder_types": ["vault", "app"], "min_hold_seconds": 9}, {}])
-    assert one == gates.restriction_key(
-        [{"eligible_holder_types": ["vault", "app", "user"]}, {"eligible_holder_types": ["app", "agent", "vault"]}]
-    )
-    assert one != gates.restriction_key([{"eligible_holder_types": ["vault"]}])
-    assert len({gates.restriction_key([{"denied_holders": [f"acc_{n}"]}]) for n in range(100)}) == 100
+    assert one == key({"eligible_holder_types": ["vault", "app"], "min_hold_seconds": 9}, {}, root="another")
+    assert one == key({"eligible_holder_types": ["vault", "app", "user"]}, {"eligible_holder_types": ["app", "agent", "vault"]})
+    assert one != key({"eligible_holder_types": ["vault"]})
+    assert len({key({"denied_holders": [f"acc_{n}"]}) for n in range(100)}) == 100
+
+
+@pytest.mark.parametrize("rule", [{"requires_issuer_consent": True}, {"requires_registry_acknowledgment": True}, {"max_holders": 5}])
+def test_keys_of_rules_that_look_something_up_name_what_they_are_about(rule):
+    assert len({key(rule), key(rule, root="s"), key(rule, terms="u"), key(rule, issuer="j")}) == 4
+
+
+CONSENT = {"requires_issuer_consent": True}
+BUYERS = Permits(consent=Grants(takers=frozenset({BUYER.account_id})))
+
+
+@pytest.mark.parametrize(
+    ("permits", "taker", "refused"),
+    [
+        (Permits(), BUYER, True),
+        (BUYERS, BUYER, False),
+        (BUYERS, SELLER, True),
+        (BUYERS, None, False),
+        (Permits(), None, True),
+        (Permits(consent=Grants(everybody=True)), SELLER, False),
+        (Permits(acknowledgment=Grants(everybody=True)), BUYER, True),
+    ],
+)
+def test_a_consent_covers_whom_it_names(permits, taker, refused):
+    asked = {"right": RIGHT, "policy": CONSENT, "units": 50, "giver": SELLER, "taker": taker, "now_us": NOW_US, "permits": permits}
+    assert [v.code for v in gates.transfer_refusals(**asked)] == (["consent_missing"] if refused else [])
 
 
 def test_a_cut_off_gives_the_last_moment():

@@ -1,0 +1,170 @@
+"""What a newcomer sees and does: the demo moves by itself, and the documents' first steps work as they are written.
+
+The pictures go to artifacts/; `make pictures` puts them into docs/images, once the charts have something to show.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import ARTIFACTS, ROOT, Complaints, Venue, log_in, proven
+from tests.plugins import documents
+from tests.plugins.live import LiveExchange, wait_until
+
+PICTURES = Path(os.environ["PICTURES"]) if "PICTURES" in os.environ else ARTIFACTS / "demo"
+# A chart worth printing has some candles, one a minute; a test needs one.
+CANDLES = int(os.environ.get("PICTURE_CANDLES", "1"))
+CLASS = "TXT.CHAT.STD.INT.PRV"
+ENOUGH_S = 1800.0
+SIZES = [(1440, 900), (390, 844)]
+Show = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def demo(start_exchange: Callable[..., LiveExchange]) -> Iterator[Venue]:
+    """`make run`, as far as it goes beyond installing."""
+    exchange = start_exchange("--demo")
+    found = re.search(r"^password of each: (\S+)$", exchange.output, re.MULTILINE)
+    assert found, exchange.output
+    tickers = httpx.get(f"{exchange.base_url}/api/v1/tickers", params={"limit": 1000}).json()["data"]
+    yield Venue(exchange, exchange.base_url, [row["instrument"] for row in tickers], found[1])
+    exchange.close()
+
+
+@pytest.fixture
+def show(browser: Browser, demo: Venue) -> Iterator[Show]:
+    """`show("/", user="buyer", width=390, color_scheme="light")`: a fresh browser on the demo, which may not complain."""
+    complaints = Complaints()
+    contexts = []
+
+    def at(path: str, *, user: str, width: int = 1440, height: int = 900, **options: object) -> Page:
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, base_url=demo.url, **options))
+        page = contexts[-1].new_page()
+        complaints.hear(page)
+        log_in(page, user, demo.password, path)
+        return page
+
+    yield at
+    for context in contexts:
+        context.close()
+    assert not complaints, complaints
+
+
+@pytest.fixture(scope="module")
+def busy(demo: Venue) -> str:
+    """The symbol of a market with trades, two orders of the buyer's, and hours to go."""
+
+    def candles(symbol: str) -> int:
+        return len(demo.call("buyer", "GET", f"/instruments/{symbol}/candles?interval=1m")["data"])
+
+    symbol = next(each for each in demo.symbols if each.startswith(CLASS) and each.endswith("P1D"))
+    wait_until(lambda: candles(symbol) >= CANDLES, ENOUGH_S, f"{CANDLES} candles of {symbol}")
+    bids = demo.call("buyer", "GET", f"/instruments/{symbol}/book?depth=10")["bids"]
+    for price in (bids[0][0], bids[-1][0]):
+        demo.place("buyer", "buy", price, "2", symbol)
+    return symbol
+
+
+def picture(page: Page, name: str, width: int, scheme: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}-{width}-{scheme}.png")
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_board_moves_by_itself(show: Show, width: int, height: int, scheme: str) -> None:
+    page = show("/", user="buyer", width=width, height=height, color_scheme=scheme)
+    expect(page.locator("sx-connection")).to_have_attribute("data-state", "live")
+    last = page.locator("tr[data-symbol] [data-f=last_price]")
+    before = last.all_inner_texts()
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('tr[data-symbol] [data-f=last_price]')].some((cell, i) => cell.innerText !== before[i])",
+        arg=before,
+    )
+    picture(page, "markets", width, scheme)
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_market_trades_by_itself_and_the_light_is_green(show: Show, busy: str, width: int, height: int, scheme: str) -> None:
+    page = show(f"/trade/{busy}", user="buyer", width=width, height=height, color_scheme=scheme)
+    proven(page)
+    newest = page.locator("sx-tape tbody tr").first
+    expect(newest).to_be_attached()
+    page.evaluate("() => { window.seen = document.querySelector('sx-tape tbody tr') }")
+    page.wait_for_function("() => document.querySelector('sx-tape tbody tr') !== window.seen")
+    proven(page)
+    red, green, blue = map(
+        int, re.findall(r"\d+", page.locator("sx-connection .lamp").evaluate("e => getComputedStyle(e).backgroundColor"))[:3]
+    )
+    assert green > max(red, blue)
+    assert "found the venue's checksum" in str(page.locator("sx-connection").get_attribute("title"))
+    if width == 1440:
+        expect(page.locator("sx-orders tbody tr")).to_have_count(2)
+        assert page.evaluate("() => document.documentElement.scrollHeight") == height, "the desk fits the window"
+    picture(page, "trade", width, scheme)
+
+
+def test_the_console_shows_the_venue(show: Show) -> None:
+    page = show("/admin/", user="operator", color_scheme="light")
+    expect(page.get_by_role("heading", name="Overview").first).to_be_visible()
+    picture(page, "console", 1440, "light")
+
+
+@pytest.mark.parametrize("document", documents.with_blocks())
+def test_what_a_document_says_to_type_works(demo: Venue, document: str) -> None:
+    said = documents.type_in(document, demo.exchange)
+    if document == "README.md":
+        assert list(said) == ["curl", "python", "proof"]
+        book, order, fills = (json.loads(line) for line in said["curl"].splitlines())
+        assert book["asks"]
+        assert order["status"] == "filled"
+        assert fills["data"] == order["fills"]
+        assert fills["data"][0]["deliveries"][0]["issuer_id"] == "issuer"
+        assert re.search(r"^ord_\S+ is filled\n1 lot at .*: \d+ units, yours now as\n  rgt_\S+ out of rgt_", said["python"], re.MULTILINE)
+        assert ", 0 broken" in said["proof"]
+        assert "equal, byte for byte" in said["proof"]
+    for name, output in said.items():
+        assert output.strip(), f"{document}: {name} printed nothing"
+
+
+def test_the_readme_s_first_trade_in_the_browser(show: Show) -> None:
+    """Everything that is set in another face in that paragraph is taken from it, and has to be on the page."""
+    told = re.search(r"^\*\*In the browser\.\*\*(.*?)\n\n", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert told
+    user, class_key, kind, field, press, tab = (name for pair in re.findall(r"`([^`]+)`|\*([^*]+)\*", told[1]) for name in pair if name)
+    lots = re.search(r"type (\d+) under", told[1])
+    assert lots
+    page = show("/", user=user)
+    open_markets = page.locator(f"tr[data-symbol^='{class_key}']:has(td .phase-continuous)")
+    open_markets.last.get_by_role("link").click()
+    proven(page)
+    page.locator("sx-ticket").get_by_text(kind, exact=True).click()
+    page.get_by_label(field).fill(lots[1])
+    preview = page.locator("sx-ticket .preview")
+    for words in ("Trades now", "Worst price", "Fee now", "Held from your cash", "Delivered now from", "transfer gates pass"):
+        expect(preview).to_contain_text(words)
+    expect(page.get_by_label("Post-only: never take")).to_be_disabled()
+    page.get_by_role("button", name=press, exact=True).click()
+    expect(page.locator(".outcome")).to_contain_text(f"Buy order filled. {lots[1]} lots traded")
+    page.get_by_role("tab", name=tab).click()
+    fill = page.locator("sx-fills tbody tr[data-fill]").first
+    expect(fill).to_contain_text("Buy")
+    fill.get_by_role("button", name="Deliveries of").click()
+    delivered = page.locator("sx-fills tr.detail:visible").first
+    expect(delivered).to_contain_text("Split from")
+    expect(delivered.locator("dt:text-is('Issuer') + dd")).to_have_text("issuer")
+    page.goto("/rights")
+    expect(page.locator("sx-rights tbody tr").first).to_contain_text("tokens")
+
+
+def test_the_log_of_all_this_warns_of_nothing(demo: Venue) -> None:
+    # Valkey's advice on the machine's memory setting is meant for those who let it save to disk.
+    lines = [line for line in demo.exchange.output.splitlines() if "Memory overcommit" not in line]
+    assert not [line for line in lines if re.search(r"WARNING|ERROR|FATAL|Traceback|Warning: ", line)]

@@ -1,0 +1,176 @@
+"""Degradation plans (SPEC §7, drift): what each does once, what it never does, and what ends when the assurance is sound again."""
+
+import json
+
+import pytest
+
+from exchange.audit.run import audit
+from exchange.domain.command import Phase
+from exchange.models import Command, Order
+from exchange.selectors import instruments
+from exchange.services import freeze, timetable
+from exchange.services.degradation import follow_plans_due, lift_plans_due
+from rights.domain.lifecycle import FreezeReason
+from rights.models import Assurance, Event, PlanAct, Right
+from rights.services.freeze_many import freeze_rights
+from tests.honest_market import HonestMarket
+from tests.registry_desk import DAY_US, MINT, START_US
+
+pytestmark = pytest.mark.django_db
+LOT = 1_000_000
+
+
+class Venue(HonestMarket):
+    """The plain market; `issuer` still holds 20 lots of its own and rests two asks, and the day's supply comes to 100 lots."""
+
+    def __init__(self, plan: str) -> None:
+        super().__init__()
+        self.keys["issuer"] = self._key(self.accounts["issuer"])
+        self.supply.post(10**12)
+        source = self.supply.source(100 * LOT)
+        self.behind = self.supply.assure(100 * LOT, reference="planned", sources=(source,), degradation_plan=plan)
+        named = {"assurance": {"reference": "planned"}}
+        self.unsold = [str(self.desk.issue(10 * LOT, holder="issuer", **named).pk) for _ in range(2)]
+        self.sold = str(self.desk.issue(30 * LOT, holder="holder", **named).pk)
+        self.phase(Phase.CONTINUOUS)
+        self.match()
+        self.asks = [self.place("issuer", "sell", 10, 300) for _ in range(2)]
+        self.match()
+
+    def drift(self, lots: int) -> None:
+        self.now_us += 1000
+        self.desk.now_us = self.now_us
+        self.supply.refresh(self.behind, gross_units=lots * LOT)
+
+    def run(self) -> timetable.Run:
+        self.now_us += 1000
+        done = timetable.run_due(now_us=self.now_us)
+        self.match()
+        return done
+
+    def status(self, right_id: str) -> tuple[str, str]:
+        return Right.objects.values_list("status", "freeze_reason").get(pk=right_id)
+
+    def row(self):
+        return instruments.instrument(symbol=self.instrument.symbol, now_us=self.now_us)
+
+
+def acts():
+    return list(PlanAct.objects.order_by("id").values_list("act", "object_id", "lifted_at"))
+
+
+def told(kind):
+    return [json.loads(body)["payload"] for body in Event.objects.filter(type=kind).order_by("seq").values_list("body", flat=True)]
+
+
+def test_pausing_needs_no_act():
+    venue = Venue("pause-issuance")
+    assert venue.row().backing == "sound"
+    venue.drift(40)
+    assert venue.run().plan_acts == 0
+    assert venue.row().backing == "degraded"
+    assert [venue.status(right) for right in (*venue.unsold, venue.sold)] == [("active", "")] * 3
+    assert audit(now_us=venue.now_us).broken == []
+
+
+def test_the_unsold_freezes_once_and_its_asks_are_pulled():
+    venue = Venue("freeze-unsold")
+    venue.drift(40)
+    assert venue.run().plan_acts == 2
+    assert [venue.status(right) for right in venue.unsold] == [("frozen", "settlement_lock")] * 2
+    assert venue.status(venue.sold) == ("active", "")
+    assert [Order.objects.get(pk=ask).is_open for ask in venue.asks] == [False, False]
+    assert {(act, right) for act, right, _ in acts()} == {("freeze", f"rgt_{right}") for right in venue.unsold}
+    assert told("assurance.plan_followed") == [
+        {"act": "freeze", "degradation_plan": "freeze-unsold", "objects": sorted(f"rgt_{right}" for right in venue.unsold)}
+    ]
+    # An operator who decides otherwise is not overruled.
+    freeze.unfreeze_right(right_id=venue.unsold[0], reason="looked at", mint=MINT, actor="command:test", now_us=venue.now_us)
+    assert venue.run().plan_acts == 0
+    assert venue.status(venue.unsold[0]) == ("active", "")
+    assert audit(now_us=venue.now_us).broken == []
+
+
+def test_recovery_lets_the_unsold_go_on():
+    venue = Venue("freeze-unsold")
+    venue.drift(40)
+    venue.run()
+    freeze.unfreeze_right(right_id=venue.unsold[0], reason="looked at", mint=MINT, actor="command:test", now_us=venue.now_us)
+    freeze.freeze_right(right_id=venue.unsold[0], freeze_reason="dispute", reason="claimed", actor="command:test", now_us=venue.now_us)
+    venue.drift(60)
+    assert venue.run().plan_acts == 2
+    assert venue.status(venue.unsold[0]) == ("frozen", "dispute")  # for another reason by now
+    assert venue.status(venue.unsold[1]) == ("active", "")
+    assert [lifted is None for *_, lifted in acts()] == [False, False]
+    assert venue.row().backing == "sound"
+    venue.drift(10)
+    assert venue.run().plan_acts == 1  # a new degradation, what is not frozen freezes again
+    assert venue.status(venue.unsold[1]) == ("frozen", "settlement_lock")
+    assert audit(now_us=venue.now_us).broken == []
+
+
+def test_when_the_window_is_over_the_frozen_expire_with_their_units():
+    venue = Venue("freeze-unsold")
+    venue.drift(40)
+    venue.run()
+    venue.now_us = START_US + DAY_US
+    for _ in range(3):
+        venue.run()
+    assert {venue.status(right)[0] for right in venue.unsold} == {"expired"}
+    assert {lifted is None for *_, lifted in acts()} == {False}
+    assert audit(now_us=venue.now_us).broken == []
+
+
+def test_books_halt_once_with_the_reason_and_wait_for_an_operator():
+    venue = Venue("halt-books")
+    venue.drift(40)
+    assert venue.run().plan_acts == 1
+    row = venue.row()
+    assert (Phase(row.phase), row.backing) == (Phase.HALTED, "degraded")
+    assert "planned" in row.phase_reason
+    assert acts() == [("halt", venue.instrument.symbol, None)]
+    venue.phase(Phase.CONTINUOUS)  # an operator resumes all the same
+    venue.match()
+    assert venue.run().plan_acts == 0
+    assert Phase(venue.row().phase) is Phase.CONTINUOUS
+    venue.phase(Phase.HALTED)
+    venue.match()
+    venue.drift(60)
+    assert venue.run().plan_acts == 1
+    assert Phase(venue.row().phase) is Phase.HALTED
+    assert told("assurance.plan_lifted") == [{"act": "halt", "degradation_plan": "halt-books", "objects": [venue.instrument.symbol]}]
+    assert audit(now_us=venue.now_us).broken == []
+
+
+def test_a_closed_book_is_left_alone():
+    venue = Venue("halt-books")
+    venue.phase(Phase.CLOSED)
+    venue.match()
+    venue.drift(40)
+    before = Command.objects.count()
+    assert follow_plans_due(now_us=venue.now_us) == 0
+    assert Command.objects.count() == before
+
+
+def test_staleness_follows_no_plan():
+    venue = Venue("freeze-unsold")
+    Assurance.objects.filter(pk=venue.behind.pk).update(stale_after_s=1)
+    venue.now_us += 2_000_000
+    done = timetable.run_due(now_us=venue.now_us)
+    assert (done.assurances_stale, done.plan_acts) == (1, 0)
+    assert venue.row().backing == "stale"
+    assert not PlanAct.objects.exists()
+
+
+def test_nothing_is_due_where_nothing_drifted():
+    venue = Venue("freeze-unsold")
+    assert (follow_plans_due(now_us=venue.now_us), lift_plans_due(mint=MINT, now_us=venue.now_us)) == (0, 0)
+
+
+def test_many_freeze_together_and_only_what_may():
+    venue = Venue("pause-issuance")
+    done = {"actor": "command:test", "now_us": venue.now_us, "note": "x", "freeze_reason": FreezeReason.CUSTOM}
+    freeze.freeze_right(right_id=venue.unsold[0], freeze_reason="dispute", reason="x", actor="command:test", now_us=venue.now_us)
+    assert freeze_rights(right_ids=[*venue.unsold, MINT.uuid(venue.now_us)], **done) == [venue.unsold[1]]
+    assert freeze_rights(right_ids=[], **done) == []
+    assert [venue.status(right)[1] for right in venue.unsold] == ["dispute", "custom"]
