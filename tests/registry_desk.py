@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from exchange.services.participants import NewAccount, appoint_issuer, open_participant
+from exchange.services.participants import NewAccount, appoint_issuer, grant_operator_roles, open_participant
 from rights.domain.manifest import read_manifest
 from rights.kernel.ids import Mint
 from rights.models import Account, Assurance, Issuer, Right
@@ -32,6 +32,8 @@ class Desk:
             actor="test",
             now_us=NOW_US,
         )
+        operator = self.accounts["issuer"].participant  # it runs the venue here too
+        grant_operator_roles(participant=operator, mint=MINT, reason="test", actor="test", now_us=NOW_US)
         self.assurance: Assurance = self.assure(gross_units=units, **capacity)
 
     def open(self, slug: str, holder_type: str = "app") -> Account:

@@ -63,6 +63,18 @@ GATES = {
     "max_units_per_holder": "The taker would hold too many units",
 }
 REGISTRY = {
+    "role_missing": "The participant lacks the role that this act needs",
+    "role_unknown": "There is no such role",
+    "role_granted": "The role stands already",
+    "role_ended": "The role was taken back before",
+    "amendment_out_of_class": "The class of amendment does not touch this part of the manifest",
+    "amendment_amount": "Units are never amended",
+    "amendment_lineage": "Other rights descend from the same terms",
+    "replacement_needed": "This never changes once the right is active; replace the right",
+    "replacement_kind": "There is no such kind of replacement",
+    "replacement_units": "A replacement promises no more than remained",
+    "window_not_open": "The window has not begun",
+    "epoch_exhausted": "The epoch's allowance is used up",
     "consent_not_needed": "The right's terms ask for no such consent",
     "consent_pending": "The same request is waiting for its answer",
     "consent_answered": "The request has had its answer",

@@ -74,6 +74,8 @@ def seed_parties(*, password: str, mint: Mint, now_us: int) -> None:
         Group.objects.get_or_create(name=name)
     for party in PARTIES:
         _seed(party, password, mint, now_us)
+    operator = Participant.objects.get(slug="operator")
+    participants.grant_operator_roles(participant=operator, mint=mint, reason="it runs the demo's venue", actor=ACTOR, now_us=now_us)
     if not Issuer.objects.filter(slug=ISSUER).exists():
         participants.appoint_issuer(
             participant=Participant.objects.get(slug=ISSUER),

@@ -18,6 +18,9 @@ from rights.domain.moment import parse_us
 CHAIN, LIFECYCLE, GATES, STATE, TERMS = "event_chain", "lifecycle_history", "gates", "events_apply", "terms_remembered"
 
 
+_WITH_TERMS = (right_events.ISSUED, right_events.AMENDED)
+
+
 class EventWalk(msgspec.Struct):
     """What the reading found."""
 
@@ -67,7 +70,7 @@ class _Reader:
         where = {"stream": row.stream, "seq": row.seq, "type": row.type}
         try:
             parse_us(row.at)
-            if row.type == right_events.ISSUED and sha256_of(payload["manifest"]) != payload["terms_hash"]:
+            if row.type in _WITH_TERMS and payload["manifest"] is not None and sha256_of(payload["manifest"]) != payload["terms_hash"]:
                 self._walk.findings.add(TERMS, **where, fault="terms_hash is not that of the manifest")
             self._gates.remember(row.type, row.object_id, payload, row.at)
             self._venue.apply(row.type, row.object_id, payload)

@@ -29,14 +29,16 @@ class GateHistory:
     def __init__(self) -> None:
         self._holders = {row[0]: row[1:] for row in rows.fetch_all(_HOLDERS)}
         self._policies: dict[str, TransferPolicy] = {}
-        self._windows: dict[str, Mapping[str, Any]] = {}  # by root right
+        self._windows: dict[str, Mapping[str, Any]] = {}  # the manifest's, by terms hash
         self._permits = PermitHistory(GRACE_US)
         self._standing: dict[str, list[tuple[int, str]]] = {}  # participant -> (from when, status)
 
     def remember(self, event_type: str, object_id: str, payload: Mapping[str, Any], at: str) -> None:
         """Note what later questions depend on."""
-        if event_type == types.ISSUED:
-            self._windows[payload["right"].removeprefix("rgt_")] = payload["window"]
+        if event_type in (types.ISSUED, types.AMENDED):
+            if payload["manifest"] is None:  # only its metadata was amended
+                return
+            self._windows[payload["terms_hash"]] = payload["manifest"]["window"]
             self._policies.setdefault(payload["terms_hash"], read_policy(payload["manifest"]["transfer_policy"]))
         elif self._permits.remember(event_type, object_id, payload, at):
             return
@@ -64,7 +66,7 @@ class GateHistory:
         return self._judge(states, right, taker.removeprefix("acc_"), int(payload["units"]), parse_us(at))
 
     def _judge(self, states: RightStates, right: RightState, taker: str, units: int, now_us: int) -> list[str]:
-        policy, window = self._policies[right.terms_hash], self._windows[right.root]
+        policy, window = self._policies[right.terms_hash], self._windows[right.terms_hash]
         facts = RightFacts(
             id=right.id,
             status=right.status,
@@ -74,7 +76,7 @@ class GateHistory:
             window_end_us=ends_us(
                 mode=window["mode"],
                 window_end_us=parse_us(window["end"]),
-                period_s=window["epoch_size_s"],
+                period_s=window["epoch_size_seconds"] or window["rolling_length_seconds"] or 0,
                 activated_us=parse_us(right.activated_at) if right.activated_at else None,
             ),
             acquired_us=parse_us(right.acquired_at),

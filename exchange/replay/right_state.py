@@ -33,6 +33,10 @@ class RightState(msgspec.Struct):
     activated_at: str
     acquired_at: str
     created_at: str
+    epoch_at: str = ""
+    epoch_used_units: int = 0
+    finalization_ref: str = ""
+    metadata: dict[str, Any] | None = None
 
 
 class LifecycleError(Exception):
@@ -63,6 +67,13 @@ class RightStates:
             types.EXPIRED: lambda payload, at: self._ended(payload, "expired"),  # noqa: ARG005 - one shape for all steps
             types.BURNED: lambda payload, at: self._ended(payload, "burned"),  # noqa: ARG005
             types.BALANCE_CHANGED: self._balance_changed,
+            types.FINALIZED: self._finalized,
+            types.PARTIALLY_CONSUMED: self._consumed,
+            types.FULLY_CONSUMED: self._used_up,
+            types.AMENDED: self._amended,
+            types.REPLACED: self._linked,
+            types.REISSUED_FROM: self._linked,
+            types.MIGRATED: self._linked,
         }
 
     def knows(self, event_type: str) -> bool:
@@ -189,6 +200,70 @@ class RightStates:
             _become(right, status)
         right.remaining_units = 0
         right.freeze_reason = right.prior_status = ""
+
+    def _finalized(self, payload: Payload, at: str) -> None:  # noqa: ARG002
+        self._ended(payload, "finalized")
+        self.named(payload["right"]).finalization_ref = payload["ref"]
+
+    def _consumed(self, payload: Payload, at: str) -> None:  # noqa: ARG002
+        right = self.named(payload["right"])
+        units = int(payload["units"])
+        if right.status != "active" or not 0 < units <= right.remaining_units:
+            raise RightError(f"{units} units of rgt_{right.id} were used, {right.remaining_units} remained, {right.status}")
+        right.remaining_units -= units
+        right.epoch_at, right.epoch_used_units = payload["epoch_at"] or "", int(payload["epoch_used_units"])
+
+    def _used_up(self, payload: Payload, at: str) -> None:  # noqa: ARG002
+        right = self.named(payload["right"])
+        if right.remaining_units:
+            raise RightError(f"rgt_{right.id} still has {right.remaining_units} units")
+        _become(right, "fully_consumed")
+        right.netted = False
+
+    def _linked(self, payload: Payload, at: str) -> None:  # noqa: ARG002
+        self.named(payload["right"])
+
+    def _amended(self, payload: Payload, at: str) -> None:  # noqa: ARG002
+        moved = payload["moved"]
+        if moved is not None and payload["right"].removeprefix("rgt_") not in self.rights:
+            self._arrived(payload, moved)
+            return
+        right = self.named(payload["right"])
+        if right.terms_hash != payload["former_terms"]:
+            raise RightError(f"rgt_{right.id} was not under the terms that were amended")
+        if moved is not None:
+            del self.rights[right.id]
+            self._lineages[right.root].remove(right.id)
+            return
+        right.terms_hash, right.metadata = payload["terms_hash"], payload["metadata"]
+        if payload["assurance"] is not None:
+            right.assurance = payload["assurance"].removeprefix("ast_")
+
+    def _arrived(self, payload: Payload, moved: Payload) -> None:
+        """A right whose new class or window is this stream's: all that is known of it comes with the event."""
+        state, right = moved["state"], payload["right"].removeprefix("rgt_")
+        self._make(
+            RightState(
+                id=right,
+                series_id=int(moved["to"]),
+                terms_hash=payload["terms_hash"],
+                issuer=state["issuer"],
+                assurance=state["assurance"].removeprefix("ast_"),
+                holder=state["holder"].removeprefix("acc_"),
+                controller=state["controller"].removeprefix("acc_"),
+                status=state["status"],
+                prior_status="",
+                freeze_reason="",
+                max_units=int(state["max_units"]),
+                remaining_units=int(state["remaining_units"]),
+                parent="",
+                root=right,
+                netted=False,
+                activated_at=state["activated_at"],
+                acquired_at=state["acquired_at"],
+                created_at=state["created_at"],
+            )
+        )
 
     def _balance_changed(self, payload: Payload, at: str) -> None:  # noqa: ARG002
         right = self.named(payload["right"])

@@ -16,7 +16,8 @@ MOMENT = "coalesce(to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\
 _RIGHTS = f"""
 SELECT r.id::text, r.series_id, r.terms_hash, i.slug, a.uuid::text, h.uuid::text, c.uuid::text, r.status, r.prior_status, r.freeze_reason,
        r.max_units, r.remaining_units, coalesce(r.parent_id::text, ''), r.root_id::text, r.netted, {MOMENT.format("r.activated_at")},
-       {MOMENT.format("r.acquired_at")}, {MOMENT.format("r.created_at")}
+       {MOMENT.format("r.acquired_at")}, {MOMENT.format("r.created_at")}, {MOMENT.format("r.epoch_at")}, r.epoch_used_units,
+       r.finalization_ref, r.metadata::text
 FROM rights_right r JOIN rights_series s ON s.id = r.series_id JOIN rights_issuer i ON i.id = r.issuer_id
 JOIN rights_assurance a ON a.id = r.assurance_id JOIN rights_account h ON h.id = r.holder_id JOIN rights_account c ON c.id = r.controller_id
 WHERE s.stream_id = %s ORDER BY r.id
@@ -46,7 +47,9 @@ def canonical(value: Any) -> bytes:
 
 def _stored(stream_id: int) -> Iterator[RightState]:
     for row in stream_rows(_RIGHTS, [stream_id]):
-        yield RightState(*row)
+        state = RightState(*row[:-1])
+        state.metadata = None if row[-1] is None else orjson.loads(row[-1])
+        yield state
 
 
 def compare_rights(stream_id: int, states: RightStates, digest: StateHash, findings: Findings) -> None:

@@ -17,8 +17,12 @@ from rights.kernel.clock import to_datetime
 from rights.kernel.ids import Mint, public
 from rights.models import Account, Issuer, Participant
 from rights.models.party import HOLDER_TYPES, ISSUER_TYPES
+from rights.selectors.roles import live_roles
 from rights.services import journal
+from rights.services.roles import grant_role
 
+OPERATOR_ROLES = ("freezer", "finalizer", "burner", "registry_admin")
+ROLE_MINT = Mint()
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 
 
@@ -126,7 +130,26 @@ def appoint_issuer(
         "tier": tier,
     }
     _remember("issuer.appointed", slug, payload, actor=actor, now_us=now_us)
+    grant_role(
+        participant=participant,
+        role="issuer",
+        issuer=issuer,
+        grant_id=ROLE_MINT.uuid(now_us),
+        reason="appointed",
+        actor=actor,
+        now_us=now_us,
+    )
     return issuer
+
+
+def grant_operator_roles(*, participant: Participant, mint: Mint, reason: str, actor: str, now_us: int) -> None:
+    """The roles of whoever runs the venue, those that it lacks. Whoever only reads needs none."""
+    have = set(live_roles(participant.pk).filter(issuer=None).values_list("role", flat=True))
+    for role in OPERATOR_ROLES:
+        if role not in have:
+            grant_role(
+                participant=participant, role=role, issuer=None, grant_id=mint.uuid(now_us), reason=reason, actor=actor, now_us=now_us
+            )
 
 
 @transaction.atomic

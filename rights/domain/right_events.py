@@ -18,6 +18,13 @@ FROZEN: Final = "right.frozen"
 UNFROZEN: Final = "right.unfrozen"
 EXPIRED: Final = "right.expired"
 BURNED: Final = "right.burned"
+FINALIZED: Final = "right.finalized"
+PARTIALLY_CONSUMED: Final = "right.partially_consumed"
+FULLY_CONSUMED: Final = "right.fully_consumed"
+AMENDED: Final = "right.amended"
+REPLACED: Final = "right.replaced"
+REISSUED_FROM: Final = "right.reissued_from"
+MIGRATED: Final = "right.migrated"
 BALANCE_CHANGED: Final = "right.balance_changed"
 
 
@@ -116,3 +123,62 @@ def burned(*, right: str, units: int) -> Payload:
 def balance_changed(*, right: str, max_units: int, remaining_units: int) -> Payload:
     """Absolute amounts after a correction that no other type describes."""
     return {"max_units": str(max_units), "remaining_units": str(remaining_units), "right": f"rgt_{right}"}
+
+
+def finalized(*, right: str, units: int, ref: str) -> Payload:
+    """Closed for good; `units` remained and were burned, `ref` is what it was settled by."""
+    return {"ref": ref, "right": f"rgt_{right}", "units": str(units)}
+
+
+def partially_consumed(*, right: str, units: int, epoch_at: str | None, epoch_used_units: int, ref: str) -> Payload:
+    """`units` were used and left the holder; in the epoch that began at `epoch_at` it has used `epoch_used_units` by now."""
+    return {"epoch_at": epoch_at, "epoch_used_units": str(epoch_used_units), "ref": ref, "right": f"rgt_{right}", "units": str(units)}
+
+
+def fully_consumed(*, right: str) -> Payload:
+    """Nothing remains after the consumption before this event."""
+    return {"right": f"rgt_{right}"}
+
+
+def amended(
+    *,
+    right: str,
+    amendment: str,
+    reason: str,
+    former_terms: str,
+    terms_hash: str,
+    manifest: dict[str, object] | None,
+    metadata: dict[str, object] | None,
+    assurance: str | None,
+    moved: dict[str, object] | None,
+) -> Payload:
+    """New terms (`manifest` under `terms_hash`, backed by `assurance`) or new `metadata`. `moved`: the class and window the right has now, where they changed.
+
+    Where they did, the event stands in the stream it left and, with the whole right in `moved.state`, in the one it came to.
+    """
+    return {
+        "amendment": amendment,
+        "assurance": assurance and f"ast_{assurance}",
+        "former_terms": former_terms,
+        "manifest": manifest,
+        "metadata": metadata,
+        "moved": moved,
+        "reason": reason,
+        "right": f"rgt_{right}",
+        "terms_hash": terms_hash,
+    }
+
+
+def replaced(*, right: str, by: str, units: int, kind: str, reason: str) -> Payload:
+    """Another right stands for it: `kind` is `replaced`, `reissued` or `migrated`; `units` went over."""
+    return {"by": f"rgt_{by}", "kind": kind, "reason": reason, "right": f"rgt_{right}", "units": str(units)}
+
+
+def reissued_from(*, right: str, former: str, units: int, kind: str, reason: str) -> Payload:
+    """The other end of the link: this right stands for `former`."""
+    return {"former": f"rgt_{former}", "kind": kind, "reason": reason, "right": f"rgt_{right}", "units": str(units)}
+
+
+def migrated(*, right: str, former: str, units: int, kind: str, reason: str) -> Payload:
+    """As `reissued_from`, for a right that came over from other terms of the same capacity."""
+    return reissued_from(right=right, former=former, units=units, kind=kind, reason=reason)

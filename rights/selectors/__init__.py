@@ -164,6 +164,8 @@ def right_document(right: Right, *, instruments: Sequence[str], now_us: int) -> 
     `instruments`: the symbols it is deliverable into, which the venue knows.
     """
     document: dict[str, Any] = json.loads(right.terms.manifest)
+    if right.metadata is not None:
+        document["metadata"] = right.metadata
     parent = right.parent_id
     return {
         "id": public("rgt", str(right.pk)),
@@ -173,6 +175,8 @@ def right_document(right: Right, *, instruments: Sequence[str], now_us: int) -> 
         "controller": public("acc", str(right.controller.uuid)),
         "status": right.status,
         "freeze_reason": right.freeze_reason or None,
+        "views": ["partially_consumed"] if 0 < right.remaining_units < right.max_units else [],
+        "finalization_ref": right.finalization_ref or None,
         "max_amount": str(right.max_units),
         "remaining_amount": str(right.remaining_units),
         "reserved_amount": str(right.reserved_units),
@@ -191,3 +195,10 @@ def right_document(right: Right, *, instruments: Sequence[str], now_us: int) -> 
         "updated_at": rfc3339(to_us(right.updated_at)),
         "gates": [msgspec.to_builtins(verdict) for verdict in gates_of(right, now_us=now_us)],
     }
+
+
+def link_documents(right: Right) -> list[dict[str, str]]:
+    """What stands for the right, and what it stands for (SPEC §2, replace)."""
+    after = [(link.kind, "replaced_by", link.latter_id) for link in right.successors.order_by("pk")]
+    before = [(link.kind, "replaces", link.former_id) for link in right.predecessors.order_by("pk")]
+    return [{"kind": kind, "relation": relation, "right_id": public("rgt", str(other))} for kind, relation, other in (*before, *after)]

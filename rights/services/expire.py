@@ -42,6 +42,25 @@ def burn_right(*, right_id: str, actor: str, now_us: int) -> tuple[Right, int]:
     return right, _emptied(right, right_events.BURNED, actor, now_us)
 
 
+@transaction.atomic
+def finalize_right(*, right_id: str, ref: str, actor: str, now_us: int) -> tuple[Right, int]:
+    """The finalized right and the units that remained in it. Raises LifecycleRefusedError, `units_reserved` too.
+
+    `ref` names what it was settled by; it is kept with the right.
+    """
+    right = locked(right_id)
+    if right.reserved_units:
+        raise lifecycle_refused("units_reserved", f"{right.reserved_units} units are still reserved")
+    move_status(right, RightStatus.FINALIZED, now_us)
+    right.prior_status = right.freeze_reason = ""
+    right.finalization_ref = ref
+    units, right.remaining_units = right.remaining_units, 0
+    right.save(update_fields=["status", "prior_status", "freeze_reason", "finalization_ref", "remaining_units", "updated_at"])
+    fact = right_events.finalized(right=str(right.pk), units=units, ref=ref)
+    remember(right, (right_events.FINALIZED, fact), actor=actor, now_us=now_us)
+    return right, units
+
+
 def _emptied(right: Right, kind: str, actor: str, now_us: int) -> int:
     units, right.remaining_units = right.remaining_units, 0
     right.save(update_fields=["status", "prior_status", "freeze_reason", "remaining_units", "updated_at"])

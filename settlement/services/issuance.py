@@ -57,6 +57,13 @@ def burn_right(*, right_id: str, mint: Mint, actor: str, now_us: int) -> Right:
 
 
 @transaction.atomic
+def finalize_right(*, right_id: str, ref: str, mint: Mint, actor: str, now_us: int) -> Right:
+    """The finalized right; what remained of its units goes to the account of the burned. Raises LifecycleRefusedError."""
+    _take_back(right_id, BURNED, mint, now_us)
+    return expire.finalize_right(right_id=right_id, ref=ref, actor=actor, now_us=now_us)[0]
+
+
+@transaction.atomic
 def unfreeze_right(*, right_id: str, note: str, mint: Mint, actor: str, now_us: int) -> Right:
     """The right as it was; when its window ended meanwhile it is expired, and its units leave the holder.
 

@@ -15,7 +15,7 @@ TRADING = frozenset({"trade", "cancel"})
 ID = "0192e4a0-0000-7000-8000-000000000000"
 PARAMETERS = {
     "symbol": "NONE", "key": "NONE", "order_id": f"ord_{ID}", "client_order_id": "none", "fill_id": f"fil_{ID}", "key_id": f"key_{ID}",
-    "right_id": f"rgt_{ID}", "assurance_id": f"ast_{ID}", "consent_id": f"cns_{ID}",
+    "right_id": f"rgt_{ID}", "assurance_id": f"ast_{ID}", "consent_id": f"cns_{ID}", "role_id": f"rol_{ID}",
     "attestation_id": f"att_{ID}",
 }  # fmt: skip
 
@@ -61,6 +61,15 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("post", "rights/{right_id}/split"): (frozenset({"transfer", "issue"}), 400),
     ("post", "rights/{right_id}/freeze"): (frozenset({"operate", "issue"}), 400),
     ("post", "rights/{right_id}/unfreeze"): (frozenset({"operate", "issue"}), 400),
+    ("get", "manifest-schema"): (None, 200),
+    ("post", "rights/{right_id}/merge"): (frozenset({"transfer", "issue"}), 400),
+    ("post", "rights/{right_id}/amend"): (frozenset({"issue", "operate"}), 400),
+    ("post", "rights/{right_id}/finalize"): (frozenset({"operate"}), 400),
+    ("post", "rights/{right_id}/burn"): (frozenset({"operate"}), 400),
+    ("post", "rights/{right_id}/replace"): (frozenset({"issue", "operate"}), 400),
+    ("get", "roles"): (frozenset({"read"}), 200),
+    ("post", "roles"): (frozenset({"operate"}), 400),
+    ("post", "roles/{role_id}/revoke"): (frozenset({"operate"}), 400),
     ("post", "rights/{right_id}/transfer"): (frozenset({"transfer"}), 400),
     ("get", "consents"): (frozenset({"read", "consent"}), 200),
     ("post", "consents"): (frozenset({"transfer"}), 400),

@@ -53,6 +53,16 @@ def writes(desk, caller, member):
             "consents",
             {"right_id": kept["id"], "taker": other, "units": "1", "kind": "consent", "note": "x", "deadline_at": "2030-01-01T00:00:00Z"},
         ),
+        "merge": (holder, f"{path}/merge", {"source_right_id": kept["id"]}),
+        "amend": (
+            issuer,
+            f"rights/{asleep['id']}/amend",
+            {"amendment": "metadata-only", "reason": "x", "manifest": chat_day(resource={"amount": "1000"}, metadata={"label": "new"})},
+        ),
+        "finalize": (issuer, f"{path}/finalize", {"reason": "x"}),
+        "burn": (issuer, f"rights/{asleep['id']}/burn", {"reason": "x"}),
+        "replace": (issuer, f"{path}/replace", {"manifest": chat_day(resource={"amount": "10"}), "kind": "replaced", "reason": "x"}),
+        "role": (issuer, "roles", {"participant": "other", "role": "burner", "issuer_id": "issuer", "reason": "x"}),
         "approve": (issuer, f"consents/{asked['id']}/approve", {"note": "x", "expires_at": None}),
         "deny": (issuer, f"consents/{asked['id']}/deny", {"reason": "x"}),
         "revoke": (issuer, f"consents/{asked['id']}/revoke", {"reason": "x"}),
@@ -62,7 +72,8 @@ def writes(desk, caller, member):
 
 
 NAMES = (
-    "keys", "issue", "activate", "split", "freeze", "unfreeze", "transfer", "consent", "approve", "deny", "revoke", "attest", "check",
+    "keys", "issue", "activate", "split", "freeze", "unfreeze", "transfer", "merge", "amend", "finalize", "burn", "replace", "role",
+    "consent", "approve", "deny", "revoke", "attest", "check",
 )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def test_split(desk, caller):
 
 def test_freeze_and_unfreeze(desk, caller):
     right = _issue(caller, holder=f"acc_{desk.accounts['holder'].uuid}").json()
-    issuer, operator, holder = caller("issuer", "issue", "read"), caller("other", "operate"), caller("holder", "issue", "read")
+    issuer, operator, holder = caller("issuer", "issue", "read"), caller("issuer", "operate"), caller("holder", "issue", "read")
     path = f"rights/{right['id']}"
     assert holder.post(f"{path}/freeze", {"freeze_reason": "issuer_pause", "reason": "x"}).status_code == 404
     assert issuer.post(f"{path}/freeze", {"freeze_reason": "dispute", "reason": "x"}).json()["code"] == "forbidden"

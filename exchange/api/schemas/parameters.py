@@ -24,6 +24,7 @@ PATH: dict[str, dict[str, Any]] = {
     "key_id": {"schema": public_id("key")},
     "right_id": {"schema": public_id("rgt")},
     "assurance_id": {"schema": public_id("ast")},
+    "role_id": {"schema": public_id("rol")},
     "consent_id": {"schema": public_id("cns")},
     "attestation_id": {"schema": public_id("att")},
 }
@@ -44,6 +45,7 @@ QUERY: dict[str, dict[str, Any]] = {
     },
     "state": {"description": "A state of the things listed", "schema": {"type": "string", "enum": [*CONSENT_STATES]}},
     "kind": {"schema": {"type": "string", "enum": [*CONSENT_KINDS]}},
+    "participant": {"schema": _NAME},
     "instrument": {"schema": SYMBOL},
     "order_id": {"schema": public_id("ord")},
     "holder": {"schema": {"anyOf": [{"const": "me"}, public_id("acc")]}},

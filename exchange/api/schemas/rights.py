@@ -20,8 +20,11 @@ from exchange.api.schemas.words import (
     ref,
     request,
 )
+from rights.domain.amendment import Amendment
 from rights.domain.lifecycle import FreezeReason, RightStatus
 from rights.domain.manifest import SCHEMA
+from rights.models.right import LINK_KINDS
+from rights.models.role import ROLES
 
 _REASON: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "description": "Goes on the record"}
 _FREEZE = one_of(*FreezeReason)
@@ -74,6 +77,41 @@ COMPONENTS: dict[str, Schema] = {
     "UnfreezeRequest": request({"reason": _REASON}, required=("reason",)),
     "Frozen": answer({"right": ref("Right"), "orders_pulled": {"type": "integer", "minimum": 0}}),
     "Eligibility": answer({"instrument": SYMBOL, "eligible": FLAG, "verdicts": many({"type": "object"})}),
+    "ManifestSchema": {"type": "object", "required": ["$schema", "properties"]},
+    "MergeRequest": request({"source_right_id": public_id("rgt")}, required=("source_right_id",)),
+    "AmendRequest": request(
+        {
+            "amendment": one_of(*Amendment),
+            "reason": _REASON,
+            "manifest": {"allOf": [ref("Manifest")], "description": "The whole manifest as it is to be"},
+            "holder": {**public_id("acc"), "description": "For holder-reassignment only"},
+        },
+        required=("amendment", "reason"),
+    ),
+    "ReplaceRequest": request(
+        {"manifest": ref("Manifest"), "kind": {**one_of(*LINK_KINDS), "default": "replaced"}, "reason": _REASON},
+        required=("manifest", "reason"),
+    ),
+    "Replaced": answer({"former": ref("Right"), "latter": ref("Right"), "kind": one_of(*LINK_KINDS)}),
+    "Role": answer(
+        {
+            "id": public_id("rol"),
+            "participant": TEXT,
+            "role": one_of(*ROLES),
+            "issuer_id": maybe(TEXT),
+            "granted_at": MOMENT,
+            "revoked_at": maybe(MOMENT),
+        }
+    ),
+    "RoleRequest": request(
+        {
+            "participant": {"type": "string", "minLength": 1, "maxLength": 64},
+            "role": one_of(*ROLES),
+            "issuer_id": maybe({"type": "string", "minLength": 1, "maxLength": 64}),
+            "reason": _REASON,
+        },
+        required=("participant", "role", "reason"),
+    ),
     "TransferCheckRequest": request(
         {"right_id": public_id("rgt"), "units": POSITIVE, "buyer": public_id("acc")}, required=("right_id", "units", "buyer")
     ),

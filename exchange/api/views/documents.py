@@ -13,6 +13,7 @@ from exchange.api import openapi
 from exchange.api.base import ApiView
 from exchange.api.doc import Doc
 from exchange.api.permissions import PUBLIC
+from rights.domain.manifest import SCHEMA
 
 
 class SchemaView(ApiView):
@@ -24,6 +25,17 @@ class SchemaView(ApiView):
     def get(self, _request: Request) -> Response:
         self.query.choice("format", {"json": "json"})
         return Response(openapi.document(), headers={"Cache-Control": "public, max-age=300"})
+
+
+class ManifestSchemaView(ApiView):
+    """The JSON Schema that manifests are checked against; `x-rules` names the rules across fields."""
+
+    scopes: ClassVar = {"GET": PUBLIC}
+    docs: ClassVar = {"GET": Doc("The JSON Schema of a right's manifest", "ManifestSchema")}
+    authentication_classes = []
+
+    def get(self, _request: Request) -> Response:
+        return Response(SCHEMA, headers={"Cache-Control": "public, max-age=300"})
 
 
 @require_safe

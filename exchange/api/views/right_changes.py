@@ -12,6 +12,7 @@ from exchange.api.problems import Problem
 from exchange.api.refusals import as_problems
 from exchange.api.views.rights import MINT, OneRight
 from exchange.services import freeze
+from exchange.services.authority import check_role
 from exchange.services.idempotency import Done
 from rights.domain.lifecycle import FreezeReason
 from rights.services.activate import activate_right
@@ -76,6 +77,8 @@ class FreezeView(OneRight):
 
         def act() -> Done:
             with as_problems():
+                if self.is_operator():
+                    check_role(participant_id=self.principal.participant_id, role="freezer", issuer_id=right.issuer_id)
                 pulled = freeze.freeze_right(
                     right_id=str(right.pk), freeze_reason=freeze_reason, reason=reason, actor=self.principal.actor, now_us=self.now_us
                 )
@@ -100,6 +103,8 @@ class UnfreezeView(OneRight):
 
         def act() -> Done:
             with as_problems():
+                if self.is_operator():
+                    check_role(participant_id=self.principal.participant_id, role="freezer", issuer_id=right.issuer_id)
                 freeze.unfreeze_right(right_id=str(right.pk), reason=reason, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
             return Done(200, self.shown(str(right.pk)))
 

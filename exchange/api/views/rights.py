@@ -34,6 +34,11 @@ def documents(found: Sequence[Right], now_us: int) -> list[dict[str, Any]]:
     ]
 
 
+def with_links(right: Right, now_us: int) -> dict[str, Any]:
+    """One right, with what stands for it and what it stands for."""
+    return documents([right], now_us)[0] | {"links": selectors.link_documents(right)}
+
+
 class RightsView(ApiView):
     scopes: ClassVar = {"GET": "read", "POST": "issue"}
     queries: ClassVar = {"GET": ("holder", "class", "status", "limit", "cursor")}
@@ -77,7 +82,7 @@ class RightsView(ApiView):
                     activate=activate,
                 )
             shown = registry.right(principal, str(right.pk))
-            return Done(201, documents([shown or right], self.now_us)[0])
+            return Done(201, with_links(shown or right, self.now_us))
 
         return self.once(act)
 
@@ -111,7 +116,7 @@ class OneRight(ApiView):
 
     def shown(self, uuid: str) -> dict[str, Any]:
         found = registry.right(self.principal, uuid)
-        return documents([found], self.now_us)[0] if found else {"id": public("rgt", uuid)}
+        return with_links(found, self.now_us) if found else {"id": public("rgt", uuid)}
 
     def is_operator(self) -> bool:
         return self.principal.may("operate")
@@ -125,7 +130,7 @@ class RightView(OneRight):
     docs: ClassVar = {"GET": Doc("One right: its terms, its state, what every gate says now", "Right")}
 
     def get(self, _request: Request, right_id: str) -> Response:
-        return Response(documents([self.right(right_id)], self.now_us)[0])
+        return Response(with_links(self.right(right_id), self.now_us))
 
 
 class EligibilityView(OneRight):

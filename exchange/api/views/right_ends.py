@@ -1,0 +1,181 @@
+"""Ends and new beginnings of a right: merge, amend, finalize, burn, replace. Who may do which is a role's matter (SPEC §2)."""
+
+from typing import Any, ClassVar
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from exchange.api import fields
+from exchange.api.base import not_found
+from exchange.api.doc import Doc
+from exchange.api.problems import Problem
+from exchange.api.refusals import as_problems
+from exchange.api.views.consents import taker_of
+from exchange.api.views.rights import MINT, OneRight
+from exchange.services import freeze
+from exchange.services.authority import check_role
+from exchange.services.idempotency import Done
+from rights.domain.amendment import Amendment
+from rights.models import Account, Right
+from rights.models.right import LINK_KINDS
+from rights.services.amend import Change, amend_right
+from rights.services.split import merge_rights
+from settlement.services import issuance
+from settlement.services.replace import replace_right
+from settlement.services.transfer import Part, transfer_units
+
+AMENDMENTS = {amendment.value: amendment for amendment in Amendment}
+KINDS = {kind: kind for kind in LINK_KINDS}
+_OPERATORS = "operate"
+_ISSUERS = frozenset({"issue", "operate"})
+
+
+def _reason(value: object) -> str:
+    return fields.text(value, "reason", high=500)
+
+
+class RoleView(OneRight):
+    """Views whose act needs a role over the right."""
+
+    def check(self, role: str, right: Right) -> None:
+        check_role(participant_id=self.principal.participant_id, role=role, issuer_id=right.issuer_id)
+
+
+class MergeView(OneRight):
+    scopes: ClassVar = {"POST": frozenset({"transfer", "issue"})}
+    docs: ClassVar = {"POST": Doc("Put a sibling's units into this right", "Right", body="MergeRequest", idempotent=True)}
+
+    def post(self, _request: Request, right_id: str) -> Response:
+        body = fields.members(self.body, "", ("source_right_id",), ("source_right_id",))
+        source = fields.public_id(body["source_right_id"], "source_right_id", "rgt")
+        target = self.right(right_id)
+        mine = Right.objects.filter(pk=source, holder_id=self.principal.account_id).exists()
+        if target.holder_id != self.principal.account_id or not mine:
+            raise not_found()
+
+        def act() -> Done:
+            with as_problems():
+                merge_rights(source_id=source, target_id=str(target.pk), actor=self.principal.actor, now_us=self.now_us)
+            return Done(200, self.shown(str(target.pk)))
+
+        return self.once(act)
+
+
+class EndView(RoleView):
+    """Finalize or burn."""
+
+    role: ClassVar[str] = ""
+
+    def end(self, right: Right, reason: str) -> None:
+        raise NotImplementedError
+
+    def post(self, _request: Request, right_id: str) -> Response:
+        body = fields.members(self.body, "", ("reason",), ("reason",))
+        reason = _reason(body["reason"])
+        right = self.right(right_id)
+
+        def act() -> Done:
+            with as_problems():
+                self.check(self.role, right)
+                self.end(right, reason)
+            return Done(200, self.shown(str(right.pk)))
+
+        return self.once(act)
+
+
+class FinalizeView(EndView):
+    scopes: ClassVar = {"POST": _OPERATORS}
+    role = "finalizer"
+    docs: ClassVar = {"POST": Doc("Close a right for good; what remains is burned", "Right", body="Reasoned", idempotent=True)}
+
+    def end(self, right: Right, reason: str) -> None:
+        issuance.finalize_right(right_id=str(right.pk), ref=reason[:80], mint=MINT, actor=self.principal.actor, now_us=self.now_us)
+
+
+class BurnView(EndView):
+    scopes: ClassVar = {"POST": _OPERATORS}
+    role = "burner"
+    docs: ClassVar = {"POST": Doc("Take a right out of existence", "Right", body="Reasoned", idempotent=True)}
+
+    def end(self, right: Right, reason: str) -> None:  # noqa: ARG002 - the event names the actor; the status says the rest
+        issuance.burn_right(right_id=str(right.pk), mint=MINT, actor=self.principal.actor, now_us=self.now_us)
+
+
+class AmendView(RoleView):
+    scopes: ClassVar = {"POST": _ISSUERS}
+    docs: ClassVar = {"POST": Doc("Amend a right, by class of amendment", "Right", body="AmendRequest", idempotent=True)}
+
+    def post(self, _request: Request, right_id: str) -> Response:
+        body = fields.members(self.body, "", ("amendment", "reason", "manifest", "holder"), ("amendment", "reason"))
+        amendment = fields.choice(body["amendment"], "amendment", AMENDMENTS)
+        reason = _reason(body["reason"])
+        needs = {Amendment.HOLDER: "holder", Amendment.FREEZE: ""}.get(amendment, "manifest")
+        for field in ("manifest", "holder"):
+            if (field in body) != (field == needs):
+                raise fields.FieldError(field, f"{'is required' if field == needs else 'is not taken'} for {amendment}")
+        right = self.right(right_id)
+        run = {Amendment.HOLDER: self._reassign, Amendment.FREEZE: self._freeze}.get(amendment, self._amend)
+
+        def act() -> Done:
+            with as_problems():
+                run(right, amendment, body, reason)
+            return Done(200, self.shown(str(right.pk)))
+
+        return self.once(act)
+
+    def _amend(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> None:
+        self.check("issuer", right)
+        # New terms of a right in somebody else's hands would be decided over the holder's head.
+        if amendment is not Amendment.METADATA and right.status != "issued" and right.holder_id != self.principal.account_id:
+            raise Problem("forbidden", "an active right's terms are amended in its issuer's own hands; replace it instead")
+        change = Change(amendment, body["manifest"], reason)
+        amend_right(right_id=str(right.pk), change=change, actor=self.principal.actor, now_us=self.now_us)
+
+    def _reassign(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> None:  # noqa: ARG002 - one shape
+        self.check("registry_admin", right)
+        transfer_units(
+            parts=[Part(str(right.pk), right.remaining_units)],
+            giver=Account.objects.get(pk=right.holder_id),
+            taker=taker_of(body["holder"], "holder"),
+            mint=MINT,
+            actor=self.principal.actor,
+            now_us=self.now_us,
+        )
+
+    def _freeze(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> None:  # noqa: ARG002
+        self.check("freezer", right)
+        freeze.freeze_right(
+            right_id=str(right.pk), freeze_reason="governance", reason=reason, actor=self.principal.actor, now_us=self.now_us
+        )
+
+
+class ReplaceView(RoleView):
+    scopes: ClassVar = {"POST": _ISSUERS}
+    docs: ClassVar = {
+        "POST": Doc(
+            "End a right and issue another one for it, linked both ways", "Replaced", body="ReplaceRequest", status=201, idempotent=True
+        )
+    }
+
+    def post(self, _request: Request, right_id: str) -> Response:
+        body = fields.members(self.body, "", ("manifest", "kind", "reason"), ("manifest", "reason"))
+        kind = fields.choice(body.get("kind", "replaced"), "kind", KINDS)
+        reason = _reason(body["reason"])
+        right = self.right(right_id)
+
+        def act() -> Done:
+            with as_problems():
+                self.check("issuer", right)
+                former, latter = replace_right(
+                    right_id=str(right.pk),
+                    issuer=right.issuer,
+                    document=body["manifest"],
+                    kind=kind,
+                    reason=reason,
+                    mint=MINT,
+                    actor=self.principal.actor,
+                    now_us=self.now_us,
+                )
+            return Done(201, {"former": self.shown(str(former.pk)), "latter": self.shown(str(latter.pk)), "kind": kind})
+
+        return self.once(act)
