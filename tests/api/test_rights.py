@@ -15,6 +15,7 @@ def test_issue_and_read(desk, caller):
     assert (right["status"], right["holder"], right["max_amount"]) == ("active", holder_id, "10000000")
     holder = caller("holder", "read")
     assert holder.get(f"rights/{right['id']}").json() == right
+    assert right.pop("links") == []
     assert holder.get("rights?holder=me&status=active").json()["data"] == [right]
     assert holder.get("rights?status=frozen").json()["data"] == []
     assert caller("other", "read").get(f"rights/{right['id']}").status_code == 404

@@ -32,7 +32,6 @@ class ManifestSchemaView(ApiView):
 
     scopes: ClassVar = {"GET": PUBLIC}
     docs: ClassVar = {"GET": Doc("The JSON Schema of a right's manifest", "ManifestSchema")}
-    authentication_classes = []
 
     def get(self, _request: Request) -> Response:
         return Response(SCHEMA, headers={"Cache-Control": "public, max-age=300"})
