@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from rights.domain.canonical_json import sha256_of
+from rights.domain.dominance import ALIKE, RULES, WINDOW_RULES, Relation, class_relations, window_relations
 from rights.domain.manifest import Manifest
+from rights.domain.window import WindowFacts
 
 # Units per lot: the natural trading unit (API.md, conventions).
 _LOTS = {"tokens": 1_000_000, "requests": 1_000, "jobs": 1, "frames": 1_000, "seconds": 3_600, "minutes": 60}
@@ -30,22 +32,20 @@ _PRIVACIES = {"public": "PUB", "private": "PRV", "confidential": "CNF", "local-o
 _WORD = re.compile(r"[A-Z0-9]+", re.ASCII)
 
 
+EXACT, DOMINANCE = "exact", "dominance"
+# Which relations let a right pass, by the instrument's delivery rule.
+_LETS_PASS = {EXACT: frozenset({Relation.EQUAL}), DOMINANCE: frozenset({Relation.EQUAL, Relation.BETTER})}
+
+
 class Verdict(msgspec.Struct, frozen=True):
-    """One dimension of a right against a class or window: equal, or the field that differs."""
+    """One dimension of a right against a class or window: how it stands to what is expected, and what would be better."""
 
     field: str
     expected: Any
     actual: Any
+    relation: str
+    rule: str
     passed: bool
-
-
-class WindowFacts(msgspec.Struct, frozen=True):
-    """The window of a series; `start` and `end` RFC 3339 as manifests write them, `period_s` of epoch and rolling."""
-
-    start: str
-    end: str
-    mode: str
-    period_s: int
 
 
 def lot_size(unit: str) -> int:
@@ -102,24 +102,35 @@ def candidate_keys(dims: dict[str, Any], print_hex: str) -> tuple[str, ...]:
 
 
 def eligibility_verdicts(
-    manifest: Manifest, *, issuer_tier: int, class_dims: dict[str, Any], window: WindowFacts | None = None
+    manifest: Manifest,
+    *,
+    issuer_tier: int,
+    class_dims: dict[str, Any],
+    window: WindowFacts | None = None,
+    delivery_rule: str = EXACT,
 ) -> list[Verdict]:
-    """One verdict per dimension, and per part of the window when one is given; eligible when all passed."""
+    """One verdict per dimension, and per part of the window when one is given; eligible when all passed.
+
+    Under `exact` only what is equal passes, under `dominance` what is better does too (rights/domain/dominance.py).
+    """
     own = dimensions(manifest, issuer_tier=issuer_tier)
+    lets_pass = _LETS_PASS[delivery_rule]
     verdicts = [
-        Verdict(field, class_dims.get(field), own.get(field), field in own and field in class_dims and class_dims[field] == own[field])
-        for field in sorted(own.keys() | class_dims.keys())
+        Verdict(field, class_dims.get(field), own.get(field), found, RULES.get(field, ALIKE).words, found in lets_pass)
+        for field, found in class_relations(own, class_dims).items()
     ]
     if window is not None:
-        stated = manifest.document["window"]
-        for field, expected, actual in (
-            ("window.start", window.start, stated["start"]),
-            ("window.end", window.end, stated["end"]),
-            ("window.mode", window.mode, stated["mode"]),
-            ("window.period_s", window.period_s, manifest.period_s),
-        ):
-            verdicts.append(Verdict(field, expected, actual, expected == actual))
+        stated = own_window(manifest)
+        for field, found in window_relations(stated, window).items():
+            part = field.removeprefix("window.")
+            verdicts.append(Verdict(field, getattr(window, part), getattr(stated, part), found, WINDOW_RULES[field], found in lets_pass))
     return verdicts
+
+
+def own_window(manifest: Manifest) -> WindowFacts:
+    """The window that a manifest states."""
+    stated = manifest.document["window"]
+    return WindowFacts(stated["start"], stated["end"], stated["mode"], manifest.period_s)
 
 
 def _model_word(models: list[str]) -> str:

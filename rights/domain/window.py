@@ -1,4 +1,15 @@
-"""When a right really ends."""
+"""The window of a series, and when a right really ends."""
+
+import msgspec
+
+
+class WindowFacts(msgspec.Struct, frozen=True):
+    """The window of a series; `start` and `end` RFC 3339 as manifests write them, `period_s` of epoch and rolling."""
+
+    start: str
+    end: str
+    mode: str
+    period_s: int
 
 
 def ends_us(*, mode: str, window_end_us: int, period_s: int, activated_us: int | None) -> int:

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 from django.db.models import Q, QuerySet
 
+from rights.domain.fungibility import EXACT, eligibility_verdicts
 from rights.domain.fungibility import Verdict as DimensionVerdict
-from rights.domain.fungibility import WindowFacts, eligibility_verdicts
 from rights.domain.gates import HolderFacts, LineageCounts, Receiver, RightFacts, Verdict, transfer_verdicts
 from rights.domain.manifest import Manifest, stored_manifest
 from rights.domain.moment import text_of
 from rights.domain.transfer_policy import read_policy
-from rights.domain.window import ends_us
+from rights.domain.window import WindowFacts, ends_us
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
@@ -151,10 +151,14 @@ def window_facts(series: Series) -> WindowFacts:
     )
 
 
-def eligibility(right: Right, series: Series) -> list[DimensionVerdict]:
-    """One verdict per dimension and part of the window: may the right be delivered into the book of `series`?"""
+def eligibility(right: Right, series: Series, delivery_rule: str = EXACT) -> list[DimensionVerdict]:
+    """One verdict per dimension and part of the window: may the right be delivered into the book of `series` under its rule?"""
     return eligibility_verdicts(
-        manifest_of(right), issuer_tier=right.issuer.tier, class_dims=series.compute_class.dimensions, window=window_facts(series)
+        manifest_of(right),
+        issuer_tier=right.issuer.tier,
+        class_dims=series.compute_class.dimensions,
+        window=window_facts(series),
+        delivery_rule=delivery_rule,
     )
 
 

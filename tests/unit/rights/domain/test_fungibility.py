@@ -9,6 +9,7 @@ from exchange.domain.symbol import LONGEST, symbol_of
 from rights.domain import fungibility as classes
 from rights.domain.manifest import SCHEMA, read_manifest
 from rights.domain.moment import text_of
+from rights.domain.window import WindowFacts
 from rights.kernel.clock import to_datetime
 from tests.unit.rights.domain.manifests import FIXTURES, chat_day, merged, names, valid
 
@@ -97,7 +98,7 @@ def test_what_a_buyer_need_not_care_about_makes_no_class(patch):
 )
 def test_a_window_that_differs_is_named(patch, field):
     start, end = text_of(BASE.window_start_us), text_of(BASE.window_end_us)
-    window = classes.WindowFacts(start=start, end=end, mode="fixed", period_s=0)
+    window = WindowFacts(start=start, end=end, mode="fixed", period_s=0)
     assert all(v.passed for v in classes.eligibility_verdicts(BASE, issuer_tier=1, class_dims=DIMS, window=window))
     other = read_manifest(chat_day(window=patch))
     assert field in [v.field for v in classes.eligibility_verdicts(other, issuer_tier=1, class_dims=DIMS, window=window) if not v.passed]
