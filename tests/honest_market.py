@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from exchange.domain.command import Phase
 from exchange.models import ApiKey, Batch, Instrument
 from exchange.models.book import CommandKind
-from exchange.services import intake, lane, payload, rules
+from exchange.services import deliverable, intake, lane, payload, rules
 from exchange.services.batch import Outcome, match_once
 from exchange.services.batch_record import chain
 from exchange.services.funding import fund
@@ -32,8 +32,8 @@ SCOPES = ["read", "trade", "cancel"]
 class HonestMarket:
     """One book of the plain example's class; `holder` sells, `other` and `third` buy. Every step takes a millisecond."""
 
-    def __init__(self, *, policy: dict[str, Any] | None = None, **trading: Any) -> None:
-        for forget in (rules.forget, reception.forget_policies, lane._uuids.clear, deliver.forget_assets):
+    def __init__(self, *, policy: dict[str, Any] | None = None, delivery_rule: str = "exact", **trading: Any) -> None:
+        for forget in (rules.forget, deliverable.forget, reception.forget_policies, lane._uuids.clear, deliver.forget_assets):
             forget()
         ledger.cash_asset()
         self.desk = Desk(units=10**12)
@@ -58,7 +58,11 @@ class HonestMarket:
             "taker_bps": 20,
         } | trading
         self.instrument: Instrument = list_instrument(
-            series=self.series, rules=TradingRules(**rules_of_trading), actor="command:test", now_us=self.now_us
+            series=self.series,
+            rules=TradingRules(**rules_of_trading),
+            actor="command:test",
+            now_us=self.now_us,
+            delivery_rule=delivery_rule,
         )
         self.book_id = self.instrument.pk
         self.lane = LaneMemory()

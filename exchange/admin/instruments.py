@@ -25,6 +25,7 @@ from exchange.services.listing import TradingRules, list_instrument
 from exchange.services.operator_refusal import OperatorRefusal
 from exchange.services.rules import rules_of
 from rights.admin import ReadOnlyAdmin
+from rights.domain.fungibility import DOMINANCE, EXACT
 from rights.kernel.clock import now_us, to_us
 from rights.models import Series
 from settlement.domain.money import NotAnAmount, minor_of
@@ -65,6 +66,12 @@ class ListingForm(forms.Form):
     min_quantity_lots = _number("Least quantity (lots)", 1)
     max_quantity_lots = _number("Most quantity (lots)", 1_000_000)
     position_limit_lots = _number("Position limit (lots)", required=False)
+    delivery_rule = forms.ChoiceField(
+        label="Delivery",
+        choices=[(EXACT, "Exact: rights of this class and window"), (DOMINANCE, "Dominance: also rights at least as good in everything")],
+        widget=UnfoldAdminSelectWidget(),
+        required=False,
+    )
     opens_at = forms.SplitDateTimeField(label="Opens at (UTC)", required=False, widget=UnfoldAdminSplitDateTimeWidget())
     gate_closes_at = forms.SplitDateTimeField(label="Gate closes at (UTC)", required=False, widget=UnfoldAdminSplitDateTimeWidget())
 
@@ -115,11 +122,12 @@ class InstrumentAdmin(ReadOnlyAdmin):
         ("collar", "fees"),
         ("min_quantity_lots", "max_quantity_lots"),
         ("position_limit_lots", "last_price"),
+        ("delivery_rule", "delivers_too"),
         ("opens_at", "gate_closes_at"),
         ("listed_at", "lane"),
         ("batches", "trades"),
     )
-    readonly_fields = ("phase", "tick", "collar", "fees", "last_price", "lane", "batches", "trades")
+    readonly_fields = ("phase", "tick", "collar", "fees", "last_price", "lane", "batches", "trades", "delivers_too")
     actions_list = ("list_new",)
     actions_detail = ("halt", "resume", "close")
 
@@ -145,6 +153,16 @@ class InstrumentAdmin(ReadOnlyAdmin):
         last = instrument.book.last_price_ticks
         return "-" if last is None else rules_of(instrument.pk).price_text(last)
 
+    @display(description="delivers too")
+    def delivers_too(self, instrument: Instrument) -> str:
+        more = instrument.deliverable.select_related("series__compute_class").order_by("pk")[:20]
+        return (
+            ", ".join(
+                f"{d.series.compute_class.key} {d.series.window_start:%Y-%m-%d %H:%M} - {d.series.window_end:%Y-%m-%d %H:%M}" for d in more
+            )
+            or "-"
+        )
+
     @display(description="lane")
     def lane(self, instrument: Instrument) -> str:
         return f"match.{instrument.book.lane:02d}"
@@ -165,7 +183,9 @@ class InstrumentAdmin(ReadOnlyAdmin):
             series = Series.objects.select_related("compute_class").get(pk=data["series"])
             now = now_us()
             rules = rules_from(data, scale=Asset.objects.get(code="USD").scale, now=now)
-            return f"{list_instrument(series=series, rules=rules, actor=actor_of(request), now_us=now).symbol} is listed."
+            rule = data["delivery_rule"] or EXACT
+            listed = list_instrument(series=series, rules=rules, actor=actor_of(request), now_us=now, delivery_rule=rule)
+            return f"{listed.symbol} is listed."
 
         explanation = "A class in a window gets a book. What is listed never changes; trading starts at the opening."
         return answer(request, Act("List an instrument", explanation, "List it", back, run, ListingForm))

@@ -56,7 +56,7 @@ def instrument(row: InstrumentRow) -> dict[str, Any]:
         "last_price": price(row.last_ticks),
         "deliverable_quantity": str(row.deliverable_units // row.lot_size),
         "backing": row.backing,
-        "delivery_rule": "exact",
+        "delivery_rule": row.delivery_rule,
     }
 
 

@@ -33,7 +33,7 @@ CHECKS = (
     Check(
         "D1",
         "trade_slices",
-        "A trade's slices are rights of its book's series, of the root they name, and make up its units.",
+        "A trade's slices are rights of a series its book delivered by then, of the root they name, and make up its units.",
         """
         SELECT t.id AS trade, t.units, t.slice_units FROM exchange_trade t
         WHERE t.units <> (SELECT coalesce(sum(u), 0) FROM unnest(t.slice_units) u) OR 0 >= ANY(t.slice_units)
@@ -42,8 +42,10 @@ CHECKS = (
         SELECT t.id, t.units, t.slice_units FROM exchange_trade t JOIN exchange_instrument i ON i.id = t.book_id
         CROSS JOIN LATERAL unnest(t.slice_children, t.slice_parents, t.slice_roots) AS s(child, parent, root)
         LEFT JOIN rights_right c ON c.id = s.child LEFT JOIN rights_right p ON p.id = s.parent
-        WHERE (c.root_id, c.series_id) IS DISTINCT FROM (s.root, i.series_id) OR (p.root_id, p.series_id) IS DISTINCT FROM (s.root, i.series_id)
+        WHERE c.root_id IS DISTINCT FROM s.root OR p.root_id IS DISTINCT FROM s.root OR c.series_id IS DISTINCT FROM p.series_id
            OR (c.id <> p.id AND c.parent_id IS DISTINCT FROM p.id)
+           OR (c.series_id <> i.series_id AND NOT EXISTS (
+                SELECT 1 FROM exchange_deliverable d WHERE d.instrument_id = i.id AND d.series_id = c.series_id AND d.since <= t.at))
         """,
     ),
     Check(

@@ -8,13 +8,15 @@ CHECKS = (
     Check(
         "G2",
         "asks_backed",
-        "Every right behind an open ask may move, belongs to the ask's account and to the book's series; or the ask is being pulled.",
+        "Every right behind an open ask may move, belongs to the ask's account and to a series the book delivers; or the ask is being pulled.",
         """
         SELECT o.id AS "order", s.right_id AS "right", r.status, r.holder_id, o.account_id FROM exchange_order o
         CROSS JOIN LATERAL unnest(o.slice_rights) AS s(right_id) JOIN exchange_instrument i ON i.id = o.book_id
         LEFT JOIN rights_right r ON r.id = s.right_id LEFT JOIN rights_terms t ON t.terms_hash = r.terms_hash
         WHERE o.is_open AND (
-            r.id IS NULL OR r.holder_id <> o.account_id OR r.series_id <> i.series_id
+            r.id IS NULL OR r.holder_id <> o.account_id
+            OR (r.series_id <> i.series_id AND NOT EXISTS (
+                SELECT 1 FROM exchange_deliverable d WHERE d.instrument_id = i.id AND d.series_id = r.series_id))
             OR NOT (r.status = 'active' OR (r.status = 'issued' AND coalesce((t.transfer_policy ->> 'pre_activation_transfer')::boolean, false))))
           AND NOT EXISTS (
             SELECT 1 FROM exchange_command c JOIN exchange_book b ON b.instrument_id = c.book_id

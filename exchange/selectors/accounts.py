@@ -5,12 +5,13 @@ import msgspec
 from exchange.feed.record import BalanceRecord
 from exchange.selectors import named
 from exchange.selectors.named import moment
+from exchange.services.rules import DELIVERED
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 
 
 class PositionRow(msgspec.Struct, frozen=True):
-    """Units in one instrument. `sellable`: of active, transferable rights; `free`: of those, not reserved."""
+    """Units that one instrument delivers. `sellable`: of active, transferable rights; `free`: of those, not reserved."""
 
     symbol: str
     lot_size: int
@@ -47,11 +48,12 @@ _BALANCES = """
 SELECT a.code, a.scale, b.amount, b.held FROM settlement_balance b JOIN settlement_asset a ON a.id = b.asset_id
 WHERE b.account_id = %s AND a.kind = 'cash' ORDER BY a.code
 """
-_POSITIONS = """
+_POSITIONS = f"""
 SELECT i.symbol, i.lot_size, sum(r.remaining_units)::bigint, sum(r.reserved_units)::bigint,
        coalesce(sum(r.remaining_units) FILTER (WHERE may.sell), 0)::bigint,
        coalesce(sum(r.remaining_units - r.reserved_units) FILTER (WHERE may.sell), 0)::bigint, count(*)
-FROM rights_right r JOIN rights_series s ON s.id = r.series_id JOIN exchange_instrument i ON i.series_id = s.id
+FROM rights_right r JOIN rights_series s ON s.id = r.series_id JOIN {DELIVERED} d ON d.series_id = s.id
+JOIN exchange_instrument i ON i.id = d.instrument_id
 JOIN rights_terms t ON t.terms_hash = r.terms_hash
 CROSS JOIN LATERAL (SELECT r.status = 'active' AND s.window_end > %(now)s
     AND coalesce((t.transfer_policy->>'transferable')::boolean, true) AS sell) may
@@ -76,11 +78,12 @@ FROM (
     UNION ALL {_OTHER.format(side="debit", incoming="false")} UNION ALL {_OTHER.format(side="credit", incoming="true")}) x
 JOIN settlement_asset a ON a.id = x.asset_id ORDER BY x.entry_id DESC, x.leg DESC, x.incoming LIMIT %(limit)s
 """
-_LIMITS = """
+_LIMITS = f"""
 SELECT i.symbol, i.position_limit_lots, (coalesce(sum(r.remaining_units), 0) / i.lot_size)::bigint
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id
 LEFT JOIN rights_account a ON a.participant_id = %s
-LEFT JOIN rights_right r ON r.holder_id = a.id AND r.series_id = i.series_id AND r.status IN ('issued', 'active', 'frozen')
+LEFT JOIN rights_right r ON r.holder_id = a.id AND r.status IN ('issued', 'active', 'frozen')
+    AND r.series_id IN (SELECT d.series_id FROM {DELIVERED} d WHERE d.instrument_id = i.id)
 WHERE i.position_limit_lots IS NOT NULL AND b.phase <> 3 GROUP BY i.symbol, i.position_limit_lots, i.lot_size ORDER BY i.symbol LIMIT 1000
 """
 _FEES = """

@@ -6,6 +6,7 @@ import msgspec
 import orjson
 
 from exchange.selectors import named
+from exchange.selectors.backing import BACKING, SUPPLY
 from exchange.selectors.named import moment
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
@@ -52,6 +53,7 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     phase_reason: str | None
     post_only: bool
     post_only_reason: str | None
+    delivery_rule: str
 
 
 _CLASS = "c.key, c.fingerprint, c.dimensions::text, c.unit, c.lot_size"
@@ -60,18 +62,11 @@ SELECT i.symbol, {_CLASS}, i.lot_size, cur.code, cur.scale, i.tick_minor, i.pric
        i.collar_low_ticks, i.collar_high_ticks, i.maker_bps, i.taker_bps, i.position_limit_lots, i.reference_price_ticks,
        {moment("i.opens_at")}, {moment("i.gate_closes_at")}, {moment("s.window_start")}, {moment("s.window_end")},
        s.window_mode, b.phase, b.seq, b.last_price_ticks, supply.units, coalesce(backing.state, 'sound'),
-       change.reason, b.post_only, kept_out.reason
+       change.reason, b.post_only, kept_out.reason, i.delivery_rule
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN settlement_asset cur ON cur.id = i.currency_id
 JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
-CROSS JOIN LATERAL (
-    SELECT coalesce(sum(r.remaining_units), 0)::bigint AS units FROM rights_right r WHERE r.series_id = s.id AND r.status = 'active'
-) supply
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN bool_or(a.status = 'degraded') THEN 'degraded' WHEN bool_or(
-        a.status = 'stale' OR a.refreshed_at + make_interval(secs => a.stale_after_s) < %(now)s) THEN 'stale' END AS state
-    FROM rights_assurance a WHERE a.compute_class_id = s.compute_class_id AND a.issued_units > 0
-      AND a.window_start <= s.window_start AND a.window_end >= s.window_end
-) backing
+CROSS JOIN LATERAL ({SUPPLY}) supply
+CROSS JOIN LATERAL ({BACKING}) backing
 LEFT JOIN LATERAL (
     SELECT e.body::jsonb #>> '{{payload,reason}}' AS reason FROM rights_event e
     WHERE e.object_id = i.symbol AND e.type = 'instrument.phase_changed' ORDER BY e.stream_id, e.seq DESC LIMIT 1

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
-from exchange.models import Instrument
 from exchange.services.identity import Principal
+from exchange.services.rules import DELIVERED
 from rights import selectors
+from rights.kernel import rows
 from rights.models import Account, Assurance, Right
 
 EVERYTHING = frozenset({"operate", "audit"})
@@ -44,9 +45,15 @@ def rights(
     return list(found.order_by("-pk")[: limit + 1])
 
 
-def symbols(series_ids: Iterable[int]) -> dict[int, str]:
-    """The instrument of each series that has one."""
-    return dict(Instrument.objects.filter(series_id__in=set(series_ids)).values_list("series_id", "symbol"))
+_SYMBOLS = f"""
+SELECT d.series_id, array_agg(i.symbol ORDER BY i.series_id <> d.series_id, i.symbol) FROM {DELIVERED} d
+JOIN exchange_instrument i ON i.id = d.instrument_id WHERE d.series_id = ANY(%s::bigint[]) GROUP BY 1
+"""
+
+
+def symbols(series_ids: Iterable[int]) -> dict[int, list[str]]:
+    """The instruments that each series is delivered into, its own first; series that have none are left out."""
+    return dict(rows.fetch_all(_SYMBOLS, [rows.array(set(series_ids))]))
 
 
 def account(uuid: str) -> Account | None:
@@ -58,7 +65,13 @@ def assurance(uuid: str) -> Assurance | None:
     return Assurance.objects.select_related("issuer", "compute_class").filter(uuid=uuid).first()
 
 
+_LISTED = f"""
+SELECT coalesce(sum(r.remaining_units), 0)::bigint FROM rights_right r
+WHERE r.assurance_id = %s AND r.status = 'active' AND EXISTS (SELECT 1 FROM {DELIVERED} d WHERE d.series_id = r.series_id)
+"""
+
+
 def listed_units(row: Assurance) -> int:
-    """Units of active rights under the assurance that an instrument's book can take."""
-    live = Right.objects.filter(assurance=row, status="active", series__instrument__isnull=False)
-    return int(live.aggregate(units=Sum("remaining_units"))["units"] or 0)
+    """Units of active rights under the assurance that some instrument's book can take."""
+    found = rows.fetch_one(_LISTED, [row.pk])
+    return int(found[0]) if found else 0

@@ -28,7 +28,7 @@ from exchange.services.rules import rules_of
 from exchange.services.stale import pulls_for
 from exchange.services.working import Working
 from rights.kernel import rows
-from rights.services.deliveries import StaleRights
+from rights.services.deliveries import StaleRights, UnitsGone
 from rights.services.reception import ShutPairs
 from settlement.services.ledger import LedgerRefusal
 
@@ -91,7 +91,7 @@ def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
         try:
             with transaction.atomic(durable=True):
                 matched = _batch(lane, book_id, now_us, pulls, shut)
-        except (StaleRights, Suspended, Shut, LedgerRefusal) as changed:
+        except (StaleRights, UnitsGone, Suspended, Shut, LedgerRefusal) as changed:
             _learn(lane, book_id, changed, pulls, shut)
         except CONFLICTS as error:
             if not is_transient(error) or attempt == ATTEMPTS - 1:

@@ -60,7 +60,7 @@ def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> Deliver
         reserved_delta={right: delta for right, delta in work.reserved_delta.items() if delta},
         held_delta=work.held_delta,
         owner_of=work.owner_of,
-        venue=Venue(rules.currency_id, rules.fee_account_id, rules.stream_id, ACTOR),
+        venue=Venue(rules.currency_id, rules.fee_account_id, rules.stream_id, ACTOR, rules.is_exact),
         new_id=lambda pair: numbered(header.now_us, header.book_id, first[pair], bit=1),
         mergeable=lambda terms: not policies_of([terms])[terms].min_hold_s,
         account_uuid=work.memory.account_uuid,

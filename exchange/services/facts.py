@@ -1,13 +1,15 @@
 """What a batch reads once, for all its commands: who they come from, their cash, their deliverable rights."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from exchange.services.live import Live
-from exchange.services.rules import Rules
+from exchange.services.rules import DELIVERED, Rules
 from rights.domain.gates import HolderFacts, Receiver, RightFacts, transfer_refusals, transferable_until_us
 from rights.domain.transfer_policy import TransferPolicy
+from rights.domain.window import ends_us
 from rights.kernel import rows
 from rights.selectors.reception import permits_for, permits_of, scope_of
 from rights.services.reception import policies_of
@@ -45,17 +47,24 @@ LEFT JOIN settlement_balance b ON b.account_id = a.id AND b.asset_id = %s
 WHERE a.id = ANY(%s::bigint[])
 """
 
-_PARCELS = """
-SELECT r.holder_id, r.id::text, r.remaining_units, r.reserved_units, r.status, r.freeze_reason, r.activated_at IS NOT NULL,
-       (extract(epoch from r.acquired_at) * 1000000)::bigint, r.terms_hash, i.slug, r.root_id::text
-FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
-WHERE r.series_id = %s AND r.holder_id = ANY(%s::bigint[]) AND r.remaining_units > r.reserved_units
-ORDER BY r.created_at, r.id
-"""
+_PARCEL = """
+SELECT r.holder_id, r.id::text, r.remaining_units, r.reserved_units, r.status, r.freeze_reason,
+       (extract(epoch from r.activated_at) * 1000000)::bigint, (extract(epoch from r.acquired_at) * 1000000)::bigint, r.terms_hash,
+       i.slug, r.root_id::text"""
+_OFFERED = "r.holder_id = ANY(%s::bigint[]) AND r.remaining_units > r.reserved_units ORDER BY r.created_at, r.id"
+_PARCELS = f"{_PARCEL} FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id WHERE r.series_id = %s AND {_OFFERED}"
+# By dominance: of every series the book delivers, each right with the window it has itself.
+_WINDOW = "s.window_mode, (extract(epoch from s.window_end) * 1000000)::bigint, s.epoch_size_s"
+_IN_BOOK = f"SELECT d.series_id FROM {DELIVERED} d WHERE d.instrument_id = %s"
+_DOMINANT_PARCELS = f"""{_PARCEL}, {_WINDOW} FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
+JOIN rights_series s ON s.id = r.series_id WHERE r.series_id IN ({_IN_BOOK}) AND {_OFFERED}"""
 
-_HOLDINGS = """
-SELECT a.participant_id, sum(r.remaining_units)::bigint FROM rights_right r JOIN rights_account a ON a.id = r.holder_id
-WHERE r.series_id = %s AND a.participant_id = ANY(%s::bigint[]) GROUP BY 1
+_HOLDING = "SELECT a.participant_id, sum(r.remaining_units)::bigint FROM rights_right r JOIN rights_account a ON a.id = r.holder_id"
+_HOLDINGS = f"{_HOLDING} WHERE r.series_id = %s AND a.participant_id = ANY(%s::bigint[]) GROUP BY 1"
+_DOMINANT_HOLDINGS = f"{_HOLDING} WHERE r.series_id IN ({_IN_BOOK}) AND a.participant_id = ANY(%s::bigint[]) GROUP BY 1"
+_BEHIND = f"""
+SELECT DISTINCT r.terms_hash, (extract(epoch from r.activated_at) * 1000000)::bigint, {_WINDOW}
+FROM rights_right r JOIN rights_series s ON s.id = r.series_id WHERE r.id = ANY(%s::uuid[])
 """
 
 
@@ -81,23 +90,23 @@ def load_parties(rules: Rules, account_ids: Iterable[int]) -> dict[int, Party]:
 
 
 def load_parcels(rules: Rules, parties: dict[int, Party], sellers: Iterable[int], now_us: int) -> dict[int, list[Parcel]]:
-    """What each seller may deliver into this book: oldest window end first (all alike here), then oldest right."""
-    found = rows.fetch_all(_PARCELS, [rules.series_id, rows.array(sellers)])
+    """What each seller may deliver into this book: oldest window end first, then oldest right (SPEC §5)."""
+    found = _offered(rules, sellers)
     policies = policies_of(sorted({row[8] for row in found}))
     asked = [Receiver(policies[row[8]], row[9], row[10], row[8]) for row in found]
     permits = permits_of({scope_of(receiver) for receiver in asked if receiver.policy.needs_permits}, now_us=now_us)
     parcels: dict[int, list[Parcel]] = {}
     for row, receiver in zip(found, asked, strict=True):
-        policy = receiver.policy
+        policy, right_ends_us = receiver.policy, _right_ends_us(rules, row)
         right = RightFacts(
             id=row[1],
             status=row[4],
             freeze_reason=row[5],
             remaining_units=row[2],
             reserved_units=row[3],
-            window_end_us=rules.window_end_us,
+            window_end_us=right_ends_us,
             acquired_us=row[7],
-            activated=row[6],
+            activated=row[6] is not None,
         )
         units = row[2] - row[3]
         refusals = transfer_refusals(
@@ -117,7 +126,7 @@ def load_parcels(rules: Rules, parties: dict[int, Party], sellers: Iterable[int]
                 refused=any(r.code not in PER_SLICE for r in refusals),
                 splittable=policy.splittable,
                 min_units=policy.min_transfer_units,
-                until_us=_until(policy, rules),
+                until_us=_until(policy, right_ends_us, rules),
                 receiver=receiver,
                 restricted=policy.restricts,
                 issuer=receiver.issuer,
@@ -126,9 +135,31 @@ def load_parcels(rules: Rules, parties: dict[int, Party], sellers: Iterable[int]
     return parcels
 
 
-def _until(policy: TransferPolicy, rules: Rules) -> int:
+def _offered(rules: Rules, sellers: Iterable[int]) -> list[tuple[Any, ...]]:
+    """Rows of rights with free units, in order of delivery. In a fixed window of the book's own all end alike."""
+    if rules.is_exact:
+        found = rows.fetch_all(_PARCELS, [rules.series_id, rows.array(sellers)])
+    else:
+        found = rows.fetch_all(_DOMINANT_PARCELS, [rules.book_id, rows.array(sellers)])
+    if not rules.is_exact or rules.window_mode == "rolling":
+        found.sort(key=lambda row: _right_ends_us(rules, row))
+    return found
+
+
+def _right_ends_us(rules: Rules, row: tuple[Any, ...]) -> int:
+    """When the right of a row ends: of the book's own series, or with the window that stands in the row."""
+    if len(row) == _OWN_WINDOW:
+        return rules.right_ends_us(row[6])
+    mode, window_end_us, period_s = row[_OWN_WINDOW:]
+    return ends_us(mode=mode, window_end_us=window_end_us, period_s=period_s, activated_us=row[6])
+
+
+_OWN_WINDOW = 11  # columns of a row whose window is the book's
+
+
+def _until(policy: TransferPolicy, right_ends_us: int, rules: Rules) -> int:
     """The cut-off when it comes before the gate does; else 0, for the gate closes every order anyhow."""
-    until = transferable_until_us(policy, rules.window_end_us)
+    until = transferable_until_us(policy, right_ends_us)
     return until if until < rules.gate_us else 0
 
 
@@ -137,15 +168,17 @@ PER_SLICE = frozenset({"not_splittable", "below_min_transfer"})
 
 
 def load_holdings(rules: Rules, participants: Iterable[int]) -> dict[int, int]:
-    """Lots each participant holds in this series, rounded up; only asked for when there is a position limit."""
-    return {p: -(-units // rules.lot_size) for p, units in rows.fetch_all(_HOLDINGS, [rules.series_id, rows.array(participants)])}
+    """Lots each participant holds of what the book delivers, rounded up; only asked for when there is a position limit."""
+    sql, key = (_HOLDINGS, rules.series_id) if rules.is_exact else (_DOMINANT_HOLDINGS, rules.book_id)
+    return {p: -(-units // rules.lot_size) for p, units in rows.fetch_all(sql, [key, rows.array(participants)])}
 
 
 def rights_valid_until(rules: Rules, order: Live) -> int:
     """The earliest moment at which a right behind an ask stops being transferable (0: never before the gate)."""
-    found = rows.fetch_all(
-        "SELECT DISTINCT terms_hash FROM rights_right WHERE id = ANY(%s::uuid[])", [rows.array(right for right, _ in order.slices)]
-    )
-    policies = policies_of([row[0] for row in found])
-    moments = [_until(policies[row[0]], rules) for row in found]
+    found = rows.fetch_all(_BEHIND, [rows.array(right for right, _ in order.slices)])
+    policies = policies_of(sorted({row[0] for row in found}))
+    moments = [
+        _until(policies[terms], ends_us(mode=mode, window_end_us=end_us, period_s=period_s, activated_us=activated_us), rules)
+        for terms, activated_us, mode, end_us, period_s in found
+    ]
     return min((m for m in moments if m), default=0)

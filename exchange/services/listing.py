@@ -9,7 +9,9 @@ from django.db import transaction
 from exchange.domain.command import Phase
 from exchange.domain.symbol import LONGEST, symbol_of
 from exchange.models import Book, Instrument
+from exchange.services.deliverable import register_deliverable
 from exchange.services.operator_refusal import OperatorRefusal
+from rights.domain.fungibility import DOMINANCE, EXACT
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.models import Series
 from rights.services import journal
@@ -79,8 +81,10 @@ def listing_refusals(*, rules: TradingRules, lot_size: int, window_end_us: int, 
 
 
 @transaction.atomic
-def list_instrument(*, series: Series, rules: TradingRules, actor: str, now_us: int, currency: str = "USD") -> Instrument:
-    """The new instrument with its book in `pre_open`, its fee account and its event.
+def list_instrument(
+    *, series: Series, rules: TradingRules, actor: str, now_us: int, currency: str = "USD", delivery_rule: str = EXACT
+) -> Instrument:
+    """The new instrument with its book in `pre_open`, its fee account and its events; under `dominance` what it delivers is registered.
 
     Raises OperatorRefusal `rules_refused`, `symbol_too_long`, `already_listed`, `currency_unknown`.
     """
@@ -88,6 +92,8 @@ def list_instrument(*, series: Series, rules: TradingRules, actor: str, now_us: 
     asset = Asset.objects.filter(code=currency, kind="cash").first()
     if asset is None:
         raise OperatorRefusal("currency_unknown", f"the venue has no currency {currency}")
+    if delivery_rule not in {EXACT, DOMINANCE}:
+        raise OperatorRefusal("rules_refused", f"the delivery rule is {EXACT} or {DOMINANCE}")
     refusals = listing_refusals(rules=rules, lot_size=compute_class.lot_size, window_end_us=to_us(series.window_end), now_us=now_us)
     if refusals:
         raise OperatorRefusal("rules_refused", "; ".join(refusals))
@@ -110,6 +116,7 @@ def list_instrument(*, series: Series, rules: TradingRules, actor: str, now_us: 
         maker_bps=rules.maker_bps,
         taker_bps=rules.taker_bps,
         position_limit_lots=rules.position_limit_lots,
+        delivery_rule=delivery_rule,
         opens_at=to_datetime(rules.opens_us),
         gate_closes_at=to_datetime(gate_of(rules, to_us(series.window_end))),
         reference_price_ticks=rules.reference_price_ticks,
@@ -123,6 +130,8 @@ def list_instrument(*, series: Series, rules: TradingRules, actor: str, now_us: 
         updated_at=to_datetime(now_us),
     )
     _remember(instrument, series, actor, now_us)
+    if delivery_rule == DOMINANCE:
+        register_deliverable(instrument_id=instrument.pk, actor=actor, now_us=now_us)
     return instrument
 
 
@@ -133,6 +142,7 @@ def _remember(instrument: Instrument, series: Series, actor: str, now_us: int) -
         "collar_high_ticks": str(instrument.collar_high_ticks),
         "collar_low_ticks": str(instrument.collar_low_ticks),
         "currency": instrument.currency.code,
+        "delivery_rule": instrument.delivery_rule,
         "fee_account": f"venue:fees:{instrument.symbol}",
         "gate_closes_at": rfc3339(to_us(instrument.gate_closes_at)),
         "lot_size": str(instrument.lot_size),

@@ -5,6 +5,8 @@ import threading
 import msgspec
 
 from exchange.domain.amounts import decimal_text, fixed_text
+from rights.domain.fungibility import EXACT
+from rights.domain.window import ends_us
 from rights.kernel import rows
 
 
@@ -37,6 +39,18 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
     window_end_us: int
     fee_account_id: int
     lane: int
+    delivery_rule: str
+    window_mode: str
+    period_s: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether only rights of the book's own series are delivered here."""
+        return self.delivery_rule == EXACT
+
+    def right_ends_us(self, activated_us: int | None) -> int:
+        """When a right of the book's own series ends."""
+        return ends_us(mode=self.window_mode, window_end_us=self.window_end_us, period_s=self.period_s, activated_us=activated_us)
 
     def price_text(self, ticks: int) -> str:
         return fixed_text(ticks * self.tick_minor, self.scale, self.price_decimals)
@@ -50,11 +64,15 @@ _SELECT = f"""
 SELECT i.id, i.symbol, i.series_id, c.key, c.unit, s.stream_id, st.code, i.currency_id, a.code, a.scale, i.tick_minor, i.price_decimals,
        i.lot_size, i.min_quantity_lots, i.max_quantity_lots, i.collar_low_ticks, i.collar_high_ticks, i.maker_bps, i.taker_bps,
        i.position_limit_lots, {_US.format("i.opens_at")}, {_US.format("i.gate_closes_at")}, {_US.format("s.window_start")},
-       {_US.format("s.window_end")}, b.fee_account_id, b.lane
+       {_US.format("s.window_end")}, b.fee_account_id, b.lane, i.delivery_rule, s.window_mode, s.epoch_size_s
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN rights_series s ON s.id = i.series_id
 JOIN rights_computeclass c ON c.id = s.compute_class_id JOIN rights_stream st ON st.id = s.stream_id
 JOIN settlement_asset a ON a.id = i.currency_id
 """
+
+# Which series each instrument delivers: its own, and under dominance those registered as at least as good (services/deliverable.py).
+DELIVERED = """(SELECT id AS instrument_id, series_id FROM exchange_instrument
+    UNION ALL SELECT instrument_id, series_id FROM exchange_deliverable)"""
 
 _by_book: dict[int, Rules] = {}
 _by_symbol: dict[str, Rules] = {}

@@ -6,6 +6,7 @@ from django.db import transaction
 from exchange.domain.command import Phase
 from exchange.services import bell
 from exchange.services.degradation import follow_plans_due, lift_plans_due
+from exchange.services.deliverable import register_deliverable
 from exchange.services.expiry import expire_due
 from exchange.services.phases import ACTOR, due_phase_changes, set_phase
 from rights.kernel import rows
@@ -29,6 +30,7 @@ class Run(msgspec.Struct, frozen=True):
     rights_expired: int = 0
     assurances_stale: int = 0
     plan_acts: int = 0
+    series_delivered: int = 0
 
 
 def run_due(*, now_us: int) -> Run:
@@ -49,4 +51,5 @@ def run_due(*, now_us: int) -> Run:
     expire_consents_due(actor=ACTOR, now_us=now_us)
     stale = mark_stale_due(now_us=now_us)
     acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
-    return Run(opened, closed, len(expiring), expire_due(mint=_MINT, now_us=now_us), stale, acts)
+    delivered = register_deliverable(actor=ACTOR, now_us=now_us)
+    return Run(opened, closed, len(expiring), expire_due(mint=_MINT, now_us=now_us), stale, acts, delivered)

@@ -8,15 +8,16 @@ import msgspec
 from exchange.domain.amounts import fixed_text
 from exchange.domain.command import Phase
 from exchange.selectors import named
+from exchange.selectors.backing import BACKING, SUPPLY
 from rights.kernel import rows
 from rights.kernel.clock import to_datetime
 
 PHASES = [phase.name.lower() for phase in Phase]
 
-_SELECT = """
+_SELECT = f"""
 SELECT i.symbol, c.key, c.unit, c.dimensions::text, i.lot_size, cur.code, cur.scale, i.tick_minor, i.price_decimals, b.phase,
        s.window_start, s.window_end, i.opens_at, i.gate_closes_at, b.last_price_ticks, i.reference_price_ticks,
-       resting.bid, resting.ask, coalesce(day.lots, 0), coalesce(supply.lots, 0), coalesce(backing.state, 'sound')
+       resting.bid, resting.ask, coalesce(day.lots, 0), supply.units / i.lot_size, coalesce(backing.state, 'sound')
 FROM exchange_instrument i
 JOIN exchange_book b ON b.instrument_id = i.id
 JOIN rights_series s ON s.id = i.series_id
@@ -30,15 +31,8 @@ LEFT JOIN LATERAL (
     SELECT sum(quantity_lots) AS lots FROM exchange_trade
     WHERE book_id = i.id AND trade_no >= first_trade_since(i.id, %(day_ago)s, b.trade_count)
 ) day ON true
-LEFT JOIN LATERAL (
-    SELECT sum(r.remaining_units) / i.lot_size AS lots FROM rights_right r WHERE r.series_id = i.series_id AND r.status = 'active'
-) supply ON true
-LEFT JOIN LATERAL (
-    SELECT CASE WHEN bool_or(a.status = 'degraded') THEN 'degraded' WHEN bool_or(
-        a.status = 'stale' OR a.refreshed_at + make_interval(secs => a.stale_after_s) < %(now)s) THEN 'stale' END AS state
-    FROM rights_assurance a WHERE a.compute_class_id = s.compute_class_id AND a.issued_units > 0
-      AND a.window_start <= s.window_start AND a.window_end >= s.window_end
-) backing ON true
+CROSS JOIN LATERAL ({SUPPLY}) supply
+CROSS JOIN LATERAL ({BACKING}) backing
 """
 _ORDER = " ORDER BY b.phase = 3, c.key, s.window_start, i.symbol LIMIT %(limit)s"
 

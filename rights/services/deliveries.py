@@ -25,6 +25,10 @@ class StaleRights(Exception):
         self.statuses = statuses
 
 
+class UnitsGone(Exception):
+    """Units of rights that were free when the caller looked are reserved elsewhere by now; nothing was written."""
+
+
 class Held(msgspec.Struct, gc=False):
     """A right under lock."""
 
@@ -50,7 +54,8 @@ class Plan(msgspec.Struct, gc=False):
 
 
 # Looked up before it is locked: a lock that has to wait judges its row anew, and only a plain list of ids is judged alike both times.
-# No other child of this kind can come meanwhile, for only the book's own batch makes them.
+# Another child of this kind can come meanwhile only from a second book that delivers the same right; then `right_netted_once` refuses the
+# batch, which runs again and finds it.
 _ABSORBERS = """
 SELECT c.id::text FROM rights_right c JOIN unnest(%s::uuid[], %s::bigint[]) AS w(parent, holder)
   ON c.parent_id = w.parent AND c.holder_id = w.holder WHERE c.netted AND c.status = 'active'
@@ -107,7 +112,7 @@ def deliver_units(
 
     `owner_of` is who the caller believes holds each right; `mergeable(terms_hash)` tells whether deliveries under those terms may
     join an earlier child. `check` looks at the rights under lock (with those of `also_lock`) and may raise. Raises StaleRights before
-    writing when a right froze, ended or changed hands meanwhile.
+    writing when a right froze, ended or changed hands meanwhile, UnitsGone when another book or a lock took what was free.
     """
     touched = sorted(reserved_delta.keys() | {right for right, _ in net})
     if not touched:
@@ -122,6 +127,11 @@ def deliver_units(
     }
     if stale:
         raise StaleRights(stale)
+    leaving: dict[str, int] = {}
+    for (right, _), units in net.items():
+        leaving[right] = leaving.get(right, 0) + units
+    if any(rights[r].reserved + reserved_delta.get(r, 0) > rights[r].remaining - leaving.get(r, 0) for r in touched):
+        raise UnitsGone
     if check is not None:
         check(rights)
     return _write(_plan(net, rights, new_id, mergeable, account_uuid), rights, reserved_delta, now_us)

@@ -81,3 +81,15 @@ def append(*, stream_id: int, events: Sequence[NewEvent], actor: str, now_us: in
     rows.copy_rows("rights_event", "stream_id, seq, id, type, object_id, at, body, hash", lines)
     rows.write("UPDATE rights_stream SET last_seq = %s, last_hash = %s WHERE id = %s", [seq, last_hash, stream_id])
     return appended
+
+
+def append_each(*, events: Sequence[tuple[int, NewEvent]], actor: str, now_us: int) -> list[Appended]:
+    """Append every event to the stream it is given with; streams are locked in order. What was appended, in the order given."""
+    by_stream: dict[int, list[int]] = {}
+    for position, (stream_id, _) in enumerate(events):
+        by_stream.setdefault(stream_id, []).append(position)
+    found: dict[int, Appended] = {}
+    for stream_id, positions in sorted(by_stream.items()):
+        appended = append(stream_id=stream_id, events=[events[position][1] for position in positions], actor=actor, now_us=now_us)
+        found.update(zip(positions, appended, strict=True))
+    return [found[position] for position in range(len(events))]

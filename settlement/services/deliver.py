@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from rights.selectors.streams import streams_of
 from rights.services.deliveries import Held, Pair, Plan, deliver_units
-from rights.services.journal import Appended, NewEvent, append
+from rights.services.journal import Appended, NewEvent, append, append_each
 from rights.services.reception import check_reception, counted_roots
 from settlement.models import Asset
 from settlement.services.ledger import Key, Move, NewBalance, post
@@ -30,12 +31,13 @@ class Sale(msgspec.Struct, gc=False):
 
 
 class Venue(msgspec.Struct, frozen=True, gc=False):
-    """Where the sales happened."""
+    """Where the sales happened. `one_series`: every right delivered there is of the series whose stream this is."""
 
     currency_id: int
     fee_account_id: int
     stream_id: int
     actor: str
+    one_series: bool = True
 
 
 class Delivered(msgspec.Struct, gc=False):
@@ -75,7 +77,7 @@ def deliver(
     now_us: int,
     careful: bool = False,
 ) -> Delivered:
-    """Deliver all sales and apply all holds. Locks rights, then balances, then the stream.
+    """Deliver all sales and apply all holds. Locks rights, then balances, then streams.
 
     `careful`: receivers' rules depend on consents, credentials or counts, which are looked at again under the locks: ShutPairs.
     Raises StaleRights or LedgerRefusal when what the caller read has changed; the transaction must then be rolled back.
@@ -106,9 +108,20 @@ def deliver(
         _moves_of(sale, venue, plan.rights, assets, moves)
     balances = post(moves=moves, holds=holds, known=known_balances, now_us=now_us)
     known_balances.update((b.account_id, b.asset_id) for b in balances)
-    events = [*more_events, *plan.events, *(_trade_event(sale, plan) for sale in sales)]
-    appended = append(stream_id=venue.stream_id, events=events, actor=venue.actor, now_us=now_us)
-    return Delivered(plan, balances, appended[len(appended) - len(sales) :])
+    trades = [_trade_event(sale, plan) for sale in sales]
+    appended = _remember(venue, more_events, plan, trades, now_us)
+    return Delivered(plan, balances, appended[len(appended) - len(trades) :])
+
+
+def _remember(venue: Venue, more_events: Sequence[NewEvent], plan: Plan, trades: Sequence[NewEvent], now_us: int) -> list[Appended]:
+    """The venue's facts and the trades to its stream, what happened to each right to that of the right's series."""
+    if venue.one_series:
+        return append(stream_id=venue.stream_id, events=[*more_events, *plan.events, *trades], actor=venue.actor, now_us=now_us)
+    stream_of = streams_of(plan.rights) if plan.events else {}
+    moves = [(stream_of[event.object_id.removeprefix("rgt_")], event) for event in plan.events]
+    here = venue.stream_id
+    events = [*((here, event) for event in more_events), *moves, *((here, event) for event in trades)]
+    return append_each(events=events, actor=venue.actor, now_us=now_us)
 
 
 def _moves_of(sale: Sale, venue: Venue, rights: Mapping[str, Held], assets: Mapping[str, int], moves: list[Move]) -> None:

@@ -9,13 +9,13 @@ import msgspec
 from django.db import transaction
 
 from rights.domain.gates import Grants, Permits, Verdict, transfer_refusals
-from rights.kernel import rows
 from rights.kernel.ids import Mint
 from rights.models import Account, Right
 from rights.selectors import holder_facts, right_facts
+from rights.selectors.streams import streams_of
 from rights.services.consents import mark_used, once_permits
 from rights.services.deliveries import Held, Pair, deliver_units, lock_rights
-from rights.services.journal import NewEvent, append
+from rights.services.journal import NewEvent, append_each
 from rights.services.reception import counted_roots, look_up, shut_pairs
 from settlement.services.deliver import asset_ids
 from settlement.services.ledger import Move, post
@@ -49,9 +49,6 @@ class Moved(msgspec.Struct, frozen=True):
 
     entry_id: str
     receives: dict[str, str]
-
-
-_STREAMS = "SELECT r.id::text, s.stream_id FROM rights_right r JOIN rights_series s ON s.id = r.series_id WHERE r.id = ANY(%s::uuid[])"
 
 
 @transaction.atomic
@@ -148,11 +145,7 @@ def _post(
 
 
 def _remember(events: Sequence[NewEvent], actor: str, now_us: int) -> None:
-    """Each right's facts go to the stream of its series; streams are locked in order."""
-    named = {event.object_id.removeprefix("rgt_") for event in events}
-    stream_of = dict(rows.fetch_all(_STREAMS, [rows.array(named)]))
-    by_stream: dict[int, list[NewEvent]] = {}
-    for event in events:
-        by_stream.setdefault(stream_of[event.object_id.removeprefix("rgt_")], []).append(event)
-    for stream_id in sorted(by_stream):
-        append(stream_id=stream_id, events=by_stream[stream_id], actor=actor, now_us=now_us)
+    """Each right's facts go to the stream of its series."""
+    told = [(event.object_id.removeprefix("rgt_"), event) for event in events]
+    stream_of = streams_of({right_id for right_id, _ in told})
+    append_each(events=[(stream_of[right_id], event) for right_id, event in told], actor=actor, now_us=now_us)

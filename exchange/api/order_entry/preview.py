@@ -12,8 +12,9 @@ from exchange.services.facts import Party, load_holdings, load_parties
 from exchange.services.identity import Principal
 from exchange.services.live import cash_need
 from exchange.services.payload import PlacePayload, decode
-from exchange.services.rules import Rules
+from exchange.services.rules import DELIVERED, Rules
 from rights.domain.gates import HolderFacts, Receiver, RightFacts, transfer_verdicts
+from rights.domain.window import ends_us
 from rights.kernel import rows
 from rights.kernel.clock import now_us
 from rights.selectors.reception import counts_of, holdings_of, permits_for, permits_of, scope_of, with_credentials
@@ -52,11 +53,13 @@ SELECT id::text, participant_id, account_id, price_ticks, remaining_lots, slice_
 WHERE book_id = %s AND is_open AND side = %s AND CASE WHEN %s = 0 THEN price_ticks <= %s ELSE price_ticks >= %s END
 ORDER BY CASE WHEN %s = 0 THEN price_ticks ELSE -price_ticks END, joined LIMIT %s
 """
-_RIGHTS = """
+_RIGHTS = f"""
 SELECT r.id::text, r.status, r.freeze_reason, r.remaining_units, r.reserved_units, (extract(epoch from r.acquired_at) * 1000000)::bigint,
-       r.activated_at IS NOT NULL, r.terms_hash, i.slug, r.holder_id, r.root_id::text
-FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
-WHERE r.id = ANY(%s::uuid[]) OR (%s AND r.series_id = %s AND r.holder_id = %s AND r.remaining_units > r.reserved_units)
+       (extract(epoch from r.activated_at) * 1000000)::bigint, r.terms_hash, i.slug, r.holder_id, r.root_id::text,
+       s.window_mode, (extract(epoch from s.window_end) * 1000000)::bigint, s.epoch_size_s
+FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id JOIN rights_series s ON s.id = r.series_id
+WHERE r.id = ANY(%s::uuid[]) OR (%s AND r.series_id IN (SELECT d.series_id FROM {DELIVERED} d WHERE d.instrument_id = %s)
+    AND r.holder_id = %s AND r.remaining_units > r.reserved_units)
 ORDER BY r.created_at, r.id
 """
 _BIDS = "SELECT coalesce(sum(remaining_lots), 0)::bigint FROM exchange_order WHERE book_id = %s AND is_open AND side = 0 AND participant_id = %s"
@@ -168,7 +171,8 @@ def _rights(
     buying = payload.side == Side.BUY
     wanted = dict(walk.parts) if buying else {}
     named = list(wanted) if buying else (payload.rights or [])
-    found = rows.fetch_all(_RIGHTS, [rows.array(named), not buying and payload.rights is None, rules.series_id, party.id])
+    found = rows.fetch_all(_RIGHTS, [rows.array(named), not buying and payload.rights is None, rules.book_id, party.id])
+    found.sort(key=_right_ends_us)
     policies = policies_of(sorted({row[7] for row in found}))
     receivers = {row[0]: Receiver(policies[row[7]], row[8], row[10], row[7]) for row in found}
     permits = permits_of({scope_of(r) for r in receivers.values() if r.policy.needs_permits}, now_us=now)
@@ -189,9 +193,9 @@ def _rights(
             freeze_reason=row[2],
             remaining_units=row[3],
             reserved_units=row[4] - (units if buying else 0),
-            window_end_us=rules.window_end_us,
+            window_end_us=_right_ends_us(row),
             acquired_us=row[5],
-            activated=row[6],
+            activated=row[6] is not None,
         )
         giver: HolderFacts = givers[row[9]].facts
         verdicts = transfer_verdicts(
@@ -209,6 +213,10 @@ def _rights(
         if all(v.passed for v in verdicts):
             left -= min(left, units)
     return parts, gates, left
+
+
+def _right_ends_us(row: tuple[Any, ...]) -> int:
+    return ends_us(mode=row[11], window_end_us=row[12], period_s=row[13], activated_us=row[6])
 
 
 def _first_refusal(  # noqa: PLR0911 - the rules in the order in which the batch judges them

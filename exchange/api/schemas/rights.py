@@ -76,7 +76,25 @@ COMPONENTS: dict[str, Schema] = {
     "FreezeRequest": request({"freeze_reason": _FREEZE, "reason": _REASON}, required=("freeze_reason", "reason")),
     "UnfreezeRequest": request({"reason": _REASON}, required=("reason",)),
     "Frozen": answer({"right": ref("Right"), "orders_pulled": {"type": "integer", "minimum": 0}}),
-    "Eligibility": answer({"instrument": SYMBOL, "eligible": FLAG, "verdicts": many({"type": "object"})}),
+    "Eligibility": answer(
+        {
+            "instrument": SYMBOL,
+            "delivery_rule": one_of("exact", "dominance"),
+            "eligible": {**FLAG, "description": "Every verdict passed: the right may be delivered into this book"},
+            "verdicts": many(
+                answer(
+                    {
+                        "field": TEXT,
+                        "expected": {"description": "The instrument's value"},
+                        "actual": {"description": "The right's value"},
+                        "relation": one_of("equal", "better", "worse", "incomparable"),
+                        "rule": {**TEXT, "description": "What would be better, in words"},
+                        "passed": FLAG,
+                    }
+                )
+            ),
+        }
+    ),
     "ManifestSchema": {"type": "object", "required": ["$schema", "properties"]},
     "MergeRequest": request({"source_right_id": public_id("rgt")}, required=("source_right_id",)),
     "AmendRequest": request(

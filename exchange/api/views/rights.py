@@ -12,6 +12,7 @@ from exchange.api.base import ApiView, listing, not_found, page
 from exchange.api.doc import Doc
 from exchange.api.refusals import as_problems
 from exchange.selectors import registry
+from exchange.services.deliverable import register_deliverable
 from exchange.services.idempotency import Done
 from exchange.services.rules import rules_named
 from rights import selectors
@@ -28,10 +29,7 @@ STATUSES = {status.value: status.value for status in RightStatus}
 def documents(found: Sequence[Right], now_us: int) -> list[dict[str, Any]]:
     """API.md, Right."""
     symbols = registry.symbols(right.series_id for right in found)
-    return [
-        selectors.right_document(right, instruments=[symbols[right.series_id]] if right.series_id in symbols else [], now_us=now_us)
-        for right in found
-    ]
+    return [selectors.right_document(right, instruments=symbols.get(right.series_id, []), now_us=now_us) for right in found]
 
 
 def with_links(right: Right, now_us: int) -> dict[str, Any]:
@@ -81,6 +79,7 @@ class RightsView(ApiView):
                     now_us=self.now_us,
                     activate=activate,
                 )
+                register_deliverable(series_id=right.series_id, actor=principal.actor, now_us=self.now_us)
             shown = registry.right(principal, str(right.pk))
             return Done(201, with_links(shown or right, self.now_us))
 
@@ -144,8 +143,9 @@ class EligibilityView(OneRight):
         if rules is None:
             raise not_found()
         series = Series.objects.select_related("compute_class").get(pk=rules.series_id)
-        verdicts = [msgspec.to_builtins(verdict) for verdict in selectors.eligibility(right, series)]
-        return Response({"instrument": rules.symbol, "eligible": all(v["passed"] for v in verdicts), "verdicts": verdicts})
+        verdicts = [msgspec.to_builtins(verdict) for verdict in selectors.eligibility(right, series, rules.delivery_rule)]
+        eligible = all(verdict["passed"] for verdict in verdicts)
+        return Response({"instrument": rules.symbol, "delivery_rule": rules.delivery_rule, "eligible": eligible, "verdicts": verdicts})
 
 
 class LineageView(OneRight):

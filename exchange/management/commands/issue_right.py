@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from exchange.api.strict_json import Malformed, parse
-from exchange.models import Instrument
+from exchange.selectors import registry
 from rights.domain.manifest import ManifestRefusedError
 from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint, bare
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             reasons = "\n".join(f"  {one.code}: {one.detail}" for one in refusal.refusals)
             raise CommandError(f"the right is not issued:\n{reasons}") from refusal
         shown = rights_with_all().get(pk=right.pk)
-        symbols = list(Instrument.objects.filter(series_id=shown.series_id).values_list("symbol", flat=True))
+        symbols = registry.symbols([shown.series_id]).get(shown.series_id, [])
         self.stdout.write(json.dumps(right_document(shown, instruments=symbols, now_us=moment), ensure_ascii=False, indent=2))
 
 
