@@ -1,6 +1,7 @@
 """One log of many parts: each line with its time and the name of the part that said it."""
 
 import asyncio
+import contextlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,15 +54,14 @@ class MergedLog:
             self.say(name, line.decode(errors="replace").rstrip())
 
     def _save(self, line: bytes) -> None:
-        try:
+        with contextlib.suppress(OSError):  # a full disk is reported by the database, louder than we could
             self._file.write(line)
-        except OSError:
-            return  # a full disk is reported by the database, louder than we could
-        self._written += len(line)
-        if self._written > _ROTATE_BYTES:
-            self._file.close()
-            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-            self._file, self._written = self._path.open("ab", buffering=0), 0
+            self._written += len(line)
+            if self._written > _ROTATE_BYTES:
+                if self._path.exists():
+                    self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+                former, self._file, self._written = self._file, self._path.open("ab", buffering=0), 0
+                former.close()
 
     def _show(self, line: str) -> None:
         if self._stream is None:
@@ -69,5 +69,7 @@ class MergedLog:
         try:
             self._stream.write(line)
             self._stream.flush()
-        except (OSError, ValueError):
+        except (BrokenPipeError, ValueError):
             self._stream = None  # whoever read us has gone (`up | head`); the file goes on
+        except OSError:
+            pass  # a file without room: later lines may find some

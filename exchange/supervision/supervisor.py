@@ -16,6 +16,7 @@ from exchange.supervision.part import Part
 _FIRST_DELAY_S = 0.1
 _LONGEST_DELAY_S = 5.0
 _STEADY_S = 10.0
+_TELL_AGAIN_S = 1.0
 _OUR_NAME = "up"
 
 
@@ -132,8 +133,8 @@ class Supervisor:
         )
         assert process.stdout is not None
         self._running[part.name] = process
-        self._write_parts()
         pump = asyncio.create_task(self.log.pump(part.name, process.stdout))
+        self._write_parts()
         try:
             code = await process.wait()
         finally:
@@ -146,8 +147,12 @@ class Supervisor:
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
 
     def _write_parts(self) -> None:
+        """Tell others what runs. Where there is no room for that the parts run all the same, and it is told later."""
         pids = {"up": os.getpid()} | {name: process.pid for name, process in self._running.items()}
-        write_private(self._parts_file, json.dumps(pids, indent=1) + "\n")
+        try:
+            write_private(self._parts_file, json.dumps(pids, indent=1) + "\n")
+        except OSError:
+            asyncio.get_running_loop().call_later(_TELL_AGAIN_S, self._write_parts)
 
 
 def _signal_group(process: asyncio.subprocess.Process, order: signal.Signals) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import httpx
+import psycopg
 
 from tests.plugins.live import LiveExchange
 
@@ -48,6 +49,11 @@ class Client:
         orders = [self._order() for _ in range(count)]
         self._insist(orders, self._send_all)
         self._insist(orders, self._send_all)
+
+    def is_refused(self) -> bool:
+        """Try to place one order, once: whether nothing definite was heard of it."""
+        order = self._order()
+        return not self._learns(order, *self._post(ROOT, order))
 
     def _order(self) -> Body:
         return {
@@ -130,3 +136,23 @@ class Crowd:
                     client.cancel_all()
         except BaseException as error:  # noqa: BLE001 - told to the test
             self.errors.append(error)
+
+
+_FOUND = """
+SELECT c.client_order_id, 'ord_' || c.order_id::text, o.orders FROM exchange_command c
+LEFT JOIN (SELECT id, count(*) AS orders FROM exchange_order GROUP BY 1) o ON o.id = c.order_id WHERE c.client_order_id = ANY(%s)
+"""
+
+
+def told_is_kept(venue: LiveExchange, clients: Sequence[Client]) -> int:
+    """What any client was told is there once, as one command and one order, and every invariant holds; how many orders were told."""
+    told = {cid: order_id for client in clients for cid, order_id in client.acknowledged.items()}
+    with psycopg.connect(venue.env["DATABASE_URL"]) as database:
+        found = database.execute(_FOUND, [list(told)]).fetchall()
+    assert len(found) == len(told)
+    assert {cid: order_id for cid, order_id, _ in found} == told
+    assert {orders for _, _, orders in found} == {1}
+    for question in ("audit", "replay"):
+        done = venue.manage(question, "--json", check=False)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return len(told)
