@@ -30,7 +30,8 @@ REFUSED = (OperatorRefusal, LifecycleRefusedError, IssuanceRefusedError, Funding
 
 
 def now_of(act: Act) -> int:
-    return int(act["epoch_us"] + (time.monotonic() - act["began"]) * 1_000_000)
+    """The process's clock, which may be wrong by `skew_us`."""
+    return int(act["epoch_us"] + (time.monotonic() - act["began"]) * 1_000_000) + act.get("skew_us", 0)
 
 
 def drain(act: Act, again: bool) -> Any:

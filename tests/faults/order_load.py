@@ -153,6 +153,6 @@ def told_is_kept(venue: LiveExchange, clients: Sequence[Client]) -> int:
     assert {cid: order_id for cid, order_id, _ in found} == told
     assert {orders for _, _, orders in found} == {1}
     for question in ("audit", "replay"):
-        done = venue.manage(question, "--json", check=False)
+        done = venue.manage(question, "--json", check=False, timeout_s=600)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     return len(told)

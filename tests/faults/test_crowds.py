@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from exchange.audit.run import audit
+from exchange.replay.run import replay
 from rights.kernel import rows
 from rights.kernel.clock import to_us
 from tests.faults.cases import Pit
@@ -24,6 +25,7 @@ TORTURE = os.environ.get("TORTURE") == "1"
 MATCHERS = 8
 CLIENTS = 4
 COMMANDS = 1000 if TORTURE else 100
+HOUR_US = 3_600_000_000
 MEDDLE_S = 60.0 if TORTURE else 6.0
 
 
@@ -84,6 +86,21 @@ def test_eight_matchers_on_one_book_double_nothing(fork_server: ForkServer) -> N
     assert rows.fetch_all("SELECT last_command_seq FROM exchange_book") == [(expected,)]
     assert deadlocks() == 0
     stage.check()
+
+
+def test_matchers_whose_clocks_are_an_hour_apart(fork_server: ForkServer) -> None:
+    """Time only decides what has run out; who holds the book, what is unread and in which order it is applied is told without a clock."""
+    stage = Stage()
+    expected = rows.fetch_all("SELECT last_command_seq FROM exchange_book")[0][0] + CLIENTS * COMMANDS
+    skews = (-HOUR_US, 0, HOUR_US, -HOUR_US, HOUR_US)
+    matchers = [stage.act("drain", until=expected, through_task=number > 2, skew_us=skew) for number, skew in enumerate(skews)]
+    clients = [stage.act("crowd", seed=100 + number, count=COMMANDS) for number in range(CLIENTS)]
+    answers(fork_server.run_all(matchers + clients))
+    assert rows.fetch_all("SELECT last_command_seq FROM exchange_book") == [(expected,)]
+    jumps = "SELECT count(*) FROM (SELECT at - lag(at) OVER (ORDER BY seq) AS step FROM exchange_batch) s WHERE abs(extract(epoch FROM step)) > 3000"
+    assert rows.fetch_all(jumps)[0][0] > 10, "the clocks did take turns"
+    stage.check()
+    assert replay().differences == {}
 
 
 def test_everybody_who_takes_the_same_locks_at_once(fork_server: ForkServer) -> None:
