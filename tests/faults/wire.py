@@ -1,4 +1,4 @@
-"""A TCP line that can be meddled with: cut, muted, or, between an exchange and its doorbell, made to deliver every ring ten times."""
+"""A line between an exchange and a server that can be meddled with: cut, muted, or, on the doorbell's, made to ring ten times for once."""
 
 import asyncio
 import socket
@@ -12,9 +12,11 @@ Rewrite = Callable[[bytearray], bytes]  # takes what may go on out of the bytes 
 
 
 class Wire:
-    """Listens on `port` of this machine and passes on to `target`; `rewrite` makes a new Rewrite for each connection."""
+    """Listens on `port` of this machine and passes on to `target`, host and port or a Unix socket's path; `rewrite` makes a new Rewrite
+    for each connection.
+    """
 
-    def __init__(self, target: tuple[str, int], rewrite: Callable[[], Rewrite] | None = None) -> None:
+    def __init__(self, target: tuple[str, int] | str, rewrite: Callable[[], Rewrite] | None = None) -> None:
         self._target, self._rewrite = target, rewrite
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -56,7 +58,8 @@ class Wire:
         return len(lines)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(*self._target)
+        at = self._target
+        there, back = await (asyncio.open_unix_connection(at) if isinstance(at, str) else asyncio.open_connection(*at))
         ends = {writer, back}
         self._lines |= ends
         pumps = [
