@@ -27,6 +27,7 @@ urlpatterns = [
     path("errors", system.ErrorsView.as_view()),
     path("fees", system.FeesView.as_view()),
     path("calendar", system.CalendarView.as_view()),
+    path("vocabulary", system.VocabularyView.as_view()),
     path("classes", instruments.ClassesView.as_view()),
     path("classes/<str:key>", instruments.ClassView.as_view()),
     path("instruments", instruments.InstrumentsView.as_view()),

@@ -27,6 +27,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("get", "errors"): (None, 200),
     ("get", "fees"): (None, 200),
     ("get", "calendar"): (None, 200),
+    ("get", "vocabulary"): (None, 200),
     ("get", "classes"): (None, 200),
     ("get", "classes/{key}"): (None, 404),
     ("get", "instruments"): (None, 200),

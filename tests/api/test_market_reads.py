@@ -111,3 +111,12 @@ def test_refusals_are_problems(caller, floor, path, status, code, field):
     assert body["type"] == f"/api/v1/errors#{code}"
     if field:
         assert [e["field"] for e in body["field_errors"]] == [field]
+
+
+def test_vocabulary(caller):
+    body = caller().get("vocabulary").json()
+    assert {axis["name"] for axis in body["axes"]} == {"workload", "quality", "latency", "privacy", "availability"}
+    workload = next(axis for axis in body["axes"] if axis["name"] == "workload")
+    assert workload["to_capability"]["text_inference"] == "text.generation"
+    assert workload["to_right"]["gpu.batch"] == "gpu_time"
+    assert {"field": "service.privacy_class", "better": "stricter is better"} in body["dimensions"]

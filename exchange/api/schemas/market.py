@@ -64,6 +64,28 @@ COMPONENTS: dict[str, Schema] = {
             "delivery_rule": one_of("exact", "dominance"),
         }
     ),
+    "Vocabulary": answer(
+        {
+            "axes": many(
+                answer(
+                    {
+                        "name": TEXT,
+                        "right_field": {**TEXT, "description": "Where a manifest says it"},
+                        "capability_field": {**TEXT, "description": "Where a capability says it"},
+                        "says": TEXT,
+                        "to_capability": {"type": "object", "additionalProperties": TEXT},
+                        "to_right": {"type": "object", "additionalProperties": TEXT},
+                        "serving": {
+                            "type": "object",
+                            "additionalProperties": many(TEXT),
+                            "description": "Which may execute a right's word",
+                        },
+                    }
+                )
+            ),
+            "dimensions": many(answer({"field": TEXT, "better": TEXT}, description="What makes a class, and what is better (dominance)")),
+        }
+    ),
     "CalendarEntry": answer({"instrument": SYMBOL, "phase": PHASE, "opens_at": MOMENT, "gate_closes_at": MOMENT, "window": _WINDOW}),
     "Book": answer(
         {

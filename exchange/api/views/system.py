@@ -1,8 +1,9 @@
-"""Ping, health, the error table, fees and the calendar: for anybody."""
+"""Ping, health, the error table, fees, the calendar and the vocabulary: for anybody."""
 
 import time
 from typing import Any, ClassVar
 
+import msgspec
 import redis
 from django.db import DatabaseError, InterfaceError
 from psycopg_pool import PoolTimeout
@@ -16,6 +17,8 @@ from exchange.api.error_table import TABLE
 from exchange.api.permissions import PUBLIC
 from exchange.selectors import accounts, health, instruments
 from exchange.services import bell
+from rights.domain.dominance import RULES, WINDOW_RULES
+from rights.domain.vocabulary import AXES
 from rights.kernel.clock import rfc3339
 
 LATE_US = 5_000_000
@@ -116,3 +119,13 @@ class CalendarView(ApiView):
             now_us=self.now_us, limit=limit, after=str(after[0]) if after else "", class_key=self.query.text("class")
         )
         return page(found, limit, "calendar", lambda row: (row.symbol,), render.calendar)
+
+
+class VocabularyView(ApiView):
+    scopes: ClassVar = {"GET": PUBLIC}
+    docs: ClassVar = {"GET": Doc("How the two common spellings of each axis map to each other, and what is better", "Vocabulary")}
+
+    def get(self, _request: Request) -> Response:
+        dimensions = [{"field": field, "better": rule.words} for field, rule in RULES.items()]
+        window = [{"field": field, "better": words} for field, words in WINDOW_RULES.items()]
+        return Response({"axes": [msgspec.to_builtins(axis) for axis in AXES], "dimensions": [*dimensions, *window]})
