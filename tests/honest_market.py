@@ -19,9 +19,12 @@ from exchange.services.batch_record import chain
 from exchange.services.funding import fund
 from exchange.services.lane import LaneMemory
 from exchange.services.listing import TradingRules, list_instrument
+from rights.domain.signing import Signer
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.models import Account, Event, Stream
 from rights.services import reception
+from rights.services.anchor import make_anchor
+from rights.services.venue_keys import publish_key
 from settlement.services import deliver, ledger
 from tests.registry_desk import MINT, Desk
 from tests.supply_desk import SupplyDesk
@@ -153,6 +156,7 @@ class HonestMarket:
         self.cancel("third", bid)
         self.place("other", "buy", 2, 150, tif=1, expire_us=self.now_us + 60_000_000)
         self.place("other", "buy", 1, 140, client_order_id="second")
+        self.anchor()
         self.place("other", "buy", 90_000, 150)
         self.match()
         self.post_only(1)
@@ -160,6 +164,12 @@ class HonestMarket:
         self.match()
         self.post_only(0)
         self.match()
+
+    def anchor(self) -> None:
+        """Anchor what the registry has remembered, with a key that this test's venue has."""
+        signer = Signer("11" * 32)
+        publish_key(public_key=signer.public_key, actor="command:test", now_us=self.now_us)
+        assert make_anchor(signer=signer, actor="command:test", now_us=self.now_us)
 
 
 _TABLES = """
@@ -204,10 +214,12 @@ def forge_events(stream: str, edit: Callable[[list[dict[str, Any]]], None]) -> N
         body |= {"seq": str(seq), "prev_hash": last}
         text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
         last = hashlib.sha256(text).hexdigest()
-        row = (stream_id, seq, body["id"][4:], body["type"], body["object"]["id"], body["at"], text.decode(), last)
+        ref = body["refs"].get("right")
+        row = (stream_id, seq, body["id"][4:], body["type"], body["object"]["id"], ref, body["at"], text.decode(), last)
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO rights_event (stream_id, seq, id, type, object_id, at, body, hash) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO rights_event (stream_id, seq, id, type, object_id, ref_right, at, body, hash) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 row,
             )
     Stream.objects.filter(pk=stream_id).update(last_seq=len(bodies), last_hash=last)

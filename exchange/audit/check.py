@@ -7,7 +7,7 @@ import msgspec
 
 class Check(msgspec.Struct, frozen=True):
     """`sql` selects offending rows (parameters: `%(now)s`, the moment of the audit); or `walk` names a reader of
-    the whole journal (`events`, `books`) that reports under this check's name.
+    the whole journal (`events`, `books`, `anchors`) that reports under this check's name.
     """
 
     code: str

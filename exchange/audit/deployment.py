@@ -12,12 +12,16 @@ from django.db.migrations.loader import MigrationLoader
 
 from exchange.audit.memory import GUARDS
 from exchange.services.pending import UNREAD
+from exchange.services.venue_key import stored_signer
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_us
+from rights.models import VenueKey
+from rights.services.venue_keys import VenueKeyRefusal
 
 DURABILITY = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_apply", "remote_write")}
 OLDEST_SERVER = 150_000
 PENDING_S, OVERDUE_S, CLOCK_S = 5, 10, 1.0
+ANCHOR_LATE_S = 60
 LEAST_FREE_BYTES = 1 << 30
 
 
@@ -40,7 +44,8 @@ def diagnose(*, now_us: Callable[[], int]) -> list[Diagnosis]:
     found.insert(
         0, Diagnosis("database", version_ok, f"PostgreSQL {server // 10_000} answers" + ("" if version_ok else "; 15 or newer is needed"))
     )
-    for question in (_migrations, _durability, _guards, lambda: _clock(now_us), lambda: _pending(now_us()), lambda: _timetable(now_us())):
+    timed = (lambda: _clock(now_us), lambda: _pending(now_us()), lambda: _timetable(now_us()), lambda: _anchors(now_us()))
+    for question in (_migrations, _durability, _guards, _venue_key, *timed):
         try:
             found += question()
         except DatabaseError as fault:
@@ -83,6 +88,40 @@ def _guards() -> Iterator[Diagnosis]:
         else "history can't be edited: all guards are in force"
     )
     yield Diagnosis("guards", not missing, says)
+
+
+def _venue_key() -> Iterator[Diagnosis]:
+    """Two processes with different keys: one of them is not the registry's live one, and says so wherever it is asked."""
+    live = VenueKey.objects.filter(retired_at=None).first()
+    try:
+        own = stored_signer()
+    except VenueKeyRefusal as refusal:
+        yield _bad("venue_key", f"the private key can't be read: {refusal}")
+        return
+    if own is None or live is None:
+        yield Diagnosis("venue_key", live is None, "the venue's key is made on first use" if live is None else _NO_KEY.format(live.key_id))
+        return
+    ok = own.key_id == live.key_id
+    wrong = (
+        f"this machine has key {own.key_id}, the venue signs with {live.key_id}: set VENUE_KEY alike everywhere, or see manage.py venue_key"
+    )
+    yield Diagnosis("venue_key", ok, f"this machine signs with the venue's key {own.key_id}" if ok else wrong)
+
+
+_NO_KEY = "this machine has no private key, the venue signs with {}: set VENUE_KEY, or no receipt is signed and no anchor made here"
+_ANCHORS = """
+SELECT extract(epoch from %(now)s::timestamptz - min(e.at))::bigint FROM rights_stream s CROSS JOIN LATERAL (
+    SELECT coalesce(max(last_seq), 0) AS seq FROM rights_anchorspan WHERE stream_id = s.id) a
+JOIN rights_event e ON e.stream_id = s.id AND e.seq = a.seq + 1 AND e.type <> 'anchor.made' WHERE s.last_seq > a.seq
+"""
+
+
+def _anchors(now_us: int) -> Iterator[Diagnosis]:
+    row = rows.fetch_one(_ANCHORS, {"now": rfc3339(now_us)})
+    age = row[0] if row and row[0] is not None else 0
+    ok = age <= settings.ANCHOR_EVERY_S + ANCHOR_LATE_S
+    wrong = f"events wait {age} s for an anchor, one is due every {settings.ANCHOR_EVERY_S} s: is the sweeper running, and has it the venue's key?"
+    yield Diagnosis("anchors", ok, f"no event waits longer than {settings.ANCHOR_EVERY_S} s for an anchor" if ok else wrong)
 
 
 def _clock(now_us: Callable[[], int]) -> Iterator[Diagnosis]:

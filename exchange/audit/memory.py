@@ -36,6 +36,30 @@ CHECKS = (
         "Events are numbered without gaps per stream and chained by hash; every column is what the body says.",
         walk="events",
     ),
+    Check(
+        "E1",
+        "anchor_spans",
+        "Anchors cover each stream from its first event on, without gap or overlap, and name the hash where each span ends.",
+        """
+        WITH spans AS (
+            SELECT a.number, s.stream_id, s.first_seq, s.last_seq, s.head_hash, s.first_leaf,
+                   lag(s.last_seq, 1, 0::bigint) OVER (PARTITION BY s.stream_id ORDER BY a.number) AS seq_before,
+                   sum(s.last_seq - s.first_seq + 1) OVER (PARTITION BY a.number ORDER BY s.first_leaf) - (s.last_seq - s.first_seq + 1) AS leaf
+            FROM rights_anchorspan s JOIN rights_anchor a ON a.id = s.anchor_id)
+        SELECT s.number AS anchor, s.stream_id, s.first_seq, s.last_seq FROM spans s
+        LEFT JOIN rights_event e ON e.stream_id = s.stream_id AND e.seq = s.last_seq
+        WHERE s.first_seq <> s.seq_before + 1 OR s.first_leaf <> s.leaf OR e.hash IS DISTINCT FROM s.head_hash
+        UNION ALL
+        SELECT a.number, NULL, NULL, NULL FROM rights_anchor a LEFT JOIN (SELECT number, sum(last_seq - first_seq + 1) AS leaves FROM spans GROUP BY 1) s
+        USING (number) WHERE a.leaves IS DISTINCT FROM s.leaves
+        """,
+    ),
+    Check(
+        "E1",
+        "anchors",
+        "Every anchor is the signed root of the events it covers, chained to the anchors before it.",
+        walk="anchors",
+    ),
     Check("E2", "events_apply", "Every event about rights, cash and books follows from those before it.", walk="events"),
     Check("E2", "rights", "The rights that the events alone tell are the rights in the table, byte for byte.", walk="events"),
     Check("E2", "cash", "The cash balances that the events alone tell are those of the ledger.", walk="events"),

@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from exchange.audit.check import Broken, Check
 from exchange.audit.reference import ReferenceBook
 from exchange.audit.registry import CHECKS
+from exchange.replay.anchor_walk import walk_anchors
 from exchange.replay.book_walk import walk_books
 from exchange.replay.event_walk import walk_events
 from exchange.replay.finding import LIMIT, Findings
@@ -89,7 +90,11 @@ def _plain(value: Any) -> Any:
 
 def _walked() -> dict[str, Broken | None]:
     """The checks that read the whole journal: each reader goes through it once."""
-    readers: dict[str, Findings] = {"events": walk_events().findings, "books": walk_books(ReferenceBook).findings}
+    readers: dict[str, Findings] = {
+        "events": walk_events().findings,
+        "books": walk_books(ReferenceBook).findings,
+        "anchors": walk_anchors(),
+    }
     return {
         check.name: _broken(check, readers[check.walk].of(check.name), more=readers[check.walk].counts.get(check.name, 0) > LIMIT)
         for check in CHECKS

@@ -14,7 +14,7 @@ GENESIS = "0" * 64
 
 
 class EventRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="event"):
-    """One row of the journal, every column as text; `stream` is the code of the stream `stream_id`."""
+    """One row of the journal, every column as text; `stream` is the code of the stream `stream_id`, `ref_right` "" where there is none."""
 
     stream_id: str
     stream: str
@@ -25,6 +25,7 @@ class EventRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     at: str
     body: str
     hash: str
+    ref_right: str = ""
 
 
 class StreamHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="stream"):
@@ -53,12 +54,13 @@ class Chain:
             found.append("hash is not that of the body")
         if body.get("prev_hash") != self.hash:
             found.append("prev_hash is not the hash of the event before")
-        written = body.get("object")
+        written, refs = body.get("object"), body.get("refs")
         repeated = {
             "seq": (row.seq, body.get("seq")),
             "id": (f"evt_{row.id}", body.get("id")),
             "type": (row.type, body.get("type")),
             "object_id": (row.object_id, written.get("id") if isinstance(written, dict) else None),
+            "ref_right": (row.ref_right, refs.get("right", "") if isinstance(refs, dict) else None),
             "at": (row.at, body.get("at")),
             "stream": (row.stream, body.get("registry")),
         }

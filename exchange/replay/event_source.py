@@ -14,7 +14,8 @@ WHERE NOT EXISTS (SELECT 1 FROM rights_stream s WHERE s.id = e.stream_id)
 """
 _EVENTS = """
 SELECT e.stream_id::text, %s, e.seq::text, e.id::text, e.type, e.object_id,
-       coalesce(to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ''), e.body, e.hash
+       coalesce(to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ''), e.body, e.hash,
+       coalesce(e.ref_right, '')
 FROM rights_event e WHERE e.stream_id = %s ORDER BY e.seq
 """
 

@@ -1,10 +1,11 @@
-"""What happens by itself as time passes: openings, gates, expiries. Called every second; any number of callers do no harm."""
+"""What happens by itself as time passes: openings, gates, expiries, anchors. Called every second; any number of callers do no harm."""
 
 import msgspec
 from django.db import transaction
 
 from exchange.domain.command import Phase
 from exchange.services import bell
+from exchange.services.anchoring import anchor_due
 from exchange.services.degradation import follow_plans_due, lift_plans_due
 from exchange.services.deliverable import register_deliverable
 from exchange.services.expiry import expire_due
@@ -31,6 +32,7 @@ class Run(msgspec.Struct, frozen=True):
     assurances_stale: int = 0
     plan_acts: int = 0
     series_delivered: int = 0
+    anchors: int = 0
 
 
 def run_due(*, now_us: int) -> Run:
@@ -52,4 +54,6 @@ def run_due(*, now_us: int) -> Run:
     stale = mark_stale_due(now_us=now_us)
     acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
     delivered = register_deliverable(actor=ACTOR, now_us=now_us)
-    return Run(opened, closed, len(expiring), expire_due(mint=_MINT, now_us=now_us), stale, acts, delivered)
+    expired = expire_due(mint=_MINT, now_us=now_us)
+    anchors = anchor_due(actor=ACTOR, now_us=now_us)  # last: it covers what was done above
+    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, anchors)

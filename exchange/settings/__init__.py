@@ -19,6 +19,10 @@ if not SECRET_KEY:
     from exchange.settings.secret import development_key
 
     SECRET_KEY = development_key(DATA_DIR)
+# What the venue signs anchors and receipts with: 64 hexadecimal digits, the same on every machine. Empty: a file beside the data.
+VENUE_KEY = env.str("VENUE_KEY", default="")
+# Seconds between two anchors of the registry, when there is something new to anchor.
+ANCHOR_EVERY_S = env.int("ANCHOR_EVERY_S", default=300)
 # A demonstration says so where people log in.
 DEMO = env.bool("DEMO", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])

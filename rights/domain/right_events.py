@@ -27,6 +27,14 @@ REISSUED_FROM: Final = "right.reissued_from"
 MIGRATED: Final = "right.migrated"
 BALANCE_CHANGED: Final = "right.balance_changed"
 
+# Which member names the other right that an event concerns, where there is one.
+_OTHER: Final = {SPLIT: "child", MERGED: "source"}
+
+
+def refs(kind: str, payload: Payload) -> dict[str, str]:
+    """The event's references: the other right, by which its own timeline finds the event."""
+    return {"right": str(payload[_OTHER[kind]])} if kind in _OTHER else {}
+
 
 def issued(
     *,

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.lookups import IsNull
 
 from rights.models.event import Stream
 
@@ -13,6 +14,11 @@ class VenueKey(models.Model):
     public_key = models.CharField(max_length=64)
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(IsNull(F("retired_at"), True), condition=Q(retired_at__isnull=True), name="venue_key_live_once")
+        ]
 
     def __str__(self) -> str:
         return self.key_id

@@ -1,6 +1,10 @@
 """The registry's memory: append-only, gapless per stream, hash-chained (SPEC §10)."""
 
 from django.db import models
+from django.db.models import Q
+
+# Every fill writes some of these; they are found by object or by stream. All other types have an index of their own.
+FREQUENT_TYPES = ("right.merged", "right.split", "right.transferred", "trade.executed")
 
 
 class Stream(models.Model):
@@ -23,12 +27,18 @@ class Event(models.Model):
     id = models.UUIDField()  # made of stream and seq: `numbered` in rights/kernel/ids.py
     type = models.CharField(max_length=48)
     object_id = models.CharField(max_length=48)
+    ref_right = models.CharField(max_length=48, null=True)  # another right it concerns: a split's child, a merger's source
     at = models.DateTimeField()
     body = models.TextField()
     hash = models.CharField(max_length=64)
 
     class Meta:
-        indexes = [models.Index(fields=["object_id", "stream", "seq"], name="event_object")]
+        indexes = [
+            models.Index(fields=["object_id", "stream", "seq"], name="event_object"),
+            models.Index(fields=["ref_right", "stream", "seq"], condition=Q(ref_right__isnull=False), name="event_ref_right"),
+            models.Index(fields=["type", "stream", "seq"], condition=~Q(type__in=FREQUENT_TYPES), name="event_rare_type"),
+            models.Index(fields=["id"], name="event_by_id"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.stream_id}/{self.seq} {self.type}"

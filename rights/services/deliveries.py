@@ -169,7 +169,7 @@ def _plan(
             draft.receives[pair] = right.id
             draft.moved[right.id] = pair[1]
             fact = right_events.transferred(right=right.id, giver=account_uuid(right.holder_id), taker=buyer, units=units)
-            draft.events.append(NewEvent(right_events.TRANSFERRED, "right", f"rgt_{right.id}", fact))
+            draft.events.append(_event(right_events.TRANSFERRED, right.id, fact))
             continue
         draft.added[right.id] = draft.added.get(right.id, 0) - units
         child = absorbers.get(pair) if mergeable(right.terms_hash) else None
@@ -177,14 +177,18 @@ def _plan(
             draft.added[child] = draft.added.get(child, 0) + units
             draft.joined.add(child)
             fact = right_events.merged_delivery(parent=right.id, child=child, units=units)
-            draft.events.append(NewEvent(right_events.MERGED, "right", f"rgt_{child}", fact))
+            draft.events.append(_event(right_events.MERGED, child, fact))
         else:
             child = new_id(pair)
             draft.born[child] = (right.id, pair[1], units, mergeable(right.terms_hash) and right.status == "active")
             fact = right_events.split(parent=right.id, child=child, units=units, to_account=buyer, netted=draft.born[child][3])
-            draft.events.append(NewEvent(right_events.SPLIT, "right", f"rgt_{right.id}", fact))
+            draft.events.append(_event(right_events.SPLIT, right.id, fact))
         draft.receives[pair] = child
     return draft
+
+
+def _event(kind: str, right_id: str, fact: right_events.Payload) -> NewEvent:
+    return NewEvent(kind, "right", f"rgt_{right_id}", fact, right_events.refs(kind, fact))
 
 
 def _write(draft: _Draft, rights: dict[str, Held], reserved_delta: Mapping[str, int], now_us: int) -> Plan:

@@ -1,6 +1,7 @@
 """The one writer of registry events (SPEC §10): gapless per stream, hash-chained, canonical JSON."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +14,11 @@ from rights.kernel.clock import rfc3339
 from rights.kernel.ids import numbered, public
 from rights.models import Stream
 
+SALT = 16  # bytes
+
 
 class NewEvent(msgspec.Struct, frozen=True):
-    """A fact to remember. Amounts in `payload` are strings; ids are public ids."""
+    """A fact to remember. Amounts in `payload` are strings; ids are public ids. `refs["right"]` finds the event from that right too."""
 
     type: str
     object_type: str
@@ -39,8 +42,16 @@ def stream_for(code: str) -> int:
         return Stream.objects.get(code=code).pk
 
 
-def body_of(*, event: NewEvent, event_id: str, code: str, seq: int, actor: str, at: str, prev_hash: str) -> bytes:
-    """The canonical bytes (RFC 8785) that are hashed; the whole event and the hash before it."""
+def fresh_salts(count: int) -> str:
+    """Chance for so many events, hexadecimal."""
+    return os.urandom(SALT * count).hex()
+
+
+def body_of(*, event: NewEvent, event_id: str, code: str, seq: int, actor: str, at: str, prev_hash: str, salt: str) -> bytes:
+    """The canonical bytes (RFC 8785) that are hashed; the whole event and the hash before it.
+
+    `salt` is chance, so that nobody who is shown the hash alone can find out by trying what the event says.
+    """
     return orjson.dumps(
         {
             "actor": actor,
@@ -51,6 +62,7 @@ def body_of(*, event: NewEvent, event_id: str, code: str, seq: int, actor: str, 
             "prev_hash": prev_hash,
             "refs": event.refs,
             "registry": code,
+            "salt": salt,
             "seq": str(seq),
             "type": event.type,
         },
@@ -67,18 +79,21 @@ def append(*, stream_id: int, events: Sequence[NewEvent], actor: str, now_us: in
         raise LookupError(f"no event stream {stream_id}")
     code, seq, last_hash = head
     at = rfc3339(now_us)
+    salts = fresh_salts(len(events))
     lines: list[str] = []
     appended: list[Appended] = []
-    for event in events:
+    for place, event in enumerate(events):
         seq += 1
         uuid = numbered(now_us, stream_id, seq)
-        body = body_of(event=event, event_id=public("evt", uuid), code=code, seq=seq, actor=actor, at=at, prev_hash=last_hash)
+        salt = salts[2 * SALT * place : 2 * SALT * (place + 1)]
+        body = body_of(event=event, event_id=public("evt", uuid), code=code, seq=seq, actor=actor, at=at, prev_hash=last_hash, salt=salt)
         last_hash = hashlib.sha256(body).hexdigest()
         lines.append(
-            f"{stream_id}\t{seq}\t{uuid}\t{event.type}\t{rows.escape(event.object_id)}\t{at}\t{rows.escape(body.decode())}\t{last_hash}"
+            f"{stream_id}\t{seq}\t{uuid}\t{event.type}\t{rows.escape(event.object_id)}\t{event.refs.get('right', rows.NULL)}\t{at}\t"
+            f"{rows.escape(body.decode())}\t{last_hash}"
         )
         appended.append(Appended(seq, uuid, last_hash))
-    rows.copy_rows("rights_event", "stream_id, seq, id, type, object_id, at, body, hash", lines)
+    rows.copy_rows("rights_event", "stream_id, seq, id, type, object_id, ref_right, at, body, hash", lines)
     rows.write("UPDATE rights_stream SET last_seq = %s, last_hash = %s WHERE id = %s", [seq, last_hash, stream_id])
     return appended
 

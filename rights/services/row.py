@@ -1,5 +1,6 @@
 """A right under lock, and the one way to write its status."""
 
+from rights.domain import right_events
 from rights.domain.lifecycle import RightStatus, may_become
 from rights.kernel.clock import to_datetime
 from rights.kernel.ids import public
@@ -23,5 +24,6 @@ def move_status(right: Right, following: RightStatus, now_us: int) -> None:
 
 def remember(right: Right, *facts: tuple[str, dict[str, object]], actor: str, now_us: int) -> None:
     """Append (type, payload) facts about the right to its series' stream."""
-    events = [NewEvent(kind, "right", public("rgt", str(right.pk)), payload) for kind, payload in facts]
+    own_id = public("rgt", str(right.pk))
+    events = [NewEvent(kind, "right", own_id, payload, right_events.refs(kind, payload)) for kind, payload in facts]
     append(stream_id=right.series.stream_id, events=events, actor=actor, now_us=now_us)

@@ -7,6 +7,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WRITERS = {
     "rights_event": {"rights/services/journal.py"},
     "rights_stream": {"rights/services/journal.py"},
+    "rights_anchor": {"rights/services/anchor.py"},
+    "rights_anchorspan": {"rights/services/anchor.py"},
     "settlement_posting": {"settlement/services/ledger.py"},
     "settlement_balance": {"settlement/services/ledger.py"},
     "exchange_command": {"exchange/services/intake.py"},
@@ -18,6 +20,7 @@ WRITERS = {
 }
 MODELS = {
     "rights_event": "Event",
+    "rights_anchor": "Anchor",
     "settlement_posting": "Posting",
     "settlement_balance": "Balance",
     "exchange_command": "Command",

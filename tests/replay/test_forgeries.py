@@ -16,7 +16,7 @@ Bodies = list[dict[str, Any]]
 
 @pytest.mark.django_db  # has the test database made; `market` works in it by itself
 def test_every_reader_has_its_forgery() -> None:
-    forged = {"reference_engine"} | {check for check, *_ in (*EVENT_FORGERIES, *TABLE_FORGERIES)} | {"published_book"}
+    forged = {"reference_engine"} | {check for check, *_ in (*EVENT_FORGERIES, *TABLE_FORGERIES, *ANCHOR_FORGERIES)} | {"published_book"}
     assert forged == {check.name for check in CHECKS if check.walk}
 
 
@@ -70,15 +70,15 @@ def keep_takers_out_for_ever(bodies: Bodies) -> None:
 
 
 # Rows of a trade that are written again bear the mark of another transaction than the rest of it (D1, `same_transaction`). So does its
-# event when the stream is rewritten. The registry's stream has no trades.
+# event when the stream is rewritten. The registry's stream has no trades. What was anchored contradicts the anchor too (E1).
 EVENT_FORGERIES = (
     ("books", "D1 E2", "series", keep_takers_out_for_ever),
     ("lifecycle_history", "D1 G3", "series", activate_twice),
     ("gates", "G1", "registry", suspend_a_buyer_before_he_trades),
-    ("terms_remembered", "D1 G3", "series", change_the_manifest),
+    ("terms_remembered", "D1 E1 G3", "series", change_the_manifest),
     ("events_apply", "D1 E2", "series", add_an_unknown_type),
-    ("cash", "E2", "registry", fund_more),
-    ("rights", "D1 E2", "series", split_less),
+    ("cash", "E1 E2", "registry", fund_more),
+    ("rights", "D1 E1 E2", "series", split_less),
 )
 
 
@@ -119,6 +119,30 @@ def expect(market: HonestMarket, check: str, codes: str) -> None:
     broken, checks = found(market)
     assert broken == codes.split(), checks
     assert check in checks
+
+
+ANCHOR_FORGERIES = (  # the journal knows anchors and keys too (E2)
+    ("anchors", "E1 E2", "UPDATE rights_anchor SET signature = reverse(signature)"),
+    ("anchors", "E1 E2", "UPDATE rights_venuekey SET retired_at = created_at - interval '1 second'"),
+    ("anchors", "E1 E2", """UPDATE rights_anchor SET body = replace(body, '"previous":"0', '"previous":"1')"""),
+)
+
+
+@pytest.mark.parametrize(("check", "codes", "statement"), ANCHOR_FORGERIES)
+def test_forged_anchors(market: HonestMarket, check: str, codes: str, statement: str) -> None:
+    assert tamper(statement)
+    expect(market, check, codes)
+
+
+def test_history_rewritten_below_an_anchor(market: HonestMarket) -> None:
+    """Every hash of a stream fits again, every table says what the events say; the anchor still says what was there."""
+
+    def reword(bodies: Bodies) -> None:
+        of_type(bodies, "account.funded")["payload"]["reason"] = "another"
+
+    forge_events("registry", reword)
+    codes, checks = found(market)
+    assert (codes, sorted(checks)) == (["E1"], ["anchor_spans", "anchors"])
 
 
 def test_forged_checksums(market: HonestMarket) -> None:

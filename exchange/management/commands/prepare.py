@@ -1,4 +1,4 @@
-"""`manage.py prepare`: bring the database's tables and the static files up to date."""
+"""`manage.py prepare`: bring the database's tables and the static files up to date, and see that the venue has a key to sign with."""
 
 import time
 from argparse import ArgumentParser
@@ -8,6 +8,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
+
+from exchange.services.venue_key import current_signer
+from rights.kernel.clock import now_us
+from rights.services.venue_keys import VenueKeyRefusal
 
 # Any number, as long as every machine uses the same.
 _LOCK = 7_362_110_051
@@ -22,6 +26,10 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         self._migrate(options["patience"])
+        try:
+            current_signer(actor="command:prepare", now_us=now_us())
+        except VenueKeyRefusal as refusal:  # trading goes on; what has to be signed waits
+            self.stderr.write(str(refusal))
         for directory in settings.STATICFILES_DIRS:
             directory.mkdir(exist_ok=True)
         call_command("collectstatic", interactive=False, verbosity=0)

@@ -152,6 +152,9 @@ BREAKAGES = (
     breakage(
         "append_only", "E1", "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
     ),
+    breakage("anchor_spans", "E1", "UPDATE rights_anchorspan SET head_hash = repeat('a', 64)"),
+    breakage("anchor_spans", "E1", "UPDATE rights_anchorspan SET last_seq = last_seq - 1 WHERE last_seq > first_seq"),
+    breakage("anchor_spans", "E1", "DELETE FROM rights_anchorspan"),
     breakage("same_transaction", "D1", "UPDATE settlement_posting SET amount = amount WHERE kind = 'fee' AND leg = 2"),
     breakage("same_transaction", "D1", f"UPDATE exchange_trade SET units = units WHERE id = {TRADE}"),
     breakage("private_numbers", "M1", "UPDATE exchange_accountfeed SET orders_seq = orders_seq + 1"),
