@@ -4,7 +4,9 @@ from django.urls import path
 
 from exchange.api.views import (
     account,
+    assurances,
     attestations,
+    capabilities,
     consents,
     documents,
     instruments,
@@ -15,6 +17,7 @@ from exchange.api.views import (
     right_ends,
     rights,
     roles,
+    suppliers,
     system,
     transfers,
 )
@@ -77,5 +80,15 @@ urlpatterns = [
     path("attestations", attestations.AttestationsView.as_view()),
     path("attestations/<str:attestation_id>/revoke", attestations.AttestationRevokeView.as_view()),
     path("transfer-checks", rights.TransferChecksView.as_view()),
-    path("assurances/<str:assurance_id>", rights.AssuranceView.as_view()),
+    path("suppliers", suppliers.SuppliersView.as_view()),
+    path("suppliers/<str:supplier_id>", suppliers.SupplierView.as_view()),
+    path("suppliers/<str:supplier_id>/assess", suppliers.SupplierAssessView.as_view()),
+    path("suppliers/<str:supplier_id>/suspend", suppliers.SupplierSuspendView.as_view()),
+    path("suppliers/<str:supplier_id>/reinstate", suppliers.SupplierReinstateView.as_view()),
+    path("suppliers/<str:supplier_id>/capabilities", capabilities.CapabilitiesView.as_view()),
+    path("suppliers/<str:supplier_id>/capabilities/<str:capability_id>", capabilities.CapabilityView.as_view()),
+    path("suppliers/<str:supplier_id>/capabilities/<str:capability_id>/measure", capabilities.MeasureView.as_view()),
+    path("suppliers/<str:supplier_id>/capabilities/<str:capability_id>/capacity", capabilities.CapacityView.as_view()),
+    path("assurances", assurances.AssurancesView.as_view()),
+    path("assurances/<str:assurance_id>", assurances.AssuranceView.as_view()),
 ]

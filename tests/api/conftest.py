@@ -49,6 +49,11 @@ class Caller:
         answer = self.client.put(f"/api/v1/{path}", raw, content_type="application/json", headers=self.headers | headers)
         return held_to_its_word("put", path, answer)
 
+    def patch(self, path: str, body: object = None, **headers: str):
+        raw = body if isinstance(body, bytes) else json.dumps(body)
+        answer = self.client.patch(f"/api/v1/{path}", raw, content_type="application/json", headers=self.headers | headers)
+        return held_to_its_word("patch", path, answer)
+
     def delete(self, path: str, **headers: str):
         return held_to_its_word("delete", path, self.client.delete(f"/api/v1/{path}", headers=self.headers | headers))
 

@@ -94,10 +94,10 @@ def _with(body: object, way: tuple[str, ...], raw: bytes) -> bytes:
     return json.dumps(changed).encode().replace(b'"@@here@@"', raw)
 
 
-def _try(who, path: str, raw: bytes):
-    """Post, and take back what a value that happens to be good has done."""
+def _try(who, path: str, raw: bytes, method: str = "post"):
+    """Write, and take back what a value that happens to be good has done."""
     with transaction.atomic():
-        answer = who.client.post(f"/api/v1/{path}", raw, content_type="application/json", headers=who.headers)
+        answer = who.client.generic(method.upper(), f"/api/v1/{path}", raw, content_type="application/json", headers=who.headers)
         if answer.status_code < 400:
             transaction.set_rollback(True)
     return answer

@@ -1,6 +1,13 @@
 """Every object of the wire as JSON Schema; the OpenAPI document's components, and what tests hold answers against."""
 
-from exchange.api.schemas import consents, market, rights, system, trading
+from exchange.api.schemas import consents, market, rights, supply, system, trading
 from exchange.api.schemas.words import Schema
 
-COMPONENTS: dict[str, Schema] = {**system.COMPONENTS, **market.COMPONENTS, **trading.COMPONENTS, **rights.COMPONENTS, **consents.COMPONENTS}
+COMPONENTS: dict[str, Schema] = {
+    **system.COMPONENTS,
+    **market.COMPONENTS,
+    **trading.COMPONENTS,
+    **rights.COMPONENTS,
+    **consents.COMPONENTS,
+    **supply.COMPONENTS,
+}

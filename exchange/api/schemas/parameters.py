@@ -5,6 +5,7 @@ from typing import Any
 from exchange.api.schemas.market import PHASE
 from exchange.api.schemas.trading import SIDE, STATUS
 from exchange.api.schemas.words import CLIENT_ID, MOMENT, SYMBOL, public_id
+from rights.domain.assurance import STATUSES
 from rights.domain.lifecycle import RightStatus
 from rights.models.consent import CONSENT_KINDS, CONSENT_STATES
 
@@ -25,6 +26,8 @@ PATH: dict[str, dict[str, Any]] = {
     "right_id": {"schema": public_id("rgt")},
     "assurance_id": {"schema": public_id("ast")},
     "role_id": {"schema": public_id("rol")},
+    "supplier_id": {"schema": public_id("sup")},
+    "capability_id": {"schema": public_id("cap")},
     "consent_id": {"schema": public_id("cns")},
     "attestation_id": {"schema": public_id("att")},
 }
@@ -40,9 +43,14 @@ QUERY: dict[str, dict[str, Any]] = {
     "interval": {"schema": {"type": "string", "enum": ["1m", "5m", "15m", "1h", "1d"], "default": "1m"}},
     "end": {"description": "The last candle is the one in which this lies; now unless given", "schema": MOMENT},
     "status": {
-        "description": "An order's or a right's status; `live`: orders that are pending or open",
-        "schema": {"type": "string", "enum": [*STATUS["enum"], "live", *RightStatus]},
+        "description": "A status of the things listed; `live`: orders that are pending or open, capabilities that are not retired",
+        "schema": {
+            "type": "string",
+            "enum": list(dict.fromkeys([*STATUS["enum"], "live", *RightStatus, "suspended", "retired", *STATUSES])),
+        },
     },
+    "issuer": {"description": "An issuer's slug", "schema": _NAME},
+    "owner": {"schema": {"const": "me"}},
     "state": {"description": "A state of the things listed", "schema": {"type": "string", "enum": [*CONSENT_STATES]}},
     "kind": {"schema": {"type": "string", "enum": [*CONSENT_KINDS]}},
     "participant": {"schema": _NAME},

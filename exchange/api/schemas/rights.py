@@ -3,10 +3,8 @@
 from typing import Any
 
 from exchange.api.schemas.words import (
-    BPS,
     FLAG,
     HASH,
-    MOMENT,
     POSITIVE,
     SYMBOL,
     TEXT,
@@ -134,24 +132,4 @@ COMPONENTS: dict[str, Schema] = {
         {"right_id": public_id("rgt"), "units": POSITIVE, "buyer": public_id("acc")}, required=("right_id", "units", "buyer")
     ),
     "TransferCheck": answer({"allowed": FLAG, "gates": many(ref("Gate"))}),
-    "Assurance": answer(
-        {
-            "id": public_id("ast"),
-            "issuer_id": TEXT,
-            "mode": TEXT,
-            "reference": TEXT,
-            "class": TEXT,
-            "window": answer({"start": MOMENT, "end": MOMENT}),
-            "unit": TEXT,
-            "gross_units": WHOLE,
-            "haircut_bps": BPS,
-            "usable_units": WHOLE,
-            "overbook_bps": BPS,
-            "issued_units": WHOLE,
-            "listed_units": WHOLE,
-            "headroom_units": WHOLE,
-            "status": one_of("sound", "degraded", "stale"),
-            "refreshed_at": MOMENT,
-        }
-    ),
 }

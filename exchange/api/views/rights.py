@@ -17,7 +17,6 @@ from exchange.services.idempotency import Done
 from exchange.services.rules import rules_named
 from rights import selectors
 from rights.domain.lifecycle import RightStatus
-from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import Mint, bare, public
 from rights.models import Account, Issuer, Right, Series
 from settlement.services import issuance
@@ -175,39 +174,3 @@ class TransferChecksView(OneRight):
         verdicts = selectors.gates_of(right, now_us=self.now_us, units=units, taker=buyer)
         gates = [msgspec.to_builtins(verdict) for verdict in verdicts]
         return Response({"allowed": all(gate["passed"] for gate in gates), "gates": gates})
-
-
-class AssuranceView(ApiView):
-    """Anybody may see what backs an instrument."""
-
-    scopes: ClassVar = {"GET": ""}
-    docs: ClassVar = {"GET": Doc("What backs rights: gross, haircut, usable, issued, headroom", "Assurance")}
-
-    def get(self, _request: Request, assurance_id: str) -> Response:
-        uuid = bare("ast", assurance_id)
-        row = registry.assurance(uuid) if uuid else None
-        if row is None:
-            raise not_found()
-        usable = row.gross_units * (10_000 - row.haircut_bps) // 10_000
-        issuable = usable * (10_000 + row.overbook_bps) // 10_000
-        stale = row.status == "stale" or to_us(row.refreshed_at) + row.stale_after_s * 1_000_000 < self.now_us
-        return Response(
-            {
-                "id": public("ast", str(row.uuid)),
-                "issuer_id": row.issuer.slug,
-                "mode": row.mode,
-                "reference": row.reference,
-                "class": row.compute_class.key,
-                "window": {"start": rfc3339(to_us(row.window_start)), "end": rfc3339(to_us(row.window_end))},
-                "unit": row.unit,
-                "gross_units": str(row.gross_units),
-                "haircut_bps": row.haircut_bps,
-                "usable_units": str(usable),
-                "overbook_bps": row.overbook_bps,
-                "issued_units": str(row.issued_units),
-                "listed_units": str(registry.listed_units(row)),
-                "headroom_units": str(max(0, issuable - row.issued_units)),
-                "status": "stale" if stale and row.status == "sound" else row.status,
-                "refreshed_at": rfc3339(to_us(row.refreshed_at)),
-            }
-        )
