@@ -63,14 +63,20 @@ class SupplyDesk:
 
     def refresh(self, assurance: Assurance, *, attested: bool = False, **found: Any) -> Assurance:
         return refresh_assurance(
-            assurance_id=str(assurance.uuid), refresh=Refresh(**found), attested=attested, now_us=self.desk.now_us, **WHO
+            assurance_id=str(assurance.uuid),
+            refresh=Refresh(**found),
+            attested=attested,
+            note="looked at" if attested else None,
+            now_us=self.desk.now_us,
+            **WHO,
         )
 
     @staticmethod
     def refresh_attested(desk: Desk, gross_units: int) -> Assurance:
         """The desk's own assurance, which an operator answers for."""
         refresh = Refresh(gross_units=gross_units)
-        return refresh_assurance(assurance_id=str(desk.assurance.uuid), refresh=refresh, attested=True, now_us=desk.now_us, **WHO)
+        uuid = str(desk.assurance.uuid)
+        return refresh_assurance(assurance_id=uuid, refresh=refresh, attested=True, note="looked at", now_us=desk.now_us, **WHO)
 
     def posted(self) -> PostedCapacity:
         return PostedCapacity.objects.get(capability=self.capability)

@@ -109,8 +109,9 @@ def assured(
     degradation_plan: str,
     stale_after_s: int,
     behind: Iterable[SourceFacts],
+    note: str | None,
 ) -> Payload:
-    """Proven capacity, sound, revision 1. `issuer` is a slug."""
+    """Proven capacity, sound, revision 1. `issuer` is a slug; `note`: what whoever answers for it looked at."""
     return {
         "class": {"fingerprint": class_fingerprint, "key": class_key},
         "degradation_plan": degradation_plan,
@@ -118,6 +119,7 @@ def assured(
         "haircut_bps": haircut_bps,
         "issuer": issuer,
         "mode": mode,
+        "note": note,
         "overbook_bps": overbook_bps,
         "overbook_policy": overbook_policy,
         "reference": reference,
@@ -128,8 +130,19 @@ def assured(
     }
 
 
-def restated(*, gross_units: int, haircut_bps: int, status: str, revision: int, behind: Iterable[SourceFacts]) -> Payload:
-    """The numbers of an assurance after `assurance.refreshed`: somebody has looked again."""
+def refreshed(
+    *, note: str | None, gross_units: int, haircut_bps: int, status: str, revision: int, behind: Iterable[SourceFacts]
+) -> Payload:
+    """The numbers after somebody has looked again; `note` says at what."""
+    return {**_numbers(gross_units, haircut_bps, status, revision, behind), "note": note}
+
+
+def drifted(*, cause: str, gross_units: int, haircut_bps: int, status: str, revision: int, behind: Iterable[SourceFacts]) -> Payload:
+    """The numbers after what stands behind it has fallen; `cause` is the public id of the capability where it fell."""
+    return {**_numbers(gross_units, haircut_bps, status, revision, behind), "cause": cause}
+
+
+def _numbers(gross_units: int, haircut_bps: int, status: str, revision: int, behind: Iterable[SourceFacts]) -> Payload:
     return {
         "gross_units": str(gross_units),
         "haircut_bps": haircut_bps,
@@ -137,12 +150,6 @@ def restated(*, gross_units: int, haircut_bps: int, status: str, revision: int, 
         "sources": sources(behind),
         "status": status,
     }
-
-
-def drifted(*, cause: str, gross_units: int, haircut_bps: int, status: str, revision: int, behind: Iterable[SourceFacts]) -> Payload:
-    """The numbers after what stands behind it has fallen; `cause` is the public id of the capability where it fell."""
-    stated = restated(gross_units=gross_units, haircut_bps=haircut_bps, status=status, revision=revision, behind=behind)
-    return {**stated, "cause": cause}
 
 
 def degraded(*, reason: str, status: str, degradation_plan: str, issued_units: int, issuable_units: int) -> Payload:

@@ -8,6 +8,7 @@ from django.db import transaction
 from rights.domain import supply_events
 from rights.domain.assurance import MODES, PLANS, Stand, stand_refusals
 from rights.domain.issuance import Refusal, path_refusals
+from rights.domain.reason import stated_reason
 from rights.kernel.clock import rfc3339, to_datetime
 from rights.kernel.ids import public
 from rights.models import Assurance, ComputeClass, Issuer
@@ -84,9 +85,13 @@ def capacity_refusals(capacity: Capacity, *, now_us: int) -> list[Refusal]:
 
 @transaction.atomic
 def post_assurance(
-    *, issuer: Issuer, compute_class: ComputeClass, capacity: Capacity, assurance_id: str, actor: str, now_us: int
+    *, issuer: Issuer, compute_class: ComputeClass, capacity: Capacity, assurance_id: str, actor: str, now_us: int, note: str | None = None
 ) -> Assurance:
-    """The new assurance, remembered in the registry's stream. Locks the capacity behind it. Raises IssuanceRefusedError."""
+    """The new assurance, remembered in the registry's stream. Locks the capacity behind it. `note`: what an operator looked at.
+
+    Raises IssuanceRefusedError, ReasonMissing.
+    """
+    stated = None if note is None else stated_reason(note)
     refusals = capacity_refusals(capacity, now_us=now_us)
     units, unfound = find_capacity(capacity.sources, window_start_us=capacity.window_start_us, window_end_us=capacity.window_end_us)
     lock_capacity(units)
@@ -135,6 +140,7 @@ def post_assurance(
         degradation_plan=plan,
         stale_after_s=capacity.stale_after_s,
         behind=sources_of([assurance.pk]).get(assurance.pk, ()),
+        note=stated,
     )
     event = NewEvent(supply_events.ASSURED, "assurance", public("ast", assurance_id), payload)
     remember_all([event], actor=actor, now_us=now_us)

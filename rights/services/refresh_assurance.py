@@ -6,6 +6,7 @@ from django.db import transaction
 from rights.domain import supply_events
 from rights.domain.assurance import Stand, stand_refusals
 from rights.domain.issuance import Refusal
+from rights.domain.reason import stated_reason
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_us
 from rights.models import Assurance
@@ -39,12 +40,15 @@ class Refresh(msgspec.Struct, frozen=True):
 
 
 @transaction.atomic
-def refresh_assurance(*, assurance_id: str, refresh: Refresh, attested: bool, actor: str, now_us: int) -> Assurance:
+def refresh_assurance(
+    *, assurance_id: str, refresh: Refresh, attested: bool, actor: str, now_us: int, note: str | None = None
+) -> Assurance:
     """The assurance (by UUID) as it was found now: sound again, or degraded where more stands issued than it carries.
 
-    Nothing issued is touched. `attested`: an operator has looked himself; only he answers for one without sources.
-    Raises IssuanceRefusedError with every reason, Assurance.DoesNotExist.
+    Nothing issued is touched. `attested`: an operator has looked himself, and `note` says at what; only he answers for one
+    without sources. Raises IssuanceRefusedError with every reason, ReasonMissing, Assurance.DoesNotExist.
     """
+    stated = None if note is None and not attested else stated_reason(note or "")
     row = Assurance.objects.select_related("issuer", "compute_class").get(uuid=assurance_id)
     wanted, refusals = None, _number_refusals(refresh)
     if refresh.sources is not None:
@@ -70,14 +74,15 @@ def refresh_assurance(*, assurance_id: str, refresh: Refresh, attested: bool, ac
     at = rfc3339(now_us)
     numbers = [backing.gross_units, backing.haircut_bps, backing.status, backing.status, backing.status, at, at, row.pk]
     rows.execute(_WRITE, numbers)
-    restated = supply_events.restated(
+    refreshed = supply_events.refreshed(
+        note=stated,
         gross_units=backing.gross_units,
         haircut_bps=backing.haircut_bps,
         status=backing.status,
         revision=backing.revision + 1,
         behind=sources_of([row.pk]).get(row.pk, ()),
     )
-    events = [NewEvent(supply_events.REFRESHED, "assurance", f"ast_{backing.uuid}", restated)]
+    events = [NewEvent(supply_events.REFRESHED, "assurance", f"ast_{backing.uuid}", refreshed)]
     if backing.status == "degraded" and before != "degraded":
         events.append(degraded_event(backing, reason="drift"))
     remember_all(events, actor=actor, now_us=now_us)

@@ -47,6 +47,7 @@ WRITES = {
             "justification": "x",
             "degradation_plan": "halt-books",
             "stale_after_seconds": 3600,
+            "note": "x",
             "sources": [{"capability_id": "{cap}", "units": "10", "window": WINDOW}],
         },
     ),
@@ -60,7 +61,7 @@ WRITES = {
         "issuer",
         "patch",
         "assurances/{ast}",
-        {"gross_units": "9", "haircut_bps": 1, "sources": [{"capability_id": "{cap}", "units": "9", "window": WINDOW}]},
+        {"gross_units": "9", "haircut_bps": 1, "note": "x", "sources": [{"capability_id": "{cap}", "units": "9", "window": WINDOW}]},
     ),
 }
 

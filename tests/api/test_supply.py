@@ -237,7 +237,10 @@ def test_only_an_operator_answers_for_what_has_no_sources(desk, caller):
     plain = f"assurances/ast_{desk.assurance.uuid}"
     assert fields_of(caller("issuer", "issue").patch(plain, {})) == [("sources", "assurance_unsourced")]
     before = Event.objects.count()
-    assert caller("other", "operate").patch(plain, {"haircut_bps": 500}).json()["haircut_bps"] == 500
+    operator = caller("other", "operate")
+    assert fields_of(operator.patch(plain, {"haircut_bps": 500})) == [("note", "required")]
+    assert operator.patch(plain, {"haircut_bps": 500, "note": "the rack was counted"}).json()["haircut_bps"] == 500
+    assert "the rack was counted" in Event.objects.filter(type="assurance.refreshed").get().body
     assert Event.objects.count() == before + 1
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from exchange.api.schemas.words import (
     FLAG,
     HASH,
+    MOMENT,
     POSITIVE,
     SYMBOL,
     TEXT,

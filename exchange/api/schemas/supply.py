@@ -34,6 +34,7 @@ from rights.domain.capability import (
 )
 
 _REASON: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "description": "Goes on the record"}
+_NOTE: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "description": "What was looked at; operators have to say it"}
 _SLUG: Schema = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
 _REGION: Schema = {"type": "string", "pattern": f"^{REGION.pattern}$", "examples": ["US-EAST"]}
@@ -153,6 +154,7 @@ COMPONENTS: dict[str, Schema] = {
             "degradation_plan": one_of(*PLANS),
             "stale_after_seconds": {"type": "integer", "minimum": 1, "maximum": 31_622_400},
             "sources": many(ref("AssuranceSource"), 1, 100),
+            "note": _NOTE,
         },
         required=("gross_units", "sources"),
     ),
@@ -160,7 +162,7 @@ COMPONENTS: dict[str, Schema] = {
         {**_SOURCE, "window": {**_WINDOW_ASKED, "description": "The assurance's unless given"}}, required=("capability_id", "units")
     ),
     "AssuranceRefresh": request(
-        {"gross_units": WHOLE, "haircut_bps": BPS, "sources": many(ref("AssuranceSource"), high=100)},
+        {"gross_units": WHOLE, "haircut_bps": BPS, "sources": many(ref("AssuranceSource"), high=100), "note": _NOTE},
         description="What is left out is found as it was",
     ),
 }

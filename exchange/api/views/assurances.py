@@ -107,7 +107,7 @@ class AssurancesView(OneAssurance):
             stale_after_s=form.read("stale_after_seconds", STALE_AFTER_S, fields.integer, 1, MOST_SECONDS),
             sources=tuple(form.need("sources", [], fields.items, 1, MOST_SOURCES, source_of)),
         )
-        issuer_slug = form.read("issuer", None, fields.text, 1, 64)
+        issuer_slug, note = form.read("issuer", None, fields.text, 1, 64), form.read("note", None, fields.text, 1, 500)
         for name in ("mode", "reference"):
             if terms is None and not form.given(name):
                 form.wrong(name, "is required", "required")
@@ -125,6 +125,7 @@ class AssurancesView(OneAssurance):
                     assurance_id=assurance_id,
                     actor=principal.actor,
                     now_us=self.now_us,
+                    note=note,
                 )
             return Done(201, self.shown(assurance_id))
 
@@ -154,7 +155,7 @@ class AssurancesView(OneAssurance):
 
 _FIELDS = (
     "issuer", "terms", "class", "window", "mode", "reference", "gross_units", "haircut_bps", "overbook_bps", "justification", "degradation_plan",
-    "stale_after_seconds", "sources",
+    "stale_after_seconds", "sources", "note",
 )  # fmt: skip
 
 
@@ -173,7 +174,7 @@ class AssuranceView(OneAssurance):
             "Assurance",
             body="AssuranceRefresh",
             idempotent=True,
-            description="Sound again, or degraded where more stands issued than it carries. Only an operator answers for one without sources.",
+            description="Sound again, or degraded where more stands issued than it carries. Only an operator answers for one without sources, and says in `note` what he looked at.",
         ),
     }
 
@@ -181,20 +182,23 @@ class AssuranceView(OneAssurance):
         return Response(self.shown(self.assurance(assurance_id).uuid))
 
     def patch(self, _request: Request, assurance_id: str) -> Response:
-        form = Form(self.body, ("gross_units", "haircut_bps", "sources"))
+        row, principal = self.assurance(assurance_id), self.principal
+        attested = principal.may("operate")
+        form = Form(self.body, ("gross_units", "haircut_bps", "sources", "note"))
         gross = form.read("gross_units", None, fields.whole, 0, MOST_UNITS)
         haircut = form.read("haircut_bps", None, fields.integer, 0, 10_000)
         sources = form.read("sources", None, fields.items, 0, MOST_SOURCES, source_of)
+        note = (form.need if attested else form.read)("note", "", fields.text, 1, 500)
         form.close()
-        row, principal = self.assurance(assurance_id), self.principal
-        attested = principal.may("operate")
         if not attested and row.participant_id != principal.participant_id:
             raise Problem("forbidden", "only its issuer refreshes an assurance, or an operator")
         refresh = Refresh(gross, haircut, None if sources is None else tuple(sources))
 
         def act() -> Done:
             with as_problems():
-                refresh_assurance(assurance_id=row.uuid, refresh=refresh, attested=attested, actor=principal.actor, now_us=self.now_us)
+                refresh_assurance(
+                    assurance_id=row.uuid, refresh=refresh, attested=attested, actor=principal.actor, now_us=self.now_us, note=note or None
+                )
             return Done(200, self.shown(row.uuid))
 
         return self.once(act)
