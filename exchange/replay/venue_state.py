@@ -55,6 +55,12 @@ class VenueState:
             book.post_only = payload["post_only"]
         elif event_type == "trade.executed":
             self._traded(payload)
+        elif event_type == "offer.accepted":
+            price, fee, currency = int(payload["price_minor"]), int(payload["fee_minor"]), payload["currency"]
+            self.cash[(payload["buyer"], currency)] -= price + fee
+            self.cash[(payload["seller"], currency)] += price
+            if fee:
+                self.cash[(payload["fee_account"], currency)] += fee
 
     def _traded(self, payload: Payload) -> None:
         book = self.books[payload["instrument"]]

@@ -6,6 +6,7 @@ from django.db import transaction
 from exchange.domain.command import Phase
 from exchange.services import bell
 from exchange.services.anchoring import anchor_due
+from exchange.services.block_offers import expire_offers_due
 from exchange.services.degradation import follow_plans_due, lift_plans_due
 from exchange.services.deliverable import register_deliverable
 from exchange.services.expiry import expire_due
@@ -14,6 +15,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
 from rights.services.consents import expire_consents_due
+from rights.services.delegations import expire_delegations_due
 from rights.services.refresh_assurance import mark_stale_due
 
 _MINT = Mint()
@@ -51,6 +53,8 @@ def run_due(*, now_us: int) -> Run:
     for book_id, lane in expiring:
         bell.ring(book_id, lane)
     expire_consents_due(actor=ACTOR, now_us=now_us)
+    expire_delegations_due(actor=ACTOR, now_us=now_us)
+    expire_offers_due(actor=ACTOR, now_us=now_us)
     stale = mark_stale_due(now_us=now_us)
     acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
     delivered = register_deliverable(actor=ACTOR, now_us=now_us)

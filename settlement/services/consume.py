@@ -2,9 +2,13 @@
 
 from django.db import transaction
 
-from rights.kernel.ids import Mint
+from rights.domain import package_events
+from rights.kernel.ids import Mint, public
 from rights.models import Right
 from rights.services import consume
+from rights.services.delegations import Use, covers, use_delegation
+from rights.services.journal import NewEvent, append
+from rights.services.refusals import lifecycle_refused
 from rights.services.row import locked
 from rights.services.venue import venue_account
 from settlement.services.ledger import Move, post, unit_asset
@@ -13,11 +17,22 @@ CONSUMED = "units:consumed"
 
 
 @transaction.atomic
-def consume_right(*, right_id: str, units: int, ref: str, mint: Mint, actor: str, now_us: int) -> Right:
-    """The right after the use. Only the consumer's role does this. Raises LifecycleRefusedError; see rights/services/consume.py."""
+def consume_right(*, right_id: str, units: int, ref: str, mint: Mint, actor: str, now_us: int, under: Use | None = None) -> Right:
+    """The right after the use. Only the consumer's role does this. `under` the delegation of somebody who is not the holder.
+
+    Raises LifecycleRefusedError; see rights/services/consume.py and delegations.py.
+    """
+    used = None if under is None else use_delegation(use=under, units=units, now_us=now_us)
+    if used is not None and not covers(used, right_id):
+        raise lifecycle_refused("delegation_right", "the delegation is of another right")
     right = locked(right_id)
     if 0 < units <= right.remaining_units - right.reserved_units:  # otherwise the registry refuses below, with the reason
         contra = venue_account(code=CONSUMED, now_us=now_us)
         asset = unit_asset(str(right.root_id))
         post(moves=[Move(mint.uuid(now_us), 0, "consumed", asset.pk, right.holder_id, contra.pk, units)], now_us=now_us)
-    return consume.consume_right(right_id=right_id, units=units, ref=ref, actor=actor, now_us=now_us)
+    consumed = consume.consume_right(right_id=right_id, units=units, ref=ref, actor=actor, now_us=now_us)
+    if used is not None:
+        fact = package_events.used(right=right_id, units=units, ref=ref)
+        event = NewEvent(package_events.USED, "delegation", public("dlg", str(used.uuid)), fact)
+        append(stream_id=consumed.series.stream_id, events=[event], actor=actor, now_us=now_us)
+    return consumed

@@ -101,7 +101,7 @@ def transfer_units(
 
 
 # What the taker is asked under the locks is asked apart, with the counts moving from part to part.
-_ANY_TAKER = Permits(Grants(everybody=True), Grants(everybody=True))
+ANY_TAKER = Permits(Grants(everybody=True), Grants(everybody=True))
 
 
 def _right_refusals(parts: Sequence[Part], giver: Account, now_us: int) -> list[Refused]:
@@ -125,7 +125,7 @@ def _right_refusals(parts: Sequence[Part], giver: Account, now_us: int) -> list[
             giver=holder_facts(right.holder),
             taker=None,
             now_us=now_us,
-            permits=_ANY_TAKER,
+            permits=ANY_TAKER,
         )
         refusals += [Refused(part.right_id, verdict) for verdict in found]
     return refusals

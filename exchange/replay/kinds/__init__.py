@@ -1,6 +1,13 @@
 """One module per kind of object; each adds its kinds here."""
 
-from exchange.replay.kinds import anchors, consents, instruments, roles, supply
+from exchange.replay.kinds import anchors, consents, instruments, packages, roles, supply
 from exchange.replay.object_states import ObjectKind
 
-KINDS: tuple[ObjectKind, ...] = (*supply.KINDS, *consents.KINDS, *roles.KINDS, *instruments.KINDS, *anchors.KINDS)
+KINDS: tuple[ObjectKind, ...] = (
+    *supply.KINDS,
+    *consents.KINDS,
+    *packages.KINDS,
+    *roles.KINDS,
+    *instruments.KINDS,
+    *anchors.KINDS,
+)

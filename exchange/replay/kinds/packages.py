@@ -1,0 +1,119 @@
+"""Packages, delegations and block offers as their events tell them."""
+
+from exchange.replay.object_states import Fields, ObjectKind, Payload, Step
+from rights.domain import package_events as types
+
+
+def _created(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001 - one shape for all steps
+    states[object_id] = dict(payload) | {"state": "active", "revision": 1}
+
+
+def _recomposed(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    states[object_id] |= dict(payload) | {"revision": states[object_id]["revision"] + 1}
+
+
+def _transferred(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    held = states[object_id]
+    if held["holder"] != payload["from"]:
+        raise ValueError(f"{object_id} was not in the hands of {payload['from']}")
+    states[object_id] = held | {"holder": payload["to"], "parts": payload["parts"], "revision": held["revision"] + 1}
+
+
+def _finalized(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    states[object_id] |= {"state": "finalized", "parts": [], "revision": states[object_id]["revision"] + 1}
+
+
+def _delegated(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    states[object_id] = dict(payload) | {"state": "active", "used_units": "0", "passed_units": "0"}
+    _pass(states, payload["parent"], int(payload["max_units"]))
+
+
+def _used(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    held = states[object_id]
+    held["used_units"] = str(int(held["used_units"]) + int(payload["units"]))
+
+
+def _ended(state: str) -> Step:
+    def step(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+        held = states[object_id]
+        held["state"] = state
+        parent = held["parent"]
+        if parent is not None and states[parent]["state"] == "active":
+            _pass(states, parent, -int(payload["returned_units"]))
+
+    return step
+
+
+def _pass(states: dict[str, Fields], parent: str | None, units: int) -> None:
+    if parent is not None:
+        states[parent]["passed_units"] = str(int(states[parent]["passed_units"]) + units)
+
+
+def _offered(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    states[object_id] = dict(payload) | {"state": "open", "accepted_by": None}
+
+
+def _accepted(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    states[object_id] |= {"state": "accepted", "accepted_by": payload["buyer"]}
+
+
+def _withdrawn(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    states[object_id]["state"] = "withdrawn"
+
+
+def _lapsed(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    states[object_id]["state"] = "expired"
+
+
+def _moment(column: str) -> str:
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+_PACKAGES = """
+SELECT 'pkg_' || p.uuid::text, jsonb_build_object('holder', 'acc_' || h.uuid::text, 'label', p.label, 'parent', 'pkg_' || u.uuid::text,
+       'policy', p.policy, 'rules', p.rules, 'type', p.type, 'state', p.state, 'revision', p.revision, 'parts', coalesce((
+           SELECT jsonb_agg(jsonb_build_object('branch', x.branch, 'right', 'rgt_' || x.right_id::text, 'tier', x.tier, 'units', x.units::text)
+                            ORDER BY x.position) FROM rights_packagepart x WHERE x.package_id = p.id AND x.removed_at IS NULL), '[]'::jsonb))
+FROM rights_package p JOIN rights_account h ON h.id = p.holder_id LEFT JOIN rights_package u ON u.id = p.parent_id ORDER BY p.uuid
+"""
+_DELEGATIONS = f"""
+SELECT 'dlg_' || d.uuid::text, jsonb_build_object('delegate', 'acc_' || t.uuid::text, 'delegator', 'acc_' || g.uuid::text,
+       'fallback_allowed', d.fallback_allowed, 'max_units', d.max_units::text, 'package', 'pkg_' || p.uuid::text,
+       'parent', 'dlg_' || u.uuid::text, 'right', 'rgt_' || d.right_id::text, 'subdelegation_allowed', d.subdelegation_allowed,
+       'valid_from', {_moment("d.valid_from")}, 'valid_until', {_moment("d.valid_until")}, 'workload_classes', to_jsonb(d.workload_classes),
+       'state', d.state, 'used_units', d.used_units::text, 'passed_units', d.passed_units::text)
+FROM rights_delegation d JOIN rights_account g ON g.id = d.delegator_id JOIN rights_account t ON t.id = d.delegate_id
+LEFT JOIN rights_package p ON p.id = d.package_id LEFT JOIN rights_delegation u ON u.id = d.parent_id ORDER BY d.uuid
+"""
+_OFFERS = f"""
+SELECT 'ofr_' || o.uuid::text, jsonb_build_object('buyer', 'acc_' || b.uuid::text, 'currency', c.code, 'expires_at', {_moment("o.expires_at")},
+       'fee_bps', o.fee_bps, 'package', 'pkg_' || p.uuid::text, 'package_revision', o.package_revision, 'price_minor', o.price_minor::text,
+       'seller', 'acc_' || s.uuid::text, 'state', o.state, 'accepted_by', 'acc_' || a.uuid::text)
+FROM exchange_blockoffer o JOIN rights_package p ON p.id = o.package_id JOIN rights_account s ON s.id = o.seller_id
+JOIN settlement_asset c ON c.id = o.currency_id LEFT JOIN rights_account b ON b.id = o.buyer_id LEFT JOIN rights_account a ON a.id = o.accepted_by_id
+ORDER BY o.uuid
+"""
+
+KINDS = (
+    ObjectKind(
+        "package",
+        {
+            types.CREATED: _created,
+            types.AMENDED: _recomposed,
+            types.SPLIT: _recomposed,
+            types.TRANSFERRED: _transferred,
+            types.FINALIZED: _finalized,
+        },
+        _PACKAGES,
+    ),
+    ObjectKind(
+        "delegation",
+        {types.DELEGATED: _delegated, types.USED: _used, types.REVOKED: _ended("revoked"), types.EXPIRED: _ended("expired")},
+        _DELEGATIONS,
+    ),
+    ObjectKind(
+        "offer",
+        {"offer.made": _offered, "offer.accepted": _accepted, "offer.withdrawn": _withdrawn, "offer.expired": _lapsed},
+        _OFFERS,
+    ),
+)

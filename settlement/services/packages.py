@@ -1,0 +1,238 @@
+"""Packages (SPEC §6): compose, amend, split, move as a whole, take apart. What is in one is locked on its rights under the package's id.
+
+Locks: the package's row, then rights by id, balances, streams, the registry's stream last.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from django.db import transaction
+
+from rights.domain import package_events
+from rights.domain.gates import taker_refusals, transfer_refusals
+from rights.domain.issuance import Refusal
+from rights.domain.package import PartFacts, loosened_fields, part_refusals, policy_faults
+from rights.domain.reason import stated_reason
+from rights.kernel.clock import to_datetime
+from rights.kernel.ids import Mint, public
+from rights.models import Account, Package, PackagePart, Right
+from rights.selectors import holder_facts, right_facts
+from rights.selectors.reception import with_credentials
+from rights.services.deliveries import lock_rights
+from rights.services.journal import NewEvent, append, stream_for
+from rights.services.locks import Lock
+from rights.services.refusals import LifecycleRefusedError, lifecycle_refused
+from settlement.services.ledger import Move
+from settlement.services.transfer import ANY_TAKER, Moved, Part, Refused, TransferRefused, transfer_units
+from settlement.services.unit_locks import lock_units, release_units
+
+REGISTRY = "registry"
+LOCK = "attached_slice"
+
+
+class Composition(msgspec.Struct, frozen=True):
+    """What a package is made of. `policy` is any part of a transfer policy; `rules` say what a strategy's branches are for."""
+
+    type: str
+    label: str
+    parts: Sequence[PartFacts]
+    policy: dict[str, Any] = {}
+    rules: dict[str, Any] = {}
+
+
+@transaction.atomic
+def create_package(
+    *, holder: Account, composition: Composition, package_id: str, parent: Package | None = None, actor: str, now_us: int
+) -> Package:
+    """The package; its parts are locked in the holder's hands. Raises LifecycleRefusedError with every reason."""
+    _check(composition)
+    row = Package.objects.create(
+        uuid=package_id,
+        type=composition.type,
+        holder=holder,
+        controller=holder,
+        label=composition.label,
+        policy=composition.policy,
+        rules=composition.rules,
+        parent=parent,
+        created_at=to_datetime(now_us),
+        updated_at=to_datetime(now_us),
+    )
+    _fill(row, composition.parts, now_us)
+    _remember(row, package_events.CREATED, _composed(row), actor, now_us)
+    return row
+
+
+@transaction.atomic
+def amend_package(*, package_id: str, composition: Composition, actor: str, now_us: int) -> Package:
+    """Another label, policy, rules or parts for what stays this package. Raises LifecycleRefusedError `package_ended`, and as create."""
+    row = locked_package(package_id)
+    if composition.type != row.type:
+        raise LifecycleRefusedError([Refusal("package_type", "a package keeps its type", "type")])
+    _check(composition)
+    lock_rights(sorted({part.right_id for part in (*parts_of(row), *composition.parts)}), [])  # all of them before any balance
+    row.label, row.policy, row.rules = composition.label, composition.policy, composition.rules
+    _empty(row, now_us)
+    _fill(row, composition.parts, now_us)
+    _revise(row, now_us)
+    _remember(row, package_events.AMENDED, _composed(row), actor, now_us)
+    return row
+
+
+@transaction.atomic
+def split_package(
+    *, package_id: str, parts: Sequence[PartFacts], label: str, child_id: str, actor: str, now_us: int
+) -> tuple[Package, Package]:
+    """(what is left, a new package of `parts` under the same policy). Raises LifecycleRefusedError `package_split`."""
+    row = locked_package(package_id)
+    held = {part.right_id: part for part in parts_of(row)}
+    for part in parts:
+        if part.right_id not in held or part.units > held[part.right_id].units:
+            raise lifecycle_refused("package_split", f"the package has no {part.units} units of rgt_{part.right_id}")
+    taken = {part.right_id: part.units for part in parts}
+    left = [
+        msgspec.structs.replace(part, units=part.units - taken.get(part.right_id, 0))
+        for part in held.values()
+        if part.units > taken.get(part.right_id, 0)
+    ]
+    if not left:
+        raise lifecycle_refused("package_split", "something has to stay in the package")
+    leaving = [msgspec.structs.replace(held[part.right_id], units=part.units) for part in parts]
+    _empty(row, now_us)
+    _fill(row, left, now_us)
+    _revise(row, now_us)
+    _remember(row, package_events.SPLIT, _composed(row), actor, now_us)
+    composition = Composition(row.type, label, leaving, row.policy, row.rules)
+    child = create_package(holder=row.holder, composition=composition, package_id=child_id, parent=row, actor=actor, now_us=now_us)
+    return row, child
+
+
+@transaction.atomic
+def transfer_package(
+    *, package_id: str, taker: Account, mint: Mint, actor: str, now_us: int, payment: Sequence[Move] = (), entry_id: str | None = None
+) -> Moved:
+    """The whole package to `taker`, every component through its gate, and the package's own policy too. Raises TransferRefused."""
+    row = locked_package(package_id)
+    giver, parts = row.holder, parts_of(row)
+    refusals = _policy_refusals(row, parts, taker, now_us)
+    ref = public("pkg", str(row.uuid))
+    try:
+        moved = transfer_units(
+            parts=[Part(part.right_id, part.units) for part in parts],
+            giver=giver,
+            taker=taker,
+            mint=mint,
+            actor=actor,
+            now_us=now_us,
+            payment=payment,
+            entry_id=entry_id,
+            unlock=[ref],
+        )
+    except TransferRefused as refused:
+        raise TransferRefused([*refusals, *refused.refusals]) from refused
+    if refusals:
+        raise TransferRefused(refusals)
+    row.holder = row.controller = taker
+    row.parts.filter(removed_at=None).update(removed_at=to_datetime(now_us))
+    received = [msgspec.structs.replace(part, right_id=moved.receives[part.right_id]) for part in parts]
+    _fill(row, received, now_us)
+    _revise(row, now_us)
+    fact = package_events.transferred(giver=str(giver.uuid), taker=str(taker.uuid), entry=moved.entry_id, parts=received)
+    _remember(row, package_events.TRANSFERRED, fact, actor, now_us)
+    return moved
+
+
+@transaction.atomic
+def finalize_package(*, package_id: str, reason: str, actor: str, now_us: int) -> Package:
+    """Take it apart; its units are free again. Raises LifecycleRefusedError `package_ended`, ReasonMissing."""
+    row = locked_package(package_id)
+    reason = stated_reason(reason)
+    _empty(row, now_us)
+    row.state = "finalized"
+    _revise(row, now_us)
+    _remember(row, package_events.FINALIZED, package_events.finalized(reason=reason), actor, now_us)
+    return row
+
+
+def locked_package(package_id: str) -> Package:
+    """The package under lock. Raises Package.DoesNotExist, LifecycleRefusedError `package_ended`."""
+    row = Package.objects.select_for_update(of=("self",), no_key=True).select_related("holder", "parent").get(uuid=package_id)
+    if row.state != "active":
+        raise lifecycle_refused("package_ended", "the package was taken apart")
+    return row
+
+
+def parts_of(row: Package) -> list[PartFacts]:
+    """The parts it has now, in order."""
+    return [
+        PartFacts(str(part.right_id), part.units, part.tier, part.branch) for part in row.parts.filter(removed_at=None).order_by("position")
+    ]
+
+
+def _check(composition: Composition) -> None:
+    refusals = part_refusals(composition.type, composition.parts)
+    refusals += [Refusal("package_policy", f.detail, f"policy.{f.field}".rstrip(".")) for f in policy_faults(composition.policy)]
+    if not refusals:
+        policies = Right.objects.filter(pk__in=[part.right_id for part in composition.parts]).values_list(
+            "terms__transfer_policy", flat=True
+        )
+        loosened = loosened_fields(composition.policy, list(policies))
+        words = "is looser than a component has it; a package's policy only tightens"
+        refusals += [Refusal("package_policy", words, f"policy.{field}") for field in loosened]
+    if refusals:
+        raise LifecycleRefusedError(refusals)
+
+
+# Rules of a package's own policy about the moment and the venue; what a component may do is asked of the component.
+_OWN_RULES = frozenset({"not_transferable", "locked_up", "transfer_cutoff", "venue_not_allowed"})
+
+
+def _policy_refusals(row: Package, parts: Sequence[PartFacts], taker: Account, now_us: int) -> list[Refused]:
+    """What the package's own policy has against this move, said of the rights it is about."""
+    facts = with_credentials([holder_facts(taker)], now_us=now_us)[taker.pk]
+    own: Mapping[str, Any] = {k: v for k, v in row.policy.items() if k not in ("max_holders", "max_units_per_holder")}
+    refusals = [Refused(parts[0].right_id, verdict) for verdict in taker_refusals(own, facts, permits=ANY_TAKER)]
+    for right in Right.objects.select_related("series").filter(pk__in=[part.right_id for part in parts]).order_by("pk"):
+        found = transfer_refusals(
+            right=right_facts(right), policy=own, units=1, giver=holder_facts(row.holder), taker=None, now_us=now_us, permits=ANY_TAKER
+        )
+        refusals += [Refused(str(right.pk), verdict) for verdict in found if verdict.code in _OWN_RULES]
+    return refusals
+
+
+def _fill(row: Package, parts: Sequence[PartFacts], now_us: int) -> None:
+    ref = public("pkg", str(row.uuid))
+    lock_units(locks=[Lock(part.right_id, LOCK, ref, part.units) for part in parts], holder_id=row.holder_id, now_us=now_us)
+    PackagePart.objects.bulk_create(
+        PackagePart(package=row, position=n, right_id=part.right_id, units=part.units, tier=part.tier, branch=part.branch)
+        for n, part in enumerate(parts)
+    )
+
+
+def _empty(row: Package, now_us: int) -> None:
+    release_units(refs=[public("pkg", str(row.uuid))], now_us=now_us)
+    row.parts.filter(removed_at=None).update(removed_at=to_datetime(now_us))
+
+
+def _revise(row: Package, now_us: int) -> None:
+    row.revision += 1
+    row.updated_at = to_datetime(now_us)
+    row.save(update_fields=["label", "policy", "rules", "holder", "controller", "state", "revision", "updated_at"])
+
+
+def _composed(row: Package) -> package_events.Payload:
+    return package_events.composed(
+        package_type=row.type,
+        holder=str(row.holder.uuid),
+        label=row.label,
+        policy=row.policy,
+        rules=row.rules,
+        parts=parts_of(row),
+        parent=None if row.parent is None else str(row.parent.uuid),
+    )
+
+
+def _remember(row: Package, kind: str, payload: package_events.Payload, actor: str, now_us: int) -> None:
+    event = NewEvent(kind, "package", public("pkg", str(row.uuid)), payload)
+    append(stream_id=stream_for(REGISTRY), events=[event], actor=actor, now_us=now_us)

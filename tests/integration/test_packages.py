@@ -1,0 +1,284 @@
+"""Packages, delegations and block offers: what they lock, what moves with them, what stays when somebody says no."""
+
+import pytest
+
+from exchange.audit.run import audit
+from exchange.replay.snapshot import snapshot
+from exchange.services.block_offers import Terms, accept_offer, expire_offers_due, make_offer, withdraw_offer
+from exchange.services.funding import fund
+from exchange.services.operator_refusal import OperatorRefusal
+from rights.domain.package import PartFacts
+from rights.kernel.ids import public
+from rights.models import Delegation, Package, Right, UnitLock
+from rights.services.delegations import Bounds, Use, delegate, expire_delegations_due, revoke_delegation
+from rights.services.freeze import freeze_right
+from rights.services.refusals import LifecycleRefusedError
+from settlement.models import Balance
+from settlement.services import packages
+from settlement.services.consume import consume_right
+from settlement.services.ledger import cash_asset
+from settlement.services.packages import Composition
+from settlement.services.transfer import TransferRefused
+from tests.registry_desk import DAY_US, MINT, NOW_US, START_US, Desk
+
+pytestmark = pytest.mark.django_db(transaction=True)
+END_US = START_US + DAY_US
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+def clean(now_us=END_US):
+    with snapshot():
+        report = audit(now_us=now_us)
+    assert report.broken == []
+
+
+def part(right, units, **more):
+    return PartFacts(str(right.pk), units, **more)
+
+
+def compose(desk, *parts, kind="bundle", policy=None, holder="holder"):
+    return packages.create_package(
+        holder=desk.accounts[holder],
+        composition=Composition(kind, "a package", parts, policy or {}),
+        package_id=MINT.uuid(NOW_US),
+        actor="test",
+        now_us=NOW_US,
+    )
+
+
+def give(desk, package, to="other"):
+    return packages.transfer_package(
+        package_id=str(package.uuid), taker=desk.accounts[to], mint=MINT, actor="test", now_us=NOW_US + 1_000_000
+    )
+
+
+def codes(refused):
+    return [refusal.code for refusal in refused.value.refusals]
+
+
+def test_a_package_locks_its_parts_and_taking_it_apart_frees_them(desk):
+    first, second = desk.issue(100), desk.issue(50)
+    package = compose(desk, part(first, 60), part(second, 50))
+    assert [lock.units for lock in UnitLock.objects.filter(released_at=None).order_by("pk")] == [60, 50]
+    with pytest.raises(LifecycleRefusedError) as refused:
+        compose(desk, part(first, 41))
+    assert codes(refused) == ["units_unavailable"]
+    packages.finalize_package(package_id=str(package.uuid), reason="sold out", actor="test", now_us=NOW_US)
+    assert not UnitLock.objects.filter(released_at=None).exists()
+    compose(desk, part(first, 100))
+    clean()
+
+
+def test_it_moves_as_a_whole_and_is_locked_anew_in_other_hands(desk):
+    whole, some = desk.issue(100), desk.issue(100)
+    package = compose(desk, part(whole, 100), part(some, 30))
+    moved = give(desk, package)
+    package.refresh_from_db()
+    assert package.holder == desk.accounts["other"]
+    assert moved.receives[str(whole.pk)] == str(whole.pk)
+    child = Right.objects.get(pk=moved.receives[str(some.pk)])
+    assert (child.holder, child.reserved_units, child.parent_id) == (desk.accounts["other"], 30, some.pk)
+    clean()
+
+
+def test_one_shut_gate_keeps_all_of_it_where_it_is(desk):
+    good, bad = desk.issue(100), desk.issue(100)
+    package = compose(desk, part(good, 100), part(bad, 10))
+    freeze_right(right_id=str(bad.pk), freeze_reason="dispute", note="x", actor="test", now_us=NOW_US)
+    with pytest.raises(TransferRefused) as refused:
+        give(desk, package)
+    assert [(r.right_id, r.verdict.code) for r in refused.value.refusals] == [(str(bad.pk), "right_frozen")]
+    assert Right.objects.get(pk=good.pk).holder == desk.accounts["holder"]
+    clean()
+
+
+def test_its_policy_tightens_and_is_asked_when_it_moves(desk):
+    right = desk.issue(100, transfer_policy={"min_hold_seconds": 0, "transfer_cutoff_seconds": 600})
+    with pytest.raises(LifecycleRefusedError) as refused:
+        compose(desk, part(right, 10), policy={"transfer_cutoff_seconds": 60})
+    assert [(r.code, r.field) for r in refused.value.refusals] == [("package_policy", "policy.transfer_cutoff_seconds")]
+    with pytest.raises(LifecycleRefusedError) as refused:
+        compose(desk, part(right, 10), policy={"colour": "red"})
+    assert codes(refused) == ["package_policy"]
+    denied = public("acc", str(desk.accounts["other"].uuid))
+    package = compose(desk, part(right, 10), policy={"denied_holders": [denied], "transferable": False})
+    with pytest.raises(TransferRefused) as shut:
+        give(desk, package)
+    assert {r.verdict.code for r in shut.value.refusals} == {"holder_denied", "not_transferable"}
+    clean()
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts", "code"),
+    [
+        ("slice", [{}, {}], "package_parts"),
+        ("bundle", [], "package_parts"),
+        ("bundle", [{"tier": "baseline"}], "package_tier"),
+        ("tranche", [{}], "package_tier"),
+        ("tranche", [{"tier": "overflow"}], "package_tier"),
+        ("strategy", [{}], "package_branch"),
+        ("bundle", [{"branch": "night"}], "package_branch"),
+    ],
+)
+def test_each_type_has_its_shape(desk, kind, parts, code):
+    rights = [desk.issue(10) for _ in parts]
+    with pytest.raises(LifecycleRefusedError) as refused:
+        compose(desk, *(part(right, 1, **more) for right, more in zip(rights, parts, strict=True)), kind=kind)
+    assert code in codes(refused)
+
+
+def test_amended_and_split_it_never_holds_more_than_there_is(desk):
+    first, second = desk.issue(100), desk.issue(100)
+    package = compose(desk, part(first, 60), part(second, 40))
+    wider = Composition("bundle", "more", [part(first, 100), part(second, 1)])
+    amended = packages.amend_package(package_id=str(package.uuid), composition=wider, actor="test", now_us=NOW_US)
+    assert (amended.revision, Right.objects.get(pk=second.pk).reserved_units) == (2, 1)
+    left, child = packages.split_package(
+        package_id=str(package.uuid), parts=[part(first, 30)], label="cut", child_id=MINT.uuid(NOW_US), actor="test", now_us=NOW_US
+    )
+    assert [p.units for p in packages.parts_of(left)] == [70, 1]
+    assert [p.units for p in packages.parts_of(child)] == [30]
+    with pytest.raises(LifecycleRefusedError, match="has no 71 units"):
+        packages.split_package(
+            package_id=str(package.uuid), parts=[part(first, 71)], label="x", child_id=MINT.uuid(NOW_US), actor="test", now_us=NOW_US
+        )
+    clean()
+
+
+def allow(desk, right, units=50, to="other", parent=None, delegator="holder", **bounds):
+    return delegate(
+        right=right if parent is None else None,
+        package=None,
+        parent=parent,
+        delegator=desk.accounts[delegator],
+        to=desk.accounts[to],
+        bounds=Bounds(units, START_US, END_US, **bounds),
+        delegation_id=MINT.uuid(NOW_US),
+        actor="test",
+        now_us=NOW_US,
+    )
+
+
+def use(desk, row, right, units, who="other", workload="text.generation", fallback=False, now_us=START_US):
+    under = Use(str(row.uuid), desk.accounts[who].pk, workload, fallback)
+    return consume_right(right_id=str(right.pk), units=units, ref="req", mint=MINT, actor="test", now_us=now_us, under=under)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"units": 51}, "delegation_exhausted"),
+        ({"who": "issuer"}, "delegation_ended"),
+        ({"workload": "image.edit"}, "delegation_workload"),
+        ({"fallback": True}, "delegation_fallback"),
+        ({"now_us": START_US - 1}, "delegation_time"),
+    ],
+)
+def test_every_bound_holds_at_every_use(desk, asked, code):
+    right = desk.issue(100)
+    row = allow(desk, right, workload_classes=("text.generation",))
+    with pytest.raises(LifecycleRefusedError) as refused:
+        use(desk, row, right, **({"units": 1} | asked))
+    assert codes(refused) == [code]
+    assert Right.objects.get(pk=right.pk).remaining_units == 100
+    use(desk, row, right, 50)
+    assert Right.objects.get(pk=right.pk).remaining_units == 50
+    clean()
+
+
+def test_what_is_passed_on_is_never_more_and_ends_with_its_source(desk):
+    desk.accounts["third"] = desk.open("third")
+    right = desk.issue(100)
+    row = allow(desk, right, 50, subdelegation_allowed=True)
+    child = allow(desk, right, 30, to="third", parent=row, delegator="other")
+    with pytest.raises(LifecycleRefusedError) as refused:
+        allow(desk, right, 21, to="third", parent=row, delegator="other")
+    assert codes(refused) == ["delegation_exhausted"]
+    with pytest.raises(LifecycleRefusedError) as refused:
+        allow(desk, right, 1, to="issuer", parent=child, delegator="third")
+    assert codes(refused) == ["not_delegable"]
+    use(desk, child, right, 10, who="third")
+    revoke_delegation(delegation_id=str(child.uuid), reason="done", actor="test", now_us=START_US)
+    row.refresh_from_db()
+    assert row.passed_units == 10
+    use(desk, row, right, 40)
+    again = desk.issue(100)
+    source = allow(desk, again, 50, subdelegation_allowed=True)
+    allow(desk, again, 20, to="third", parent=source, delegator="other")
+    assert revoke_delegation(delegation_id=str(source.uuid), reason="over", actor="test", now_us=START_US) == 2
+    clean()
+
+
+def test_delegations_run_out(desk):
+    row = allow(desk, desk.issue(100))
+    assert expire_delegations_due(actor="timetable", now_us=END_US) == 1
+    assert Delegation.objects.get(pk=row.pk).state == "expired"
+    clean()
+
+
+@pytest.fixture
+def rich(desk):
+    cash_asset()
+    fund(account=desk.accounts["other"], amount="100", currency="USD", reason="x", mint=MINT, actor="command:t", now_us=NOW_US)
+    return desk
+
+
+def offer(desk, package, price="40", buyer=None):
+    terms = Terms(int(price) * 10**6, cash_asset(), NOW_US + DAY_US, None if buyer is None else desk.accounts[buyer])
+    return make_offer(
+        seller=desk.accounts["holder"],
+        package_id=str(package.uuid),
+        terms=terms,
+        fee_bps=20,
+        offer_id=MINT.uuid(NOW_US),
+        actor="test",
+        now_us=NOW_US,
+    )
+
+
+def take(desk, row, who="other", now_us=NOW_US + 1_000_000):
+    return accept_offer(offer_id=str(row.uuid), buyer=desk.accounts[who], mint=MINT, actor="test", now_us=now_us)
+
+
+def cash(desk, slug):
+    return Balance.objects.get(account=desk.accounts[slug], asset=cash_asset()).amount
+
+
+def test_a_block_is_delivered_against_payment(rich):
+    package = compose(rich, part(rich.issue(100), 100), part(rich.issue(100), 10))
+    row = offer(rich, package)
+    take(rich, row)
+    package.refresh_from_db()
+    assert package.holder == rich.accounts["other"]
+    assert (cash(rich, "other"), cash(rich, "holder")) == (100_000_000 - 40_080_000, 40_000_000)
+    with pytest.raises(OperatorRefusal, match="accepted"):
+        take(rich, row)
+    clean()
+
+
+@pytest.mark.parametrize("why", ["funds", "frozen", "changed", "another", "late", "withdrawn", "self"])
+def test_a_block_that_can_not_go_whole_does_not_go(rich, why):
+    right = rich.issue(100)
+    package = compose(rich, part(right, 100))
+    row = offer(rich, package, "101" if why == "funds" else "40", "issuer" if why == "another" else None)
+    now_us = NOW_US + 1_000_000
+    if why == "frozen":
+        freeze_right(right_id=str(right.pk), freeze_reason="dispute", note="x", actor="test", now_us=NOW_US)
+    elif why == "changed":
+        packages.amend_package(
+            package_id=str(package.uuid), composition=Composition("bundle", "less", [part(right, 1)]), actor="test", now_us=NOW_US
+        )
+    elif why == "late":
+        now_us = NOW_US + DAY_US
+        assert expire_offers_due(actor="timetable", now_us=now_us) == 1
+    elif why == "withdrawn":
+        withdraw_offer(offer_id=str(row.uuid), actor="test", now_us=NOW_US)
+    with pytest.raises(TransferRefused if why == "frozen" else OperatorRefusal):
+        take(rich, row, "holder" if why == "self" else "other", now_us)
+    assert Package.objects.get(pk=package.pk).holder == rich.accounts["holder"]
+    assert cash(rich, "other") == 100_000_000
+    clean()
