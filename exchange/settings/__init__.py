@@ -141,6 +141,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANES = env.int("LANES", default=16)
 # So many commands may wait for one book; then orders are answered 503 until it catches up. Cancels are always taken.
 PENDING_PER_BOOK = env.int("PENDING_PER_BOOK", default=20_000)
+# What the buyer of a package pays the venue, in basis points of the price.
+BLOCK_FEE_BPS = env.int("BLOCK_FEE_BPS", default=20)
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
