@@ -4,6 +4,7 @@ from django.urls import path
 
 from exchange.api.views import (
     account,
+    anchors,
     assurances,
     attestations,
     capabilities,
@@ -92,6 +93,9 @@ urlpatterns = [
     path("standing-consents", consents.StandingConsentsView.as_view()),
     path("attestations", attestations.AttestationsView.as_view()),
     path("attestations/<str:attestation_id>/revoke", attestations.AttestationRevokeView.as_view()),
+    path("anchors", anchors.AnchorsView.as_view()),
+    path("anchors/<str:anchor_id>", anchors.AnchorView.as_view()),
+    path("anchors/<str:anchor_id>/proof", anchors.AnchorProofView.as_view()),
     path("transfer-checks", rights.TransferChecksView.as_view()),
     path("suppliers", suppliers.SuppliersView.as_view()),
     path("suppliers/<str:supplier_id>", suppliers.SupplierView.as_view()),

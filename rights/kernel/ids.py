@@ -53,6 +53,13 @@ def numbered(now_us: int, owner: int, number: int, bit: int = 0) -> str:
     return _text(now_us // 1000, packed >> 62, packed)
 
 
+def owner_and_number(uuid: str) -> tuple[int, int]:
+    """What `numbered` was given; of any other id, numbers that mean nothing."""
+    whole = int(uuid.replace("-", ""), 16)
+    packed = (((whole >> 64) & 0xFFF) << 62) | (whole & 0x3FFFFFFFFFFFFFFF)
+    return (packed >> 50) & 0xFFFFFF, (packed >> 1) & 0x1FFFFFFFFFFFF
+
+
 _ODD = {"0": "1", "2": "3", "4": "5", "6": "7", "8": "9", "a": "b", "c": "d", "e": "f"}
 
 

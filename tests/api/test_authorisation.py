@@ -18,7 +18,7 @@ PARAMETERS = {
     "right_id": f"rgt_{ID}", "assurance_id": f"ast_{ID}", "consent_id": f"cns_{ID}", "role_id": f"rol_{ID}", "package_id": f"pkg_{ID}",
     "delegation_id": f"dlg_{ID}", "offer_id": f"ofr_{ID}",
     "supplier_id": f"sup_{ID}", "capability_id": f"cap_{ID}",
-    "attestation_id": f"att_{ID}",
+    "attestation_id": f"att_{ID}", "anchor_id": f"anc_{ID}",
 }  # fmt: skip
 
 # method, route → (who may, what they get with an empty body and ids of nothing). None: anybody, with a key or without.
@@ -58,6 +58,9 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("post", "suppliers/{supplier_id}/capabilities/{capability_id}/measure"): (frozenset({"operate"}), 400),
     ("get", "suppliers/{supplier_id}/capabilities/{capability_id}/capacity"): (frozenset({"read"}), 404),
     ("post", "suppliers/{supplier_id}/capabilities/{capability_id}/capacity"): (frozenset({"supply"}), 400),
+    ("get", "anchors"): (None, 200),
+    ("get", "anchors/{anchor_id}"): (None, 404),
+    ("get", "anchors/{anchor_id}/proof"): (None, 400),
     ("get", "orders"): (frozenset({"read"}), 200),
     ("get", "orders/{order_id}"): (frozenset({"read"}), 404),
     ("get", "orders/by-client-id/{client_order_id}"): (frozenset({"read"}), 404),

@@ -1,6 +1,6 @@
 """Every object of the wire as JSON Schema; the OpenAPI document's components, and what tests hold answers against."""
 
-from exchange.api.schemas import consents, market, packages, rights, supply, system, trading
+from exchange.api.schemas import anchors, consents, market, packages, rights, supply, system, trading
 from exchange.api.schemas.words import Schema
 
 COMPONENTS: dict[str, Schema] = {
@@ -11,4 +11,5 @@ COMPONENTS: dict[str, Schema] = {
     **consents.COMPONENTS,
     **supply.COMPONENTS,
     **packages.COMPONENTS,
+    **anchors.COMPONENTS,
 }
