@@ -58,6 +58,8 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("post", "suppliers/{supplier_id}/capabilities/{capability_id}/measure"): (frozenset({"operate"}), 400),
     ("get", "suppliers/{supplier_id}/capabilities/{capability_id}/capacity"): (frozenset({"read"}), 404),
     ("post", "suppliers/{supplier_id}/capabilities/{capability_id}/capacity"): (frozenset({"supply"}), 400),
+    ("get", "events"): (frozenset({"read", "audit"}), 400),
+    ("get", "rights/{right_id}/events"): (frozenset({"read"}), 404),
     ("get", "anchors"): (None, 200),
     ("get", "anchors/{anchor_id}"): (None, 404),
     ("get", "anchors/{anchor_id}/proof"): (None, 400),

@@ -1,6 +1,6 @@
-"""Anchors and proofs."""
+"""Events, anchors and proofs."""
 
-from exchange.api.schemas.words import HASH, MOMENT, TEXT, WHOLE, Schema, answer, many, public_id
+from exchange.api.schemas.words import HASH, MOMENT, TEXT, WHOLE, Schema, answer, many, maybe, public_id
 
 _ANCHOR: dict[str, Schema] = {
     "id": public_id("anc"),
@@ -13,6 +13,22 @@ _ANCHOR: dict[str, Schema] = {
     "signature": TEXT,
 }
 COMPONENTS: dict[str, Schema] = {
+    "Event": answer(
+        {
+            "id": public_id("evt"),
+            "stream": TEXT,
+            "seq": WHOLE,
+            "type": TEXT,
+            "object": answer({"id": TEXT, "type": TEXT}),
+            "at": MOMENT,
+            "actor": maybe(TEXT),
+            "payload": {"type": "object"},
+            "refs": {"type": "object"},
+            "prev_hash": HASH,
+            "hash": HASH,
+            "withheld": {**many(TEXT), "description": "Members that concern others alone, and are null here"},
+        }
+    ),
     "Anchor": answer(_ANCHOR),
     "SignedAnchor": answer({**_ANCHOR, "body": {**TEXT, "description": "The bytes that were hashed and signed"}, "public_key": HASH}),
     "InclusionProof": answer(
