@@ -8,15 +8,11 @@ from exchange.api.fields import BadFields, unknown
 from exchange.api.order_entry import operations as ops
 from exchange.api.order_entry.mass_cancel import cancelled, ready_cancel_many
 from exchange.api.order_entry.operations import Ready
-from exchange.api.order_entry.parse import amend_payload
 from exchange.api.order_entry.preview import preview
 from exchange.api.order_entry.promise import Promise, door
 from exchange.api.order_entry.told import Outcomes
 from exchange.api.problems import Problem
-from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
-from exchange.services.intake import NewCommand
-from exchange.services.payload import encode
 from exchange.services.rate_limit import check_async
 from exchange.sockets.connection import Connection
 from exchange.sockets.reply import Reply
@@ -35,18 +31,17 @@ async def place(connection: Connection, reply: Reply, args: dict[str, Any]) -> N
 async def amend(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
     who = connection.need("trade")
     await check_async(who.account_id, "order")
-    order_id, rest = await _target(connection, args, who)
-    rules = await ops.rules_of_order(order_id, who)
-    await _enter(connection, reply, _change(order_id, rules, CommandKind.AMEND, encode(amend_payload(rest, rules, now_us())), who))
+    order_id, cid, rest = ops.aim_of(args)
+    target = await _target(connection, order_id, cid, who)
+    await _enter(connection, reply, ops.ready_amend(target, rest, who, now_us()))
 
 
 async def cancel(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
     who = connection.need("cancel")
-    order_id, rest = await _target(connection, args, who)
+    order_id, cid, rest = ops.aim_of(args)
     if rest:
         raise BadFields([unknown(name) for name in rest])
-    rules = await ops.rules_of_order(order_id, who)
-    await _enter(connection, reply, _change(order_id, rules, CommandKind.CANCEL, ops.CANCEL, who))
+    await _enter(connection, reply, ops.ready_cancel(await _target(connection, order_id, cid, who), who))
 
 
 async def cancel_all(connection: Connection, reply: Reply, args: dict[str, Any]) -> None:
@@ -71,26 +66,12 @@ async def _cancelled(connection: Connection, reply: Reply, promise: asyncio.Task
         reply.refuse(error)
 
 
-def _change(order_id: str, rules: Any, kind: CommandKind, payload: str, who: Principal) -> Ready:
-    command = NewCommand(
-        book_id=rules.book_id,
-        account_id=who.account_id,
-        kind=int(kind),
-        payload=payload,
-        actor=who.actor,
-        order_id=order_id,
-        key_id=who.key_id,
-    )
-    return Ready(command, rules)
-
-
-async def _target(connection: Connection, args: dict[str, Any], who: Principal) -> tuple[str, dict[str, Any]]:
-    """The order that `id` or `client_order_id` names, and the other arguments."""
-    order_id, own, rest = ops.aim_of(args)
-    if own is None:
-        return order_id or "", rest
+async def _target(connection: Connection, order_id: str | None, cid: str | None, who: Principal) -> ops.Target:
+    """The order that `id` or `client_order_id` names."""
+    if cid is None:
+        return await ops.target_of_id(order_id or "", who)
     await _settle(connection)  # it may name an order that this socket placed a moment ago
-    return await ops.order_of_client_id(own, who), rest
+    return await ops.target_of_client_id(cid, who)
 
 
 async def _settle(connection: Connection) -> None:

@@ -194,15 +194,16 @@ async def _preview(call: Call) -> Answer:
     return Answer(200, await preview(await ops.ready_place(call.body, call.who, now_us()), call.who))
 
 
-async def _target(call: Call) -> str:
+async def _target(call: Call) -> ops.Target:
     """The order that the path names; what can't be a name is not there. Raises Problem `not_found`."""
     try:
         if not call.path.startswith(_BY_CLIENT_ID):
-            return fields.public_id(call.path.removeprefix(f"{ROOT}/"), "id", "ord")
+            order_id = fields.public_id(call.path.removeprefix(f"{ROOT}/"), "id", "ord")
+            return await ops.target_of_id(order_id, call.who)
         cid = fields.client_id(call.path.removeprefix(_BY_CLIENT_ID), "client_order_id")
     except FieldError:
         raise Problem("not_found") from None
-    return await ops.order_of_client_id(cid, call.who)
+    return await ops.target_of_client_id(cid, call.who)
 
 
 async def _change(ready: ops.Ready, call: Call) -> Answer:
@@ -214,13 +215,12 @@ async def _change(ready: ops.Ready, call: Call) -> Answer:
 
 async def _amend(call: Call) -> Answer:
     _query(call)
-    order_id = await _target(call)
-    return await _change(await ops.ready_amend(order_id, call.body, call.who, now_us()), call)
+    return await _change(ops.ready_amend(await _target(call), call.body, call.who, now_us()), call)
 
 
 async def _cancel(call: Call) -> Answer:
     _query(call)
-    return await _change(await ops.ready_cancel(await _target(call), call.who), call)
+    return await _change(ops.ready_cancel(await _target(call), call.who), call)
 
 
 async def _cancel_many(call: Call) -> Answer:

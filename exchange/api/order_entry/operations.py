@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from channels.db import database_sync_to_async
@@ -67,14 +67,20 @@ async def ready_place(source: Mapping[str, Any], who: Principal, now_us: int) ->
     return Ready(_command(rules, who, CommandKind.PLACE, encode(payload), order_id, cid), rules)
 
 
-async def ready_amend(order_id: str, source: Mapping[str, Any], who: Principal, now_us: int) -> Ready:
-    rules = await rules_of_order(order_id, who)
-    return Ready(_command(rules, who, CommandKind.AMEND, encode(amend_payload(source, rules, now_us)), order_id), rules)
+class Target(NamedTuple):
+    """An order of the caller's, and the rules of its book."""
+
+    order_id: str
+    rules: Rules
 
 
-async def ready_cancel(order_id: str, who: Principal) -> Ready:
-    rules = await rules_of_order(order_id, who)
-    return Ready(_command(rules, who, CommandKind.CANCEL, CANCEL, order_id), rules)
+def ready_amend(target: Target, source: Mapping[str, Any], who: Principal, now_us: int) -> Ready:
+    payload = encode(amend_payload(source, target.rules, now_us))
+    return Ready(_command(target.rules, who, CommandKind.AMEND, payload, target.order_id), target.rules)
+
+
+def ready_cancel(target: Target, who: Principal) -> Ready:
+    return Ready(_command(target.rules, who, CommandKind.CANCEL, CANCEL, target.order_id), target.rules)
 
 
 def _command(rules: Rules, who: Principal, kind: CommandKind, payload: str, order_id: str | None, cid: str | None = None) -> NewCommand:
@@ -97,7 +103,6 @@ UNION SELECT c.order_id::text, c.book_id FROM exchange_book b JOIN exchange_comm
   ON c.book_id = b.instrument_id AND c.xid >= {UNREAD_SINCE}
 WHERE c.kind = 0 AND c.order_id = ANY(%(ids)s::uuid[]) AND c.account_id = %(account)s
 """
-_BY_CLIENT_ID = "SELECT order_id::text FROM exchange_command WHERE account_id = %s AND client_order_id = %s"
 
 
 async def books_of(order_ids: Sequence[str], who: Principal) -> dict[str, int]:
@@ -122,22 +127,23 @@ async def orders_of_client_ids(cids: Sequence[str], who: Principal) -> dict[str,
         return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
 
 
-async def rules_of_order(order_id: str, who: Principal) -> Rules:
+async def target_of_id(order_id: str, who: Principal) -> Target:
+    """The caller's order with this id. Raises Problem `not_found`."""
     books = await books_of([order_id], who)
-    if order_id not in books:
-        raise Problem("not_found")
-    if known_book(books[order_id]):
-        return rules_of(books[order_id])
-    return await database_sync_to_async(rules_of, thread_sensitive=False)(books[order_id])
+    return await _target(order_id, books.get(order_id))
 
 
-async def order_of_client_id(cid: str, who: Principal) -> str:
-    """The id of the caller's order with this client_order_id. Raises Problem `not_found`."""
-    async with (await pool()).connection() as connection:
-        row = await (await connection.execute(_BY_CLIENT_ID, [who.account_id, cid])).fetchone()
-    if row is None:
+async def target_of_client_id(cid: str, who: Principal) -> Target:
+    """The caller's order with this client_order_id. Raises Problem `not_found`."""
+    return await _target(*(await orders_of_client_ids([cid], who)).get(cid, ("", None)))
+
+
+async def _target(order_id: str, book_id: int | None) -> Target:
+    if book_id is None:
         raise Problem("not_found")
-    return str(row[0])
+    if known_book(book_id):
+        return Target(order_id, rules_of(book_id))
+    return Target(order_id, await database_sync_to_async(rules_of, thread_sensitive=False)(book_id))
 
 
 async def run(ready: Sequence[Ready], who: Principal, wait_s: float) -> tuple[list[Promise], Outcomes]:
