@@ -5,46 +5,71 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_process_init
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from exchange.services import bell
 from exchange.services.batch import Matched, Outcome, match_once
 from exchange.services.lane import LaneMemory
+from exchange.services.pending import is_waiting
 from exchange.services.retention import forget_old as forget
 from exchange.services.rules import rules_of
 from rights.kernel.clock import now_us
 from rights.kernel.memory import MATCHING, settle
+from rights.kernel.trip import is_lost
 
 BUDGET_S = 0.25
 _lane = LaneMemory()
 
 
 @worker_process_init.connect
-def settle_memory(**_: Any) -> None:
-    """Once per matching process, after the fork."""
+def settle_down(**_: Any) -> None:
+    """Once per working process, before its first task."""
     settle(MATCHING)
+    connection_created.connect(_plan_once)
+
+
+def _plan_once(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """A batch asks the same few statements again and again; planning them for each list of ids costs more than running them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET plan_cache_mode = force_generic_plan")
 
 
 def drain(book_id: int, lane: LaneMemory, budget_s: float) -> Matched:
-    """Batches until the book has nothing pending or the budget is spent; the last batch's report."""
+    """Batches until the book has nothing pending or the budget is spent; the last batch's report.
+
+    The bell is answered once, before the first look. Whoever commits later rings for a task that comes after this one.
+    """
     deadline = time.monotonic() + budget_s
+    bell.answered(book_id)
     while True:
-        bell.answered(book_id)
         matched = match_once(lane, book_id=book_id, now_us=now_us())
         if matched.outcome is not Outcome.MATCHED or time.monotonic() >= deadline:
             return matched
+        # Behind a lonely command there is seldom another: one look without the book's lock is enough to know.
+        if matched.commands <= 1 and not is_waiting(book_id=book_id):
+            return Matched(Outcome.IDLE)
 
 
 @shared_task(name="exchange.tasks.match_book", acks_late=True, ignore_result=True)
 def match_book(book_id: int) -> None:
     """Drain one book. Doubled, late or needless rings find nothing to do."""
+    _drop_lost_connection()
     try:
         matched = drain(book_id, _lane, BUDGET_S)
-    finally:
-        close_old_connections()  # back to the pool; a broken one is dropped
+    except BaseException:
+        connection.close()  # back to the pool, which looks whether it still works
+        raise
     if matched.outcome is Outcome.MATCHED:
         # Time is up with work left. (Busy needs no ring: whoever holds the book looks again before it stops.)
         bell.ring(book_id, rules_of(book_id).lane)
+
+
+def _drop_lost_connection() -> None:
+    """A lane keeps its connection from ring to ring, through which the database may have been started anew."""
+    if connection.connection is not None and is_lost(connection.connection):
+        connection.close()
 
 
 @shared_task(name="exchange.tasks.forget_old", acks_late=True, ignore_result=True)

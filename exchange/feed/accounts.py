@@ -14,6 +14,8 @@ import msgspec
 
 from exchange.feed.pool import Connections
 from exchange.feed.record import PrivateRecord, ResultRecord, decode_private
+from rights.kernel.rows import array
+from rights.kernel.trip import Answer, Trip
 
 PER_READ = 64
 KEEP_UNCLAIMED_S = 5.0
@@ -202,15 +204,17 @@ class Accounts:
         found = self._followed.get(account_id)
         return found is not None and seq > found.cursor
 
-    async def read(self) -> bool:
-        """Read and hand out one round of messages; True when there may be more."""
+    def ask(self, trip: Trip) -> Answer | None:
+        """Ask for one round of messages; None when nobody listens."""
         self._let_go()
         if not self._followed:
-            return False
-        followed = list(self._followed.values())
-        async with self._pool.connection() as connection:
-            parameters = [[f.account_id for f in followed], [f.cursor for f in followed], PER_READ]
-            rows = await (await connection.execute(_SINCE, parameters, binary=True)).fetchall()
+            return None
+        followed = self._followed.values()
+        return trip.ask(_SINCE, [array(f.account_id for f in followed), array(f.cursor for f in followed), PER_READ], binary=True)
+
+    async def take(self, answer: Answer) -> bool:
+        """Hand out what was asked for; True when there may be more."""
+        rows = answer.rows()
         for book_id in {row[2] for row in rows} - self._met:
             await self._meet(book_id)
             self._met.add(book_id)

@@ -10,6 +10,8 @@ from exchange.feed.pool import Connections
 from exchange.feed.record import decode_public
 from exchange.feed.replica import Batch, Changes, Gap, Replica
 from exchange.services.rules import Rules
+from rights.kernel.rows import array
+from rights.kernel.trip import Answer, Trip
 
 LOG = logging.getLogger(__name__)
 PER_READ = 100
@@ -82,22 +84,19 @@ class Books:
         if not watched.listeners:
             del self._watched[book_id]
 
-    async def read(self) -> bool:
-        """Read and hand out one round of batches; True when there may be more."""
+    def ask(self, trip: Trip) -> Answer | None:
+        """Ask for one round of batches; None when no book is said to have moved. Should the answer never come, `doubt`."""
         asked, self._dirty = [b for b in self._dirty if b in self._watched], set()
         if not asked:
-            return False
-        try:
-            async with self._pool.connection() as connection:
-                parameters = [asked, [self._watched[b].replica.seq for b in asked], PER_READ]
-                rows = await (await connection.execute(_SINCE, parameters, binary=True)).fetchall()
-            broken = self._apply(rows)
-            await self._mend(broken)
-        except BaseException:
-            self._dirty.update(asked)
-            raise
+            return None
+        return trip.ask(_SINCE, [array(asked), array(self._watched[b].replica.seq for b in asked), PER_READ], binary=True)
+
+    async def take(self, answer: Answer) -> bool:
+        """Hand out what was asked for; True when there may be more."""
+        rows = answer.rows()
+        await self._mend(self._apply(rows))
         if len(rows) >= PER_READ:
-            self._dirty.update(asked)
+            self._dirty.update(row[0] for row in rows)
         return bool(self._dirty)
 
     def _apply(self, rows: Iterable[tuple[Any, ...]]) -> set[int]:

@@ -17,6 +17,7 @@ from exchange.feed.backlog import backlog, forget
 from exchange.feed.books import Books
 from exchange.feed.notices import Notices
 from exchange.services.rules import Rules, rules_named, rules_of
+from rights.kernel.trip import Trip
 
 LOG = logging.getLogger(__name__)
 POLL_S = 0.25
@@ -72,16 +73,15 @@ class Hub:
         self._pool = await pool.open_pool(name="feed", max_size=4)
         self.accounts = Accounts(self._pool, self.rules)
         self.books = Books(self._pool)
-        self._account_reader = Reader("private feed", self.accounts.read)
-        self._book_reader = Reader("book feed", self.books.read)
+        self._held = pool.Held(self._pool)
+        self._reader = Reader("feed", self._read)
         self.backlog = backlog()
         self._backlog_reader = Reader("backlog", self.backlog.read)
         self.backlog.on_pressure = self._backlog_reader.wake
         self._notices = Notices(on_batch=self._on_batch, on_account=self._on_account, on_revoked=self._on_revoked)
         for part in (
             self._notices.run(),
-            self._account_reader.run(),
-            self._book_reader.run(),
+            self._reader.run(),
             self._backlog_reader.run(),
             self._by_the_clock(),
         ):
@@ -94,6 +94,7 @@ class Hub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         if self._ready is not None:
+            await self._held.let_go()
             await self._pool.close()
 
     @property
@@ -131,25 +132,36 @@ class Hub:
         self._revoked_listeners.append(listener)
 
     def _on_batch(self, book_id: int, seq: int) -> None:
-        if self.books.notice(book_id, seq):
-            self._book_reader.wake()
-        if self.accounts.any:
-            self._account_reader.wake()
+        if self.books.notice(book_id, seq) or self.accounts.any:
+            self._reader.wake()
 
     def _on_account(self, account_id: int, seq: int) -> None:
         if self.accounts.lacks(account_id, seq):
-            self._account_reader.wake()
+            self._reader.wake()
 
     def _on_revoked(self, uuid: str) -> None:
         for listener in tuple(self._revoked_listeners):
             listener(uuid)
 
+    async def _read(self) -> bool:
+        """Private messages and batches in one trip: who waits for an answer is served first."""
+        trip = Trip()
+        messages, batches = self.accounts.ask(trip), self.books.ask(trip)
+        if trip.is_empty:
+            return False
+        try:
+            await self._held.go(trip)
+            more = await self.accounts.take(messages) if messages is not None else False
+            return await self.books.take(batches) or more if batches is not None else more
+        except BaseException:
+            self.books.doubt()
+            raise
+
     async def _by_the_clock(self) -> None:
         while True:
             await asyncio.sleep(POLL_S)
             self.books.doubt()
-            self._book_reader.wake()
-            self._account_reader.wake()
+            self._reader.wake()
             if self.backlog.is_due:
                 self._backlog_reader.wake()
 

@@ -11,6 +11,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
+from rights.kernel.trip import Trip, is_lost
+
 Connections = AsyncConnectionPool[AsyncConnection[TupleRow]]
 
 _OF_DJANGO = {"pool", "isolation_level", "server_side_binding", "assume_role"}
@@ -28,7 +30,9 @@ def _parameters() -> dict[str, Any]:
         "port": database.get("PORT"),
     }
     options = {key: value for key, value in database.get("OPTIONS", {}).items() if key not in _OF_DJANGO}
-    return {**options, **{key: value for key, value in named.items() if value}, "autocommit": True}
+    # The same few statements come again and again; planning them for each list of ids costs more than running them.
+    plan_once = {"options": f"{options.get('options', '')} -c plan_cache_mode=force_generic_plan", "prepare_threshold": 2}
+    return {**options, **{key: value for key, value in named.items() if value}, **plan_once, "autocommit": True}
 
 
 async def open_pool(*, name: str, max_size: int, min_size: int = 1) -> Connections:
@@ -44,6 +48,35 @@ def _make(name: str, max_size: int, min_size: int = 1) -> Connections:
     )
 
 
+class Held:
+    """One connection kept from a pool for one user at a time; given back when something goes wrong with it."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._kept: AsyncConnection[TupleRow] | None = None
+
+    async def go(self, trip: Trip) -> None:
+        """Send a trip over it."""
+        if self._kept is not None and is_lost(self._kept):
+            await self.let_go()
+        if self._kept is None:
+            self._kept = await self._connections.getconn()
+        try:
+            await trip.over(self._kept)
+        except BaseException:
+            await self.let_go()
+            raise
+
+    async def let_go(self) -> None:
+        """Give it back; the pool throws away what is broken."""
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            await self._connections.putconn(kept)
+
+
+_held: dict[asyncio.AbstractEventLoop, Held] = {}
+
+
 async def pool() -> Connections:
     """The pool that the entry rooms of this process share."""
     loop = asyncio.get_running_loop()
@@ -55,8 +88,19 @@ async def pool() -> Connections:
     return _pools[loop]
 
 
+async def held() -> Held:
+    """The one connection of the shared pool that is kept for storing commands."""
+    loop = asyncio.get_running_loop()
+    if loop not in _held:
+        _held[loop] = Held(await pool())
+    return _held[loop]
+
+
 async def close() -> None:
     """Close the shared pool of the running loop."""
+    kept = _held.pop(asyncio.get_running_loop(), None)
+    if kept is not None:
+        await kept.let_go()
     found = _pools.pop(asyncio.get_running_loop(), None)
     if found is not None:
         await found.close()

@@ -16,18 +16,20 @@ from exchange.domain.command import Side
 from exchange.services import bell
 from exchange.services.apply import apply_command, expire
 from exchange.services.batch_write import write
-from exchange.services.facts import load_holdings, load_parcels, load_parties
+from exchange.services.facts import Parcel, Party, ask_parcels, ask_parties, load_holdings, read_parcels, read_parties
 from exchange.services.header import Header
 from exchange.services.intake import INSERT, NewCommand, parameters
 from exchange.services.lane import LaneMemory
+from exchange.services.messages import Suspended
 from exchange.services.pairs import Pair, block_resting, pairs_behind
 from exchange.services.payload import AmendPayload, Payload, PlacePayload, decode
-from exchange.services.pending import Pending, pending_commands
+from exchange.services.pending import Pending, ask_pending, read_pending
 from exchange.services.retry import CONFLICTS, is_transient
-from exchange.services.rules import rules_of
+from exchange.services.rules import Rules, rules_of
 from exchange.services.stale import pulls_for
 from exchange.services.working import Working
 from rights.kernel import rows
+from rights.kernel.trip import Trip
 from rights.services.deliveries import StaleRights, UnitsGone
 from rights.services.reception import ShutPairs
 from settlement.services.ledger import LedgerRefusal
@@ -46,14 +48,6 @@ class Outcome(enum.Enum):
     MATCHED = "matched"
     IDLE = "idle"
     BUSY = "busy"
-
-
-class Suspended(Exception):
-    """Accounts that were suspended between being read and being locked."""
-
-    def __init__(self, accounts: set[int]) -> None:
-        super().__init__(f"{len(accounts)} accounts are suspended")
-        self.accounts = accounts
 
 
 class Shut(Exception):
@@ -75,7 +69,7 @@ class Matched(msgspec.Struct, frozen=True):
 # With the lock goes its end: a worker that was stopped does not keep it. (Before PostgreSQL 17 only one that was stopped between two
 # statements; the others end with their connection.)
 _BOOK = """
-SELECT phase, seq, last_command_seq, scan_xid, trade_count, last_hash,
+SELECT phase, seq, last_command_seq, trade_count, last_hash,
        coalesce((extract(epoch from next_expiry) * 1000000)::bigint, 0), last_price_ticks, post_only::int,
        set_config(CASE WHEN current_setting('server_version_num')::int >= 170000 THEN 'transaction_timeout'
            ELSE 'idle_in_transaction_session_timeout' END, CASE WHEN seq = %s THEN %s ELSE %s END, true)
@@ -91,6 +85,8 @@ def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
         try:
             with transaction.atomic(durable=True):
                 matched = _batch(lane, book_id, now_us, pulls, shut)
+                if matched.outcome is not Outcome.MATCHED:
+                    transaction.set_rollback(True)  # a lock alone needs no commit, and no wait for the disk
         except (StaleRights, UnitsGone, Suspended, Shut, LedgerRefusal) as changed:
             _learn(lane, book_id, changed, pulls, shut)
         except CONFLICTS as error:
@@ -119,11 +115,16 @@ def _learn(lane: LaneMemory, book_id: int, changed: Exception, pulls: list[NewCo
 
 
 def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewCommand], shut: AbstractSet[Pair]) -> Matched:
-    found = rows.fetch_one(_BOOK, [lane.seq(book_id), str(HOLD_MS), str(HOLD_READING_MS), book_id])
+    trip = Trip()
+    book = trip.ask(_BOOK, [lane.seq(book_id), str(HOLD_MS), str(HOLD_READING_MS), book_id])
+    # Sent behind the lock and seen after it: nobody moves the book's mark between the two.
+    look = ask_pending(trip, book_id=book_id, limit=LIMIT)
+    trip.go()
+    found = book.one()
     if found is None:
         return Matched(Outcome.BUSY)
-    phase, seq, last_command_seq, scan_xid, trade_count, last_hash, next_expiry, last_price, post_only = found[:9]
-    commands, mark = pending_commands(book_id=book_id, scan_xid=scan_xid, limit=LIMIT)
+    phase, seq, last_command_seq, trade_count, last_hash, next_expiry, last_price, post_only = found[:8]
+    commands, mark = read_pending(look, LIMIT)
     if not commands and not pulls and not (next_expiry and next_expiry <= now_us):
         return Matched(Outcome.IDLE)
     full = len(commands) == LIMIT
@@ -134,8 +135,7 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
     asked = [decode(c.kind, c.payload) for c in commands]
     accounts = {c.account_id for c in commands if c.account_id is not None}
     sellers = {c.account_id for c, p in zip(commands, asked, strict=True) if c.account_id is not None and _may_offer(p)}
-    parties = load_parties(rules, accounts) if accounts else {}
-    parcels = load_parcels(rules, parties, sellers, now_us) if sellers else {}
+    parties, parcels = _load(rules, accounts, sellers, now_us)
     holdings = {} if rules.position_limit_lots is None else load_holdings(rules, {p.participant for p in parties.values()})
     work = Working(memory, parties, parcels, holdings, trade_count, now_us)
     header = Header(
@@ -152,13 +152,23 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
     for command, payload in zip(commands, asked, strict=True):
         apply_command(work, header, command, payload)
     try:
-        suspended = write(work, header, commands)
+        write(work, header, commands)
     except ShutPairs as refused:
         raise Shut(pairs_behind(work, refused.verdicts)) from refused
-    if suspended:
-        raise Suspended(suspended)
     memory.seq = header.seq
     return Matched(Outcome.MATCHED, len(commands), len(work.trades), header.seq, full)
+
+
+def _load(rules: Rules, accounts: set[int], sellers: set[int], now_us: int) -> tuple[dict[int, Party], dict[int, list[Parcel]]]:
+    """Who the commands come from, and what the sellers among them may deliver."""
+    if not accounts:
+        return {}, {}
+    trip = Trip()
+    parties = ask_parties(trip, rules, accounts)
+    parcels = ask_parcels(trip, rules, sellers) if sellers else None
+    trip.go()
+    found = read_parties(parties)
+    return found, read_parcels(parcels, rules, found, now_us) if parcels is not None else {}
 
 
 def _may_offer(payload: Payload) -> bool:

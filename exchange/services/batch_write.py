@@ -8,16 +8,18 @@ from exchange.feed.record import DeliveryRecord, FillRecord, PublicRecord, Trade
 from exchange.feed.record import encode as encode_record
 from exchange.services import batch_record
 from exchange.services.header import Header
-from exchange.services.messages import tell
+from exchange.services.messages import Numbers, ask_numbers, check_standing, counts_of, tell
 from exchange.services.order_rows import insert_orders, insert_trades, update_orders
 from exchange.services.pending import Pending
 from exchange.services.working import TradeFacts, Working
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import numbered, twin
+from rights.kernel.trip import Answer, Trip
 from rights.services.deliveries import Pair
 from rights.services.reception import policies_of
 from settlement.services.deliver import Delivered, Sale, Venue, deliver
+from settlement.services.ledger import Key
 
 ACTOR = "venue:matcher"
 DEPTH = 10  # levels in the checksum
@@ -28,34 +30,40 @@ class FenceBroken(RuntimeError):
     """Another writer advanced the book although its row was locked: never expected, never survivable."""
 
 
-def write(work: Working, header: Header, commands: Sequence[Pending]) -> set[int]:
-    """Write everything; the suspended accounts that took part, in which case the caller must roll back."""
+def write(work: Working, header: Header, commands: Sequence[Pending]) -> None:
+    """Write everything, in two trips when it is little. Raises what the locks reveal: StaleRights, ShutPairs, LedgerRefusal, Suspended."""
     trade_ids = [numbered(header.now_us, header.book_id, t.trade_no) for t in work.trades]
     changed = list(work.changed.values())
     with rows.together():
-        delivered = _deliver(work, header, trade_ids)
+        delivered, numbers = _deliver(work, header, trade_ids)
+        check_standing(work, numbers)
         insert_orders(header.book_id, header.seq, [o for o in changed if o.is_new])
         update_orders(header.seq, [o for o in changed if not o.is_new])
         insert_trades(work, header, trade_ids, delivered)
-        suspended = tell(work, header, _fills(work, header, trade_ids, delivered), delivered.balances)
-        link = _record(work, header, commands, trade_ids)
-    if suspended:
-        return suspended
-    _advance(work, header, commands, link)
+        tell(work, header, _fills(work, header, trade_ids, delivered), delivered.balances, numbers)
+        moved = _advance(work, header, commands, _record(work, header, commands, trade_ids))
+    if moved.count() != 1:
+        raise FenceBroken(f"book {header.book_id} is no longer at command {header.last_command_seq}")
     for order in changed:
         order.is_new = False
-    return set()
 
 
-def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> Delivered:
+def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> tuple[Delivered, Numbers]:
+    """Deliver, and draw the numbers of what is to be told in the same trip: feeds are locked last."""
     rules = work.rules
+    drawn: list[Numbers] = []
+
+    def draw(trip: Trip, keys: Sequence[Key]) -> None:
+        cash = [account for account, asset in keys if asset == rules.currency_id and account != rules.fee_account_id]
+        drawn.append(ask_numbers(trip, counts_of(work, header, cash)))
+
     sales: list[Sale] = []
     first: dict[Pair, int] = {}
     for trade, trade_id in zip(work.trades, trade_ids, strict=True):
         for position, (right, _) in enumerate(trade.parts):
             first.setdefault((right, trade.buy.account), trade.trade_no * _SLICES + position)
         sales.append(_sale(work, trade, trade_id))
-    return deliver(
+    delivered = deliver(
         sales=sales,
         reserved_delta={right: delta for right, delta in work.reserved_delta.items() if delta},
         held_delta=work.held_delta,
@@ -65,10 +73,12 @@ def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> Deliver
         mergeable=lambda terms: not policies_of([terms])[terms].min_hold_s,
         account_uuid=work.memory.account_uuid,
         more_events=header.events,
-        known_balances=work.memory.known_balances,
+        memory=work.memory.delivered,
+        then=draw,
         now_us=header.now_us,
         careful=any(t.sell.policy and _looks_again(work, t.sell.policy) for t in work.trades),
     )
+    return delivered, drawn[0]
 
 
 def _looks_again(work: Working, key: int) -> bool:
@@ -161,10 +171,10 @@ def _record(work: Working, header: Header, commands: Sequence[Pending], trade_id
     return link
 
 
-def _advance(work: Working, header: Header, commands: Sequence[Pending], link: str) -> None:
+def _advance(work: Working, header: Header, commands: Sequence[Pending], link: str) -> Answer:
     """Move the book from exactly the sequence that was read."""
     expiry = work.memory.core.next_expiry()
-    moved = rows.execute(
+    return rows.write(
         _FENCE,
         [
             work.memory.core.phase,
@@ -182,5 +192,3 @@ def _advance(work: Working, header: Header, commands: Sequence[Pending], link: s
             header.seq - 1,
         ],
     )
-    if moved != 1:
-        raise FenceBroken(f"book {header.book_id} is no longer at command {header.last_command_seq}")

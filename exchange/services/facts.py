@@ -11,7 +11,9 @@ from rights.domain.gates import HolderFacts, Receiver, RightFacts, transfer_refu
 from rights.domain.transfer_policy import TransferPolicy
 from rights.domain.window import ends_us
 from rights.kernel import rows
+from rights.kernel.trip import Answer, Trip
 from rights.selectors.reception import permits_for, permits_of, scope_of
+from rights.services.deliveries import remember_roots
 from rights.services.reception import policies_of
 
 
@@ -70,7 +72,17 @@ FROM rights_right r JOIN rights_series s ON s.id = r.series_id WHERE r.id = ANY(
 
 def load_parties(rules: Rules, account_ids: Iterable[int]) -> dict[int, Party]:
     """Those accounts, by id."""
-    found = rows.fetch_all(_PARTIES, [rules.currency_id, rows.array(account_ids)])
+    trip = Trip()
+    answer = ask_parties(trip, rules, account_ids)
+    trip.go()
+    return read_parties(answer)
+
+
+def ask_parties(trip: Trip, rules: Rules, account_ids: Iterable[int]) -> Answer:
+    return trip.ask(_PARTIES, [rules.currency_id, rows.array(account_ids)])
+
+
+def read_parties(answer: Answer) -> dict[int, Party]:
     return {
         row[0]: Party(
             id=row[0],
@@ -85,13 +97,20 @@ def load_parties(rules: Rules, account_ids: Iterable[int]) -> dict[int, Party]:
                 status="active" if row[2] else "suspended",
             ),
         )
-        for row in found
+        for row in answer.rows()
     }
 
 
-def load_parcels(rules: Rules, parties: dict[int, Party], sellers: Iterable[int], now_us: int) -> dict[int, list[Parcel]]:
+def ask_parcels(trip: Trip, rules: Rules, sellers: Iterable[int]) -> Answer:
+    if rules.is_exact:
+        return trip.ask(_PARCELS, [rules.series_id, rows.array(sellers)])
+    return trip.ask(_DOMINANT_PARCELS, [rules.book_id, rows.array(sellers)])
+
+
+def read_parcels(answer: Answer, rules: Rules, parties: dict[int, Party], now_us: int) -> dict[int, list[Parcel]]:
     """What each seller may deliver into this book: oldest window end first, then oldest right (SPEC §5)."""
-    found = _offered(rules, sellers)
+    found = _in_order(rules, answer.rows())
+    remember_roots((row[1], row[10]) for row in found)
     policies = policies_of(sorted({row[8] for row in found}))
     asked = [Receiver(policies[row[8]], row[9], row[10], row[8]) for row in found]
     permits = permits_of({scope_of(receiver) for receiver in asked if receiver.policy.needs_permits}, now_us=now_us)
@@ -135,12 +154,8 @@ def load_parcels(rules: Rules, parties: dict[int, Party], sellers: Iterable[int]
     return parcels
 
 
-def _offered(rules: Rules, sellers: Iterable[int]) -> list[tuple[Any, ...]]:
+def _in_order(rules: Rules, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Rows of rights with free units, in order of delivery. In a fixed window of the book's own all end alike."""
-    if rules.is_exact:
-        found = rows.fetch_all(_PARCELS, [rules.series_id, rows.array(sellers)])
-    else:
-        found = rows.fetch_all(_DOMINANT_PARCELS, [rules.book_id, rows.array(sellers)])
     if not rules.is_exact or rules.window_mode == "rolling":
         found.sort(key=lambda row: _right_ends_us(rules, row))
     return found

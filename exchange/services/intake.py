@@ -51,14 +51,14 @@ def parameters(commands: Sequence[NewCommand], now_us: int) -> list[object]:
     """The INSERT's parameters, in its order."""
     return [
         rfc3339(now_us),
-        [c.book_id for c in commands],
-        [c.account_id for c in commands],
-        [c.kind for c in commands],
-        [c.order_id for c in commands],
-        [c.client_order_id for c in commands],
-        [c.payload for c in commands],
-        [c.actor for c in commands],
-        [c.key_id for c in commands],
+        rows.array(c.book_id for c in commands),
+        rows.text_array(c.account_id for c in commands),
+        rows.array(c.kind for c in commands),
+        rows.text_array(c.order_id for c in commands),
+        rows.text_array(c.client_order_id for c in commands),
+        rows.text_array(c.payload for c in commands),
+        rows.text_array(c.actor for c in commands),
+        rows.text_array(c.key_id for c in commands),
     ]
 
 

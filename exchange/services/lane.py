@@ -7,6 +7,7 @@ from exchange.services.rules import Rules
 from rights.domain.gates import Receiver
 from rights.kernel import rows
 from rights.services.reception import policies_of
+from settlement.services.deliver import Memory
 
 _OPEN_ORDERS = """
 SELECT id::text, account_id, participant_id, side, quantity_lots, price_ticks, filled_lots, remaining_lots, cancelled_lots,
@@ -30,7 +31,7 @@ class BookMemory:
         self.core = Book(phase=phase, post_only=post_only)
         self.live: dict[str, Live] = {}
         self.policies: dict[int, list[Receiver]] = {}  # receiver rules behind the policy keys of resting asks
-        self.known_balances: set[tuple[int, int]] = set()
+        self.delivered = Memory()
 
     def account_uuid(self, account_id: int) -> str:
         """The UUID of an account; it never changes."""

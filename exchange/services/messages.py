@@ -1,12 +1,17 @@
 """Private channels: every account a transaction touched gets one row, numbered without gaps (TRUST M1)."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from exchange.feed.record import BalanceRecord, FillRecord, OrderRecord, PrivateRecord, encode
 from exchange.services.header import Header
 from exchange.services.working import Working
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
+from rights.kernel.trip import Answer, Trip
 from settlement.services.ledger import NewBalance
 
 _OPEN = """
@@ -24,48 +29,87 @@ RETURNING f.account_id, f.seq, f.orders_seq, f.fills_seq, f.balances_seq, f.susp
 """
 
 
+class Suspended(Exception):
+    """Accounts that were suspended between being read and being locked."""
+
+    def __init__(self, accounts: set[int]) -> None:
+        super().__init__(f"{len(accounts)} accounts are suspended")
+        self.accounts = accounts
+
+
+Counts = tuple[int, int, int]  # orders, fills, balances in one record
+
+
+class Numbers(msgspec.Struct, gc=False):
+    """The numbers of the records a transaction writes: drawn, under lock, before it is known what all of them say."""
+
+    counts: Mapping[int, Counts]
+    answer: Answer | None
+    _rows: list[tuple[Any, ...]] | None = None
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """(account, its feed's number, the last numbers of its three channels, whether it is suspended) of each account."""
+        if self._rows is None:
+            self._rows = self.answer.rows() if self.answer is not None else []
+            # Only rows that exist were counted: open the others and count those.
+            fresh = sorted(self.counts.keys() - {row[0] for row in self._rows})
+            if fresh:
+                rows.execute(_OPEN, [rows.array(fresh)])
+                self._rows += rows.fetch_all(_NUMBER, _columns({account: self.counts[account] for account in fresh}))
+        return self._rows
+
+
+def ask_numbers(trip: Trip, counts: Mapping[int, Counts]) -> Numbers:
+    """Draw the numbers of one record per account. Locks the feeds, in order of account."""
+    return Numbers(counts, trip.ask(_NUMBER, _columns(counts)) if counts else None)
+
+
+def _columns(counts: Mapping[int, Counts]) -> list[str]:
+    accounts = sorted(counts)
+    return [rows.array(accounts), *(rows.array(counts[account][part] for account in accounts) for part in range(3))]
+
+
+def _count(record: PrivateRecord) -> Counts:
+    return len(record.orders), len(record.fills), len(record.balances)
+
+
 def write_messages(
-    records: Mapping[int, PrivateRecord], *, book_id: int | None, batch_seq: int | None, now_us: int
-) -> tuple[dict[int, int], set[int]]:
-    """Number and store one record per account; (account → its feed's number, suspended accounts among them)."""
-    if not records:
-        return {}, set()
-    accounts = sorted(records)
-    counts = [
-        rows.array(accounts),
-        rows.array(len(records[a].orders) for a in accounts),
-        rows.array(len(records[a].fills) for a in accounts),
-        rows.array(len(records[a].balances) for a in accounts),
-    ]
-    numbered = rows.fetch_all(_NUMBER, counts)
-    if len(numbered) < len(accounts):
-        # Only rows that exist were counted: open the others and count those.
-        fresh = sorted(set(accounts) - {row[0] for row in numbered})
-        rows.execute(_OPEN, [rows.array(fresh)])
-        numbered += rows.fetch_all(
-            _NUMBER,
-            [
-                rows.array(fresh),
-                rows.array(len(records[a].orders) for a in fresh),
-                rows.array(len(records[a].fills) for a in fresh),
-                rows.array(len(records[a].balances) for a in fresh),
-            ],
-        )
+    records: Mapping[int, PrivateRecord], numbers: Numbers, *, book_id: int | None, batch_seq: int | None, now_us: int
+) -> dict[int, int]:
+    """Store one record per account under the numbers drawn for it; account → its feed's number."""
+    if {account: _count(record) for account, record in records.items()} != numbers.counts:
+        raise RuntimeError("the numbers were drawn for other records")
+    numbered = numbers.rows()
     at = rfc3339(now_us)
     book, batch = (rows.NULL, rows.NULL) if book_id is None else (str(book_id), str(batch_seq))
     lines = [f"{a}\t{s}\t{book}\t{batch}\t{at}\t{o}\t{f}\t{b}\t{rows.bytea(encode(records[a]))}" for a, s, o, f, b, _ in numbered]
     rows.copy_rows("exchange_accountmessage", "account_id, seq, book_id, batch_seq, at, orders_seq, fills_seq, balances_seq, body", lines)
-    return {row[0]: row[1] for row in numbered}, {row[0] for row in numbered if row[5]}
+    return {row[0]: row[1] for row in numbered}
 
 
-def tell(work: Working, header: Header, fills: Sequence[tuple[int, FillRecord]], balances: Iterable[NewBalance]) -> set[int]:
-    """Write what this batch tells each account; the suspended accounts that gained something by it."""
+def counts_of(work: Working, header: Header, cash: Iterable[int]) -> dict[int, Counts]:
+    """How much this batch tells each account; `cash`: the accounts whose cash it changes."""
+    orders = Counter(order.account for order in work.changed.values())
+    fills = Counter(account for trade in work.trades for account in (trade.buy.account, trade.sell.account))
+    told = set(cash)
+    return {a: (orders[a], fills[a], int(a in told)) for a in orders.keys() | fills.keys() | told | header.results.keys()}
+
+
+def check_standing(work: Working, numbers: Numbers) -> None:
+    """Raise Suspended when an account that gains something by this batch was suspended meanwhile."""
+    suspended = {row[0] for row in numbers.rows() if row[5]}
+    if suspended:
+        gaining = {order.account for order in work.changed.values() if order.remaining}
+        gaining.update(account for trade in work.trades for account in (trade.buy.account, trade.sell.account))
+        if suspended & gaining:
+            raise Suspended(suspended & gaining)
+
+
+def tell(work: Working, header: Header, fills: Sequence[tuple[int, FillRecord]], balances: Iterable[NewBalance], numbers: Numbers) -> None:
+    """Write what this batch tells each account."""
     orders: dict[int, list[OrderRecord]] = {}
-    active: set[int] = set()
     for order in work.changed.values():
         orders.setdefault(order.account, []).append(order.record(header.book_id, header.seq))
-        if order.remaining:
-            active.add(order.account)
     traded: dict[int, list[FillRecord]] = {}
     for account, fill in fills:
         traded.setdefault(account, []).append(fill)
@@ -79,11 +123,13 @@ def tell(work: Working, header: Header, fills: Sequence[tuple[int, FillRecord]],
     records = {
         a: PrivateRecord(header.now_us, orders.get(a, []), traded.get(a, []), cash.get(a, []), header.results.get(a, [])) for a in accounts
     }
-    _, suspended = write_messages(records, book_id=header.book_id, batch_seq=header.seq, now_us=header.now_us)
-    return suspended & (active | traded.keys())
+    write_messages(records, numbers, book_id=header.book_id, batch_seq=header.seq, now_us=header.now_us)
 
 
 def tell_balance(*, account_id: int, balance: BalanceRecord, now_us: int) -> int:
     """A change of cash outside any book, told on the account's own feed; its number there. Publish a notice after commit."""
-    numbers, _ = write_messages({account_id: PrivateRecord(now_us, [], [], [balance], [])}, book_id=None, batch_seq=None, now_us=now_us)
-    return numbers[account_id]
+    record = PrivateRecord(now_us, [], [], [balance], [])
+    trip = Trip()
+    numbers = ask_numbers(trip, {account_id: _count(record)})
+    trip.go()
+    return write_messages({account_id: record}, numbers, book_id=None, batch_seq=None, now_us=now_us)[account_id]

@@ -8,7 +8,7 @@ count its transactions anew, the mark is above the present ones and the look sta
 
 import msgspec
 
-from rights.kernel import rows
+from rights.kernel.trip import Answer, Trip
 
 # Where the search for unread commands of book `b` starts, in SQL.
 UNREAD_SINCE = """(CASE WHEN b.scan_xid > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN '0' ELSE b.scan_xid::text END)::xid8"""
@@ -28,17 +28,18 @@ WITH marked AS (
 UNREAD = _UNREAD.format(books="true")
 COUNTS = _UNREAD.format(books="b.instrument_id = ANY(%s)") + "SELECT book_id, count(*) FROM unread GROUP BY book_id"
 
-_SELECT = """
+_LOOK = f"""
 WITH mark AS (
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS running,
-           CASE WHEN %(scan)s > pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN 0 ELSE %(scan)s END AS scan
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS running, {UNREAD_SINCE} AS scan
+    FROM exchange_book b WHERE b.instrument_id = %(book)s
 ), done AS (
-    SELECT unnest(command_ns) AS n FROM exchange_batch WHERE book_id = %(book)s AND max_xid >= (SELECT scan FROM mark)
+    SELECT unnest(command_ns) AS n FROM exchange_batch
+    WHERE book_id = %(book)s AND max_xid >= (SELECT scan::text::bigint FROM mark)
 )
 SELECT c.n, c.xid::text::bigint, c.account_id, c.kind, c.order_id::text, c.client_order_id, c.payload, c.actor,
        (extract(epoch from c.accepted_at) * 1000000)::bigint, mark.running
 FROM mark LEFT JOIN LATERAL (
-    SELECT * FROM exchange_command c WHERE c.book_id = %(book)s AND c.xid >= mark.scan::text::xid8
+    SELECT * FROM exchange_command c WHERE c.book_id = %(book)s AND c.xid >= mark.scan
       AND c.n NOT IN (SELECT n FROM done) ORDER BY c.xid, c.n LIMIT %(limit)s
 ) c ON true
 """
@@ -56,11 +57,24 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
     accepted_us: int
 
 
-def pending_commands(*, book_id: int, scan_xid: int, limit: int) -> tuple[list[Pending], int]:
+def ask_pending(trip: Trip, *, book_id: int, limit: int) -> Answer:
+    """Ask for the unapplied commands of a book, from the mark in its row on; `read_pending` reads the answer."""
+    return trip.ask(_LOOK, {"book": book_id, "limit": limit})
+
+
+def read_pending(answer: Answer, limit: int) -> tuple[list[Pending], int]:
     """Unapplied commands in order of arrival (at most `limit`), and the mark for the next look."""
-    found = rows.fetch_all(_SELECT, {"book": book_id, "scan": scan_xid, "limit": limit})
+    found = answer.rows()
     running = int(found[0][9])
     commands = [Pending(*row[:9]) for row in found if row[0] is not None]
     if len(commands) == limit:
         return commands, min(running, commands[-1].xid)
     return commands, running
+
+
+def is_waiting(*, book_id: int) -> bool:
+    """Whether the book has unapplied commands, as of now and without its lock."""
+    trip = Trip()
+    answer = ask_pending(trip, book_id=book_id, limit=1)
+    trip.go()
+    return bool(read_pending(answer, 1)[0])

@@ -116,7 +116,8 @@ DATABASES = {
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
             **_database["OPTIONS"],
-            "prepare_threshold": 5,
+            # Statements that come often are prepared by rights/kernel/trip.py; psycopg's own would end with every rollback.
+            "prepare_threshold": None,
             "pool": {"min_size": 1, "max_size": env.int("DB_POOL", default=8), "timeout": 10},
             "options": ("-c statement_timeout=30000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000 -c timezone=UTC"),
         },
@@ -158,8 +159,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 25,
     "socket_timeout": 30,
     "socket_keepalive": True,
+    "priority_steps": [0],  # rings are all alike: a list per lane to wait on, not four
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # the supervisor looks after workers; nobody sends them orders
 CELERY_TIMEZONE = "UTC"
 
 REST_FRAMEWORK = {

@@ -39,8 +39,12 @@ def manage(*words: str) -> tuple[str, ...]:
 
 
 def celery_worker(name: str, queues: tuple[str, ...]) -> tuple[str, ...]:
+    """A worker that matches does so in the very process that hears the bell: handing each ring to a child cost a lonely order two
+    switches of process. What a child's time limit was for, the watchdog does (a ring not taken) and the database's own limits.
+    """
+    matches = any(queue.startswith("match.") for queue in queues)
     return (
-        *_CELERY, "worker",
+        *_CELERY, "worker", "--pool", "solo" if matches else "prefork",
         "--hostname", f"{name}@%h", "--queues", ",".join(queues), "--concurrency", "1", "--loglevel", "WARNING",
         # Chatter between workers, none of which the bell needs.
         "--without-mingle", "--without-gossip", "--without-heartbeat",

@@ -4,7 +4,7 @@ Values here are ours (ids, integers, enum texts) or JSON text; `escape` makes an
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from rights.kernel.trip import Answer, Parameters, Trip
+
 NULL = r"\N"
-Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 def escape(text: str) -> str:
@@ -36,20 +37,15 @@ def array(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def text_array(values: Iterable[str | None]) -> list[str | None]:
-    """Free texts go as a parameter, never as a literal of ours."""
-    return list(values)
+def text_array(values: Iterable[object | None]) -> str:
+    """A PostgreSQL array literal of any texts or numbers, None among them: one parameter, many times cheaper than a list."""
+    return "{" + ",".join("NULL" if value is None else _quoted(str(value)) for value in values) + "}"
 
 
-@contextmanager
-def _cursor() -> Iterator[psycopg.Cursor[Any]]:
-    """A cursor whose parameters travel beside the statement, so that the server plans a statement once and keeps the plan.
-
-    Django's own cursors write parameters into the text, which is planned anew each time.
-    """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        yield cursor
+def _quoted(text: str) -> str:
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 class _Together:
@@ -57,7 +53,7 @@ class _Together:
 
     def __init__(self) -> None:
         self.copies: list[tuple[str, str, Sequence[str]]] = []
-        self.statements: list[tuple[str, Parameters]] = []
+        self.statements: list[tuple[str, Parameters, Answer]] = []
 
 
 _waiting: ContextVar[_Together | None] = ContextVar("rows_waiting", default=None)
@@ -76,19 +72,18 @@ def together() -> Iterator[None]:
         yield
     finally:
         _waiting.reset(token)
-    if sum(len(lines) for _, _, lines in kept.copies) > FEW:
-        for table, columns, lines in kept.copies:
+    trip = Trip()
+    few = sum(len(lines) for _, _, lines in kept.copies) <= FEW
+    for table, columns, lines in kept.copies:
+        if not few:
             copy_rows(table, columns, lines)
-        for sql, params in kept.statements:
-            write(sql, params)
-        return
-    with _cursor() as cursor, cursor.connection.pipeline():
-        for table, columns, lines in kept.copies:
-            sql = _insert(table, columns)
-            for line in lines:
-                cursor.execute(sql, [_value(field) for field in line.split("\t")], prepare=True)
-        for sql, params in kept.statements:
-            cursor.execute(sql, params, prepare=True)
+            continue
+        sql = _insert(table, columns)
+        for line in lines:
+            trip.ask(sql, [_value(field) for field in line.split("\t")])
+    for sql, params, answer in kept.statements:
+        trip.ask(sql, params, answer=answer)
+    trip.do()
 
 
 @lru_cache(maxsize=64)
@@ -116,31 +111,42 @@ def copy_rows(table: str, columns: str, rows: Sequence[str]) -> None:
     if kept is not None:
         kept.copies.append((table, columns, rows))
         return
-    with _cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+    connection.ensure_connection()
+    with (
+        connection.wrap_database_errors,
+        psycopg.Cursor(connection.connection) as cursor,
+        cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
+    ):
         copy.write("\n".join(rows) + "\n")
 
 
-def write(sql: str, params: Parameters = ()) -> None:
-    """Run one statement that nobody asks the result of."""
+def write(sql: str, params: Parameters = ()) -> Answer:
+    """Run one statement whose answer nobody needs before `together` ends."""
     kept = _waiting.get()
-    if kept is not None:
-        kept.statements.append((sql, params))
-    else:
-        execute(sql, params)
+    if kept is None:
+        answer = ask(sql, params)
+        answer.count()
+        return answer
+    kept.statements.append((sql, params, answer := Answer()))
+    return answer
 
 
 def fetch_all(sql: str, params: Parameters = ()) -> list[tuple[Any, ...]]:
-    with _cursor() as cursor:
-        return cursor.execute(sql, params, prepare=True).fetchall()
+    return ask(sql, params).rows()
 
 
 def fetch_one(sql: str, params: Parameters = ()) -> tuple[Any, ...] | None:
-    with _cursor() as cursor:
-        found: tuple[Any, ...] | None = cursor.execute(sql, params, prepare=True).fetchone()
-        return found
+    return ask(sql, params).one()
 
 
 def execute(sql: str, params: Parameters = ()) -> int:
     """Run one statement; how many rows it touched."""
-    with _cursor() as cursor:
-        return cursor.execute(sql, params, prepare=True).rowcount
+    return ask(sql, params).count()
+
+
+def ask(sql: str, params: Parameters = ()) -> Answer:
+    """One statement in a trip of its own."""
+    trip = Trip()
+    answer = trip.ask(sql, params)
+    trip.go()
+    return answer

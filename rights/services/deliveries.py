@@ -4,13 +4,14 @@ Several deliveries from one parent to one buyer make one child; a child that an 
 them (siblings of the same terms and holder). When everything that is left of a right is sold, the right itself moves.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from rights.domain import right_events
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
+from rights.kernel.trip import Answer, Trip
 from rights.services.journal import NewEvent
 
 Pair = tuple[str, int]  # (right, receiving account)
@@ -53,11 +54,15 @@ class Plan(msgspec.Struct, gc=False):
     events: list[NewEvent]
 
 
+_ROOTS = "SELECT id::text, root_id::text FROM rights_right WHERE id = ANY(%s::uuid[])"
+MOST_ROOTS = 200_000
+_roots: dict[str, str] = {}  # by right; a lineage never changes, so memory is safe
+
 # Looked up before it is locked: a lock that has to wait judges its row anew, and only a plain list of ids is judged alike both times.
 # Another child of this kind can come meanwhile only from a second book that delivers the same right; then `right_netted_once` refuses the
 # batch, which runs again and finds it.
 _ABSORBERS = """
-SELECT c.id::text FROM rights_right c JOIN unnest(%s::uuid[], %s::bigint[]) AS w(parent, holder)
+SELECT c.parent_id::text, c.holder_id, c.id::text FROM rights_right c JOIN unnest(%s::uuid[], %s::bigint[]) AS w(parent, holder)
   ON c.parent_id = w.parent AND c.holder_id = w.holder WHERE c.netted AND c.status = 'active'
 """
 _LOCK = """
@@ -89,11 +94,58 @@ JOIN rights_right p ON p.id = w.parent
 """
 
 
-def lock_rights(right_ids: Sequence[str], pairs: Sequence[Pair]) -> dict[str, Held]:
-    """Lock, in id order, these rights and the children that may absorb deliveries of these pairs."""
-    absorbers = rows.fetch_all(_ABSORBERS, [rows.array(p for p, _ in pairs), rows.array(h for _, h in pairs)]) if pairs else []
-    wanted = {*right_ids, *(row[0] for row in absorbers)}
-    return {row[0]: Held(*row) for row in rows.fetch_all(_LOCK, [rows.array(wanted)])}
+def roots_of(right_ids: Iterable[str]) -> dict[str, str]:
+    """The root of each of these rights; one that is not there is left out."""
+    wanted = set(right_ids)
+    missing = wanted - _roots.keys()
+    known = {right: _roots[right] for right in wanted - missing}
+    if missing:
+        found = rows.fetch_all(_ROOTS, [rows.array(missing)])
+        known.update(found)
+        remember_roots(found)
+    return known
+
+
+def remember_roots(found: Iterable[tuple[str, ...]]) -> None:
+    """(right, root) pairs that somebody has read anyhow."""
+    if len(_roots) > MOST_ROOTS:
+        _roots.clear()
+    _roots.update((right, root) for right, root in found)
+
+
+Siblings = dict[Pair, str | None]
+
+
+def absorbers_of(pairs: Iterable[Pair], known: Siblings) -> list[str]:
+    """The children that may absorb deliveries of these pairs. `known` is the caller's memory, for as long as nobody else makes such children."""
+    missing = [pair for pair in pairs if pair not in known]
+    if missing:
+        known.update(dict.fromkeys(missing))
+        found = rows.fetch_all(_ABSORBERS, [rows.array(p for p, _ in missing), rows.array(h for _, h in missing)])
+        known.update(((parent, holder), child) for parent, holder, child in found)
+    return [child for pair in pairs if (child := known[pair]) is not None]
+
+
+def ask_rights(trip: Trip, right_ids: Iterable[str]) -> Answer:
+    """Lock these rights in id order; `read_rights` reads the answer."""
+    return trip.ask(_LOCK, [rows.array(set(right_ids))])
+
+
+def read_rights(answer: Answer) -> dict[str, Held]:
+    return {row[0]: Held(*row) for row in answer.rows()}
+
+
+def lock_rights(right_ids: Iterable[str]) -> dict[str, Held]:
+    """Lock these rights in id order."""
+    trip = Trip()
+    answer = ask_rights(trip, right_ids)
+    trip.go()
+    return read_rights(answer)
+
+
+def touched_by(net: Mapping[Pair, int], reserved_delta: Mapping[str, int]) -> list[str]:
+    """The rights that a set of deliveries and reservations changes."""
+    return sorted(reserved_delta.keys() | {right for right, _ in net})
 
 
 def deliver_units(
@@ -105,19 +157,23 @@ def deliver_units(
     mergeable: Callable[[str], bool],
     account_uuid: Callable[[int], str],
     now_us: int,
-    also_lock: Sequence[str] = (),
-    check: Callable[[Mapping[str, Held]], None] | None = None,
+    rights: dict[str, Held],
 ) -> Plan:
-    """Move `net[(right, buyer)]` units and change reservations, in the caller's transaction.
+    """Move `net[(right, buyer)]` units and change reservations, in the caller's transaction, which has `rights` under lock.
 
     `owner_of` is who the caller believes holds each right; `mergeable(terms_hash)` tells whether deliveries under those terms may
-    join an earlier child. `check` looks at the rights under lock (with those of `also_lock`) and may raise. Raises StaleRights before
-    writing when a right froze, ended or changed hands meanwhile, UnitsGone when another book or a lock took what was free.
+    join an earlier child. Raises StaleRights before writing when a right froze, ended or changed hands meanwhile, UnitsGone when another
+    book or a lock took what was free.
     """
-    touched = sorted(reserved_delta.keys() | {right for right, _ in net})
-    if not touched:
-        return Plan({}, {}, [])
-    rights = lock_rights([*touched, *also_lock], list(net))
+    check_rights(net, reserved_delta, owner_of, rights)
+    return _write(_plan(net, rights, new_id, mergeable, account_uuid), rights, reserved_delta, now_us)
+
+
+def check_rights(
+    net: Mapping[Pair, int], reserved_delta: Mapping[str, int], owner_of: Mapping[str, int], rights: Mapping[str, Held]
+) -> None:
+    """Raise StaleRights when a right under lock froze, ended or changed hands since the caller decided on it, UnitsGone when units left."""
+    touched = touched_by(net, reserved_delta)
     stale = {
         r: (rights[r].status if r in rights else "missing")
         for r in touched
@@ -132,9 +188,6 @@ def deliver_units(
         leaving[right] = leaving.get(right, 0) + units
     if any(rights[r].reserved + reserved_delta.get(r, 0) > rights[r].remaining - leaving.get(r, 0) for r in touched):
         raise UnitsGone
-    if check is not None:
-        check(rights)
-    return _write(_plan(net, rights, new_id, mergeable, account_uuid), rights, reserved_delta, now_us)
 
 
 class _Draft(msgspec.Struct, gc=False):

@@ -27,7 +27,7 @@ WHERE r.id = ANY(%s::uuid[]) GROUP BY 1 ORDER BY 1
 def freeze_rights(*, right_ids: Sequence[str], freeze_reason: FreezeReason, note: str, actor: str, now_us: int) -> list[str]:
     """Those of the rights (UUID texts) that are `issued` or `active` become `frozen`; which. Raises ReasonMissing."""
     note = stated_reason(note)
-    held = {uuid: right for uuid, right in lock_rights(right_ids, []).items() if right.status in MOVABLE}
+    held = {uuid: right for uuid, right in lock_rights(right_ids).items() if right.status in MOVABLE}
     if not held:
         return []
     ids = rows.array(held)

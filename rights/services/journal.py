@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import numbered, public
+from rights.kernel.trip import Answer, Trip
 from rights.models import Stream
 
 SALT = 16  # bytes
@@ -70,14 +71,22 @@ def body_of(*, event: NewEvent, event_id: str, code: str, seq: int, actor: str, 
     )
 
 
-def append(*, stream_id: int, events: Sequence[NewEvent], actor: str, now_us: int) -> list[Appended]:
-    """Chain `events` to the stream inside the caller's transaction. Locks the stream row: call it last."""
+_HEAD = "SELECT code, last_seq, last_hash FROM rights_stream WHERE id = %s FOR NO KEY UPDATE"
+
+
+def ask_head(trip: Trip, stream_id: int) -> Answer:
+    """Lock the stream row, behind all else that is locked, for an `append` that is to follow."""
+    return trip.ask(_HEAD, [stream_id])
+
+
+def append(*, stream_id: int, events: Sequence[NewEvent], actor: str, now_us: int, head: Answer | None = None) -> list[Appended]:
+    """Chain `events` to the stream inside the caller's transaction. Locks the stream row unless `head` did: call it last."""
     if not events:
         return []
-    head = rows.fetch_one("SELECT code, last_seq, last_hash FROM rights_stream WHERE id = %s FOR NO KEY UPDATE", [stream_id])
-    if head is None:
+    found = (head or rows.ask(_HEAD, [stream_id])).one()
+    if found is None:
         raise LookupError(f"no event stream {stream_id}")
-    code, seq, last_hash = head
+    code, seq, last_hash = found
     at = rfc3339(now_us)
     salts = fresh_salts(len(events))
     lines: list[str] = []

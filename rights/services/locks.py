@@ -47,7 +47,7 @@ def add_locks(*, locks: Sequence[Lock], holder_id: int, now_us: int) -> dict[str
     `right_not_held`, `lifecycle_refused` when a right is neither issued nor active, `units_unavailable`.
     """
     wanted = _sums(locks)
-    held = lock_rights(sorted(wanted), [])
+    held = lock_rights(wanted)
     for right_id, units in wanted.items():
         right = held.get(right_id)
         if right is None or right.holder_id != holder_id:
@@ -76,13 +76,13 @@ def add_locks(*, locks: Sequence[Lock], holder_id: int, now_us: int) -> dict[str
 def drop_locks(*, refs: Sequence[str], now_us: int, only: Iterable[str] | None = None) -> tuple[list[Lock], dict[str, Held]]:
     """Release what `refs` hold (of the rights `only`, where given); the locks, and their rights as they were under lock."""
     kept = None if only is None else frozenset(only)
-    lock_rights(sorted({lock.right_id for lock in live_locks(refs)}), [])
+    lock_rights({lock.right_id for lock in live_locks(refs)})
     # Read anew under the rights' locks: whoever released first has won.
     locks = [lock for lock in live_locks(refs) if kept is None or lock.right_id in kept]
     if not locks:
         return [], {}
     sums, at = _sums(locks), rfc3339(now_us)
-    held = lock_rights(sorted(sums), [])
+    held = lock_rights(sums)
     rows.execute(_RELEASE, [at, list(refs), rows.array(sums)])
     rows.execute(_RESERVE, [at, rows.array(sums), rows.array(-units for units in sums.values())])
     return locks, held

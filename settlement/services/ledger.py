@@ -11,6 +11,7 @@ from django.db import IntegrityError
 
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
+from rights.kernel.trip import Answer, Trip
 from settlement.models import Asset
 
 # Contra accounts stand for the world outside: they may be owed.
@@ -58,6 +59,7 @@ WHERE b.account_id = w.account_id AND b.asset_id = w.asset_id
 RETURNING b.account_id, b.asset_id, b.amount, b.held
 """
 
+# Rows that don't exist yet; a floor of 0 for everybody but the contra accounts.
 _OPEN = """
 INSERT INTO settlement_balance (account_id, asset_id, amount, held, floor)
 SELECT w.account_id, w.asset_id, 0, 0, CASE WHEN a.code = ANY(%s) THEN NULL ELSE 0 END
@@ -66,9 +68,20 @@ ORDER BY 1, 2 ON CONFLICT DO NOTHING
 """
 
 
-def open_balances(keys: Sequence[Key]) -> None:
-    """Make the rows that don't exist yet; a floor of 0 for everybody but the contra accounts."""
-    rows.execute(_OPEN, [list(UNBOUNDED), rows.array(k[0] for k in keys), rows.array(k[1] for k in keys)])
+class Posting(msgspec.Struct, gc=False):
+    """Moves and holds on their way: the balances they touch, and the answer that will hold them."""
+
+    keys: list[Key]
+    answer: Answer | None
+
+    def balances(self) -> list[NewBalance]:
+        """The touched balances afterwards. Raises LedgerRefusal."""
+        if self.answer is None:
+            return []
+        try:
+            return [NewBalance(*row) for row in self.answer.rows()]
+        except IntegrityError as error:
+            raise LedgerRefusal(getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or "balance") from error
 
 
 def post(*, moves: Sequence[Move], now_us: int, holds: Mapping[Key, int] | None = None, known: set[Key] | None = None) -> list[NewBalance]:
@@ -76,6 +89,16 @@ def post(*, moves: Sequence[Move], now_us: int, holds: Mapping[Key, int] | None 
 
     `known` (a caller's memory of rows that exist) saves opening them again. Raises LedgerRefusal.
     """
+    trip = Trip()
+    posting = ask_post(trip, moves=moves, now_us=now_us, holds=holds, known=known)
+    trip.go()
+    return posting.balances()
+
+
+def ask_post(
+    trip: Trip, *, moves: Sequence[Move], now_us: int, holds: Mapping[Key, int] | None = None, known: set[Key] | None = None
+) -> Posting:
+    """`post` for a caller who locks more in the same trip."""
     amounts: dict[Key, int] = {}
     at = rfc3339(now_us)
     lines = []
@@ -88,22 +111,12 @@ def post(*, moves: Sequence[Move], now_us: int, holds: Mapping[Key, int] | None 
     held = holds or {}
     keys = sorted(k for k in amounts.keys() | held.keys() if amounts.get(k, 0) or held.get(k, 0))
     if not keys:
-        return []
+        return Posting([], None)
+    columns = [rows.array(k[0] for k in keys), rows.array(k[1] for k in keys)]
     if known is None or not known.issuperset(keys):
-        open_balances(keys)
-    try:
-        changed = rows.fetch_all(
-            _LOCK_AND_ADD,
-            [
-                rows.array(k[0] for k in keys),
-                rows.array(k[1] for k in keys),
-                rows.array(amounts.get(k, 0) for k in keys),
-                rows.array(held.get(k, 0) for k in keys),
-            ],
-        )
-    except IntegrityError as error:
-        raise LedgerRefusal(getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or "balance") from error
-    return [NewBalance(*row) for row in changed]
+        trip.ask(_OPEN, [list(UNBOUNDED), *columns])
+    changes = [rows.array(amounts.get(k, 0) for k in keys), rows.array(held.get(k, 0) for k in keys)]
+    return Posting(keys, trip.ask(_LOCK_AND_ADD, [*columns, *changes]))
 
 
 def cash_asset(code: str = "USD") -> Asset:

@@ -71,7 +71,7 @@ def amend_package(*, package_id: str, composition: Composition, actor: str, now_
     if composition.type != row.type:
         raise LifecycleRefusedError([Refusal("package_type", "a package keeps its type", "type")])
     _check(composition)
-    lock_rights(sorted({part.right_id for part in (*parts_of(row), *composition.parts)}), [])  # all of them before any balance
+    lock_rights(sorted({part.right_id for part in (*parts_of(row), *composition.parts)}))  # all of them before any balance
     row.label, row.policy, row.rules = composition.label, composition.policy, composition.rules
     _empty(row, now_us)
     _fill(row, composition.parts, now_us)

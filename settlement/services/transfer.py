@@ -69,7 +69,7 @@ def transfer_units(
     `unlock` names (public ids) whose locks on these rights were made for this very move: they are released first.
     """
     named = sorted({part.right_id for part in parts})
-    held = lock_rights(sorted({*named, *counted_roots(named)}), [])
+    held = lock_rights({*named, *counted_roots(named)})
     release_units(refs=unlock, now_us=now_us, only=named)
     once = once_permits(right_ids=named, taker_id=taker.pk, now_us=now_us)
     net: dict[Pair, int] = {(part.right_id, taker.pk): part.units for part in parts}
@@ -92,6 +92,7 @@ def transfer_units(
         mergeable=lambda _terms: False,
         account_uuid=uuids.__getitem__,
         now_us=now_us,
+        rights=lock_rights(named),
     )
     _post(parts, giver, taker, held, payment, entry, now_us)
     _remember(plan.events, actor, now_us)

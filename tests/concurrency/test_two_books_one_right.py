@@ -119,7 +119,7 @@ def test_both_reserve_the_same_units(monkeypatch: pytest.MonkeyPatch) -> None:
     named = [str(part.pk)]
     first = market.order(market.own, "third", "sell", 5, rights=named)
     second = market.order(market.plain, "third", "sell", 5, rights=named)
-    monkeypatch.setattr(batch, "load_parcels", once_after(batch.load_parcels, lambda: market.elsewhere(market.own)))
+    monkeypatch.setattr(batch, "read_parcels", once_after(batch.read_parcels, lambda: market.elsewhere(market.own)))
     market.work(market.plain)
     monkeypatch.undo()
     found = [Order.objects.values_list("status", "reason").get(pk=order) for order in (first, second)]

@@ -11,11 +11,12 @@ import msgspec
 import psycopg
 
 from exchange.feed.backlog import Backlog, backlog
-from exchange.feed.pool import pool
+from exchange.feed.pool import held, pool
 from exchange.models.book import CommandKind
 from exchange.services import bell
 from exchange.services.intake import INSERT, NewCommand, parameters
 from rights.kernel.clock import now_us
+from rights.kernel.trip import Trip
 
 MOST_TOGETHER = 2000
 BOUNDED = frozenset((int(CommandKind.PLACE), int(CommandKind.AMEND)))
@@ -134,9 +135,10 @@ def _those_with_room(commands: Sequence[NewCommand], lines: Backlog) -> list[int
 
 
 async def _insert(commands: list[NewCommand]) -> list[Promise]:
-    async with (await pool()).connection() as connection:
-        cursor = await connection.execute(INSERT, parameters(commands, now_us()))
-        inserted = await cursor.fetchall()
+    trip = Trip()
+    answer = trip.ask(INSERT, parameters(commands, now_us()))
+    await (await held()).go(trip)
+    inserted = answer.rows()
     if len(inserted) == len(commands):
         return [Promise(row[0]) for row in inserted]
     # Rows came back in our order, with those left out that met a twin or whose key was revoked meanwhile.
