@@ -55,6 +55,7 @@ def instrument(row: InstrumentRow) -> dict[str, Any]:
         "reference_price": price(row.reference_ticks),
         "last_price": price(row.last_ticks),
         "deliverable_quantity": str(row.deliverable_units // row.lot_size),
+        "headroom_quantity": str(row.headroom_units // row.lot_size),
         "backing": row.backing,
         "delivery_rule": row.delivery_rule,
     }

@@ -6,7 +6,7 @@ import msgspec
 import orjson
 
 from exchange.selectors import named
-from exchange.selectors.backing import BACKING, SUPPLY
+from exchange.selectors.backing import BACKING, HEADROOM, SUPPLY
 from exchange.selectors.named import moment
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
@@ -54,6 +54,7 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     post_only: bool
     post_only_reason: str | None
     delivery_rule: str
+    headroom_units: int
 
 
 _CLASS = "c.key, c.fingerprint, c.dimensions::text, c.unit, c.lot_size"
@@ -62,11 +63,12 @@ SELECT i.symbol, {_CLASS}, i.lot_size, cur.code, cur.scale, i.tick_minor, i.pric
        i.collar_low_ticks, i.collar_high_ticks, i.maker_bps, i.taker_bps, i.position_limit_lots, i.reference_price_ticks,
        {moment("i.opens_at")}, {moment("i.gate_closes_at")}, {moment("s.window_start")}, {moment("s.window_end")},
        s.window_mode, b.phase, b.seq, b.last_price_ticks, supply.units, coalesce(backing.state, 'sound'),
-       change.reason, b.post_only, kept_out.reason, i.delivery_rule
+       change.reason, b.post_only, kept_out.reason, i.delivery_rule, headroom.units
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN settlement_asset cur ON cur.id = i.currency_id
 JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
 CROSS JOIN LATERAL ({SUPPLY}) supply
 CROSS JOIN LATERAL ({BACKING}) backing
+CROSS JOIN LATERAL ({HEADROOM}) headroom
 LEFT JOIN LATERAL (
     SELECT e.body::jsonb #>> '{{payload,reason}}' AS reason FROM rights_event e
     WHERE e.object_id = i.symbol AND e.type = 'instrument.phase_changed' ORDER BY e.stream_id, e.seq DESC LIMIT 1

@@ -60,6 +60,7 @@ COMPONENTS: dict[str, Schema] = {
             "reference_price": maybe(PRICE),
             "last_price": maybe(PRICE),
             "deliverable_quantity": WHOLE,
+            "headroom_quantity": {**WHOLE, "description": "Whole lots that may still be issued under the sound assurances behind it"},
             "backing": one_of("sound", "degraded", "stale"),
             "delivery_rule": one_of("exact", "dominance"),
         }

@@ -66,9 +66,12 @@ def told(kind):
 def test_pausing_needs_no_act():
     venue = Venue("pause-issuance")
     assert venue.row().backing == "sound"
+    # The desk's own assurance, the honest market's small one, and what is left of 100 lots after 50.
+    others = 10**12 - 50 * LOT + 10**8
+    assert venue.row().headroom_units == others + 50 * LOT
     venue.drift(40)
     assert venue.run().plan_acts == 0
-    assert venue.row().backing == "degraded"
+    assert (venue.row().backing, venue.row().headroom_units) == ("degraded", others)
     assert [venue.status(right) for right in (*venue.unsold, venue.sold)] == [("active", "")] * 3
     assert audit(now_us=venue.now_us).broken == []
 
