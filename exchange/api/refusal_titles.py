@@ -168,5 +168,10 @@ SUPPLY = {
     "assurance_refresh": "The time until it goes stale lies outside its bounds",
     "assurance_exists": "The issuer has this assurance already",
     "assurance_unsourced": "Nothing posted stands behind the assurance",
+    "listing_unissued": "No right of this class and window was issued by the issuer",
+    "listing_rules": "The rules can't be listed",
+    "listing_exists": "There is a book or an open request for it already",
+    "listing_state": "The request's state does not take this step",
+    "second_person_needed": "Somebody else has to agree",
     "assurance_changed": "The assurance changed at the same moment",
 }

@@ -4,6 +4,7 @@ Under dominance the rights of other series are delivered as well; their units co
 """
 
 from exchange.services.rules import DELIVERED
+from rights.selectors.supply import LEFT_OF
 
 # `units`: of active rights that the book delivers.
 SUPPLY = f"""
@@ -17,9 +18,6 @@ BACKING = f"""
     FROM {DELIVERED} d JOIN rights_series x ON x.id = d.series_id JOIN rights_assurance a ON a.compute_class_id = x.compute_class_id
     WHERE d.instrument_id = i.id AND a.issued_units > 0 AND a.window_start <= x.window_start AND a.window_end >= x.window_end
 """
-# Of an assurance `a`: what may still be issued under it, as the database counts (migration 0006 of the registry).
-LEFT_OF = """greatest(0, floor(floor(a.gross_units::numeric * (10000 - a.haircut_bps) / 10000) * (10000 + a.overbook_bps) / 10000)
-    - a.issued_units)"""
 # Whether `a` lets anything be issued now; needs the parameter `now`.
 SOUND_NOW = "a.status = 'sound' AND a.refreshed_at + make_interval(secs => a.stale_after_s) >= %(now)s"
 # `units`: what may still be issued that the book would deliver, under assurances that are sound now.

@@ -57,36 +57,64 @@ def gate_of(rules: TradingRules, window_end_us: int) -> int:
     return window_end_us - GATE_BEFORE_END_US if rules.gate_us is None else rules.gate_us
 
 
-def listing_refusals(*, rules: TradingRules, lot_size: int, window_end_us: int, now_us: int) -> list[str]:
-    """Everything wrong with these rules, in words; empty when they can be listed."""
+class RuleFault(msgspec.Struct, frozen=True):
+    """A rule that can't be listed, and the field that says it on the wire."""
+
+    field: str
+    words: str
+
+
+def rule_faults(*, rules: TradingRules, lot_size: int, window_end_us: int, now_us: int) -> list[RuleFault]:
+    """Everything wrong with these rules, each with its field; empty when they can be listed."""
     gate_us = gate_of(rules, window_end_us)
     reference = rules.reference_price_ticks
     worst_minor = rules.collar_high_ticks * rules.tick_minor * rules.max_quantity_lots
     checks = [
-        (rules.tick_minor > 0, "the tick is at least one minor unit"),
-        (0 < rules.collar_low_ticks <= rules.collar_high_ticks, "the collar runs from above zero upwards"),
-        (0 < rules.min_quantity_lots <= rules.max_quantity_lots, "the least quantity is above zero and not above the most"),
-        (0 <= rules.maker_bps <= 1000 and 0 <= rules.taker_bps <= 1000, "fees are 0 to 1000 bps"),
-        (rules.opens_us < gate_us, "trading opens before the gate closes"),
-        (gate_us <= window_end_us, "the gate closes no later than the window ends"),
-        (gate_us > now_us, "the gate is still to come"),
-        (rules.position_limit_lots is None or rules.position_limit_lots > 0, "a position limit is above zero"),
+        (rules.tick_minor > 0, "tick_size", "the tick is at least one minor unit"),
+        (0 < rules.collar_low_ticks <= rules.collar_high_ticks, "collar", "the collar runs from above zero upwards"),
+        (
+            0 < rules.min_quantity_lots <= rules.max_quantity_lots,
+            "min_quantity",
+            "the least quantity is above zero and not above the most",
+        ),
+        (0 <= rules.maker_bps <= 1000 and 0 <= rules.taker_bps <= 1000, "fees", "fees are 0 to 1000 bps"),
+        (rules.opens_us < gate_us, "opens_at", "trading opens before the gate closes"),
+        (gate_us <= window_end_us, "gate_closes_at", "the gate closes no later than the window ends"),
+        (gate_us > now_us, "gate_closes_at", "the gate is still to come"),
+        (rules.position_limit_lots is None or rules.position_limit_lots > 0, "position_limit", "a position limit is above zero"),
         (
             reference is None or rules.collar_low_ticks <= reference <= rules.collar_high_ticks,
+            "reference_price",
             "the reference price lies inside the collar",
         ),
-        (worst_minor * 2 <= _BIGINT and rules.max_quantity_lots * lot_size <= _BIGINT, "the largest order fits the ledger's numbers"),
+        (
+            worst_minor * 2 <= _BIGINT and rules.max_quantity_lots * lot_size <= _BIGINT,
+            "max_quantity",
+            "the largest order fits the ledger's numbers",
+        ),
     ]
-    return [words for holds, words in checks if not holds]
+    return [RuleFault(field, words) for holds, field, words in checks if not holds]
+
+
+def listing_refusals(*, rules: TradingRules, lot_size: int, window_end_us: int, now_us: int) -> list[str]:
+    """`rule_faults` in words alone."""
+    return [fault.words for fault in rule_faults(rules=rules, lot_size=lot_size, window_end_us=window_end_us, now_us=now_us)]
 
 
 @transaction.atomic
 def list_instrument(
-    *, series: Series, rules: TradingRules, actor: str, now_us: int, currency: str = "USD", delivery_rule: str = EXACT
+    *,
+    series: Series,
+    rules: TradingRules,
+    actor: str,
+    now_us: int,
+    currency: str = "USD",
+    delivery_rule: str = EXACT,
+    approved_by: str | None = None,
 ) -> Instrument:
     """The new instrument with its book in `pre_open`, its fee account and its events; under `dominance` what it delivers is registered.
 
-    Raises OperatorRefusal `rules_refused`, `symbol_too_long`, `already_listed`, `currency_unknown`.
+    `approved_by`: the second person, where it took two. Raises OperatorRefusal `rules_refused`, `symbol_too_long`, `already_listed`, `currency_unknown`.
     """
     compute_class = series.compute_class
     asset = Asset.objects.filter(code=currency, kind="cash").first()
@@ -129,15 +157,16 @@ def list_instrument(
         fee_account=venue_account(code=f"venue:fees:{symbol}", now_us=now_us),
         updated_at=to_datetime(now_us),
     )
-    _remember(instrument, series, actor, now_us)
+    _remember(instrument, series, actor, now_us, approved_by)
     if delivery_rule == DOMINANCE:
         register_deliverable(instrument_id=instrument.pk, actor=actor, now_us=now_us)
     return instrument
 
 
-def _remember(instrument: Instrument, series: Series, actor: str, now_us: int) -> None:
+def _remember(instrument: Instrument, series: Series, actor: str, now_us: int, approved_by: str | None) -> None:
     limit, reference = instrument.position_limit_lots, instrument.reference_price_ticks
     payload = {
+        "approved_by": approved_by,
         "class": series.compute_class.key,
         "collar_high_ticks": str(instrument.collar_high_ticks),
         "collar_low_ticks": str(instrument.collar_low_ticks),

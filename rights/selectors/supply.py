@@ -9,6 +9,9 @@ from rights.domain.supply_events import SourceFacts
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 
+# Of an assurance `a`: what may still be issued under it, as the database counts (migration 0006).
+LEFT_OF = """greatest(0, floor(floor(a.gross_units::numeric * (10000 - a.haircut_bps) / 10000) * (10000 + a.overbook_bps) / 10000)
+    - a.issued_units)"""
 _US = "(extract(epoch from {}) * 1000000)::bigint"
 _SOURCES = f"""
 SELECT s.assurance_id, c.uuid::text, {_US.format("p.window_start")}, {_US.format("p.window_end")}, s.units

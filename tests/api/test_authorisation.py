@@ -17,7 +17,7 @@ PARAMETERS = {
     "symbol": "NONE", "key": "NONE", "order_id": f"ord_{ID}", "client_order_id": "none", "fill_id": f"fil_{ID}", "key_id": f"key_{ID}",
     "right_id": f"rgt_{ID}", "assurance_id": f"ast_{ID}", "consent_id": f"cns_{ID}", "role_id": f"rol_{ID}", "package_id": f"pkg_{ID}",
     "delegation_id": f"dlg_{ID}", "offer_id": f"ofr_{ID}",
-    "supplier_id": f"sup_{ID}", "capability_id": f"cap_{ID}",
+    "supplier_id": f"sup_{ID}", "capability_id": f"cap_{ID}", "listing_id": f"lst_{ID}",
     "attestation_id": f"att_{ID}", "anchor_id": f"anc_{ID}",
 }  # fmt: skip
 
@@ -44,6 +44,13 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("post", "assurances"): (frozenset({"issue"}), 400),
     ("get", "assurances/{assurance_id}"): (None, 404),
     ("patch", "assurances/{assurance_id}"): (frozenset({"issue", "operate"}), 404),
+    ("get", "listings"): (frozenset({"issue", "operate", "audit"}), 200),
+    ("post", "listings"): (frozenset({"issue"}), 400),
+    ("get", "listings/{listing_id}"): (frozenset({"issue", "operate", "audit"}), 404),
+    ("post", "listings/{listing_id}/withdraw"): (frozenset({"issue"}), 404),
+    ("post", "listings/{listing_id}/review"): (frozenset({"operate"}), 400),
+    ("post", "listings/{listing_id}/approve"): (frozenset({"operate"}), 400),
+    ("post", "listings/{listing_id}/reject"): (frozenset({"operate"}), 400),
     ("get", "suppliers"): (frozenset({"read"}), 200),
     ("post", "suppliers"): (frozenset({"supply"}), 400),
     ("get", "suppliers/{supplier_id}"): (frozenset({"read"}), 404),

@@ -1,6 +1,6 @@
 """Every object of the wire as JSON Schema; the OpenAPI document's components, and what tests hold answers against."""
 
-from exchange.api.schemas import anchors, consents, market, packages, rights, supply, system, trading
+from exchange.api.schemas import anchors, consents, listings, market, packages, rights, supply, system, trading
 from exchange.api.schemas.words import Schema
 
 COMPONENTS: dict[str, Schema] = {
@@ -9,6 +9,7 @@ COMPONENTS: dict[str, Schema] = {
     **trading.COMPONENTS,
     **rights.COMPONENTS,
     **consents.COMPONENTS,
+    **listings.COMPONENTS,
     **supply.COMPONENTS,
     **packages.COMPONENTS,
     **anchors.COMPONENTS,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from exchange.api.schemas.listings import STATES as LISTING_STATES
 from exchange.api.schemas.market import PHASE
 from exchange.api.schemas.trading import SIDE, STATUS
 from exchange.api.schemas.words import CLIENT_ID, MOMENT, SYMBOL, public_id
@@ -32,6 +33,7 @@ PATH: dict[str, dict[str, Any]] = {
     "role_id": {"schema": public_id("rol")},
     "supplier_id": {"schema": public_id("sup")},
     "capability_id": {"schema": public_id("cap")},
+    "listing_id": {"schema": public_id("lst")},
     "consent_id": {"schema": public_id("cns")},
     "attestation_id": {"schema": public_id("att")},
 }
@@ -55,7 +57,10 @@ QUERY: dict[str, dict[str, Any]] = {
     },
     "issuer": {"description": "An issuer's slug", "schema": _NAME},
     "owner": {"schema": {"const": "me"}},
-    "state": {"description": "A state of the things listed", "schema": {"type": "string", "enum": [*CONSENT_STATES]}},
+    "state": {
+        "description": "A state of the things listed",
+        "schema": {"type": "string", "enum": list(dict.fromkeys([*CONSENT_STATES, *LISTING_STATES]))},
+    },
     "kind": {"schema": {"type": "string", "enum": [*CONSENT_KINDS]}},
     "participant": {"schema": _NAME},
     "instrument": {"schema": SYMBOL},

@@ -1,6 +1,6 @@
 """One module per kind of object; each adds its kinds here."""
 
-from exchange.replay.kinds import anchors, consents, instruments, packages, roles, supply
+from exchange.replay.kinds import anchors, consents, instruments, listings, packages, roles, supply
 from exchange.replay.object_states import ObjectKind
 
 KINDS: tuple[ObjectKind, ...] = (
@@ -10,4 +10,5 @@ KINDS: tuple[ObjectKind, ...] = (
     *roles.KINDS,
     *instruments.KINDS,
     *anchors.KINDS,
+    *listings.KINDS,
 )

@@ -1,0 +1,65 @@
+"""Asking for a book, and what operators decide."""
+
+from exchange.api.schemas.words import BPS, MOMENT, POSITIVE, PRICE, SYMBOL, TEXT, WHOLE, Schema, answer, maybe, one_of, public_id, request
+from rights.domain.fungibility import DOMINANCE, EXACT
+
+STATES = ("submitted", "reviewed", "approved", "rejected", "withdrawn")
+_REASON: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "description": "Goes on the record"}
+_RULE = one_of(EXACT, DOMINANCE)
+_WINDOW = {"start": MOMENT, "end": MOMENT, "mode": one_of("fixed", "rolling", "epoch")}
+
+COMPONENTS: dict[str, Schema] = {
+    "Listing": answer(
+        {
+            "id": public_id("lst"),
+            "state": one_of(*STATES),
+            "issuer_id": TEXT,
+            "class": TEXT,
+            "window": answer(_WINDOW),
+            "currency": TEXT,
+            "tick_size": PRICE,
+            "collar": answer({"low": PRICE, "high": PRICE}),
+            "reference_price": maybe(PRICE),
+            "fees": answer({"maker_bps": BPS, "taker_bps": BPS}),
+            "min_quantity": WHOLE,
+            "max_quantity": WHOLE,
+            "position_limit": maybe(WHOLE),
+            "opens_at": maybe(MOMENT),
+            "gate_closes_at": maybe(MOMENT),
+            "delivery_rule": _RULE,
+            "deliverable_quantity": WHOLE,
+            "headroom_quantity": WHOLE,
+            "sheet": {"type": "object", "description": "The disclosure sheet as it was asked with, or as it was reviewed"},
+            "note": TEXT,
+            "instrument": maybe(SYMBOL),
+            "requested_at": MOMENT,
+            "reviewed_at": maybe(MOMENT),
+            "reviewed_by": {**maybe(TEXT), "description": "For operators and auditors"},
+            "decided_at": maybe(MOMENT),
+            "decided_by": {**maybe(TEXT), "description": "For operators and auditors"},
+            "decision_note": maybe(TEXT),
+        },
+        description="A request for a book",
+    ),
+    "ListingRequest": request(
+        {
+            "issuer": {**TEXT, "description": "Which of the caller's issuers; the only one unless given"},
+            "class": TEXT,
+            "window": request(_WINDOW, required=("start", "end")),
+            "currency": {**TEXT, "default": "USD"},
+            "tick_size": PRICE,
+            "collar": request({"low": PRICE, "high": PRICE}, required=("low", "high")),
+            "reference_price": PRICE,
+            "fees": request({"maker_bps": BPS, "taker_bps": BPS}),
+            "min_quantity": POSITIVE,
+            "max_quantity": POSITIVE,
+            "position_limit": POSITIVE,
+            "opens_at": {**MOMENT, "description": "As soon as it is approved unless given"},
+            "gate_closes_at": {**MOMENT, "description": "A quarter of an hour before the window ends unless given"},
+            "delivery_rule": _RULE,
+            "note": {"type": "string", "maxLength": 500},
+        },
+        required=("class", "window", "tick_size", "collar"),
+    ),
+    "ListingDecision": request({"reason": _REASON}, required=("reason",)),
+}
