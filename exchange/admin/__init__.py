@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from exchange.admin import access, assurances, instruments, orders, parties, rights_desk, supply
+from exchange.admin import access, assurances, instruments, listings, orders, parties, rights_desk, supply
 
-__all__ = ["access", "assurances", "instruments", "orders", "parties", "rights_desk", "supply"]
+__all__ = ["access", "assurances", "instruments", "listings", "orders", "parties", "rights_desk", "supply"]
 
 admin.site.index_title = "Overview"

@@ -48,6 +48,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Overview", "monitoring", "admin:index"),
                     _item("Instruments", "candlestick_chart", "admin:exchange_instrument_changelist"),
+                    _item("Listings", "playlist_add_check", "admin:exchange_listingrequest_changelist"),
                     _item("Orders", "receipt_long", "admin:exchange_order_changelist"),
                     _item("Trades", "swap_horiz", "admin:exchange_trade_changelist"),
                     _item("Commands", "keyboard", "admin:exchange_command_changelist"),

@@ -13,6 +13,7 @@ CONSOLE = (
     "",
     "exchange/instrument/",
     "exchange/instrument/list_new/",
+    "exchange/listingrequest/",
     "exchange/order/",
     "exchange/trade/",
     "rights/participant/",

@@ -1,13 +1,17 @@
 """Supply in the console: every page opens with rows behind it, acts need a reason and become events, gauges say what they show."""
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
+from exchange.services.listing import TradingRules
+from exchange.services.listing_requests import Wish, request_listing
 from rights.domain.staff import AUDITORS, OPERATORS
-from rights.models import Assurance, Capability, Event, PostedCapacity, Supplier
+from rights.models import Assurance, Capability, Event, PostedCapacity, Series, Supplier
+from settlement.services.ledger import cash_asset
 from tests.integration.test_admin import console
-from tests.registry_desk import NOW_US, Desk
+from tests.registry_desk import MINT, NOW_US, Desk
 from tests.supply_desk import SupplyDesk
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def desk(monkeypatch):
     """The console lives at the desk's time."""
-    for module in ("supply", "assurances"):
+    for module in ("supply", "assurances", "listings"):
         monkeypatch.setattr(f"exchange.admin.{module}.now_us", lambda: NOW_US)
     desk = SupplyDesk(Desk(haircut_bps=1000))
     desk.post(1000)
@@ -114,3 +118,33 @@ def test_posting_with_a_plan(desk, operator):
     row = Assurance.objects.get(reference="counted")
     assert (row.degradation_plan, row.overbook_bps, row.overbook_policy) == ("halt-books", 100, {"justification": "measured use is 60 %"})
     assert console(AUDITORS).post(address, form).status_code == 403
+
+
+def test_a_listing_is_reviewed_by_one_and_approved_by_another(desk, operator):
+    cash_asset()
+    series = Series.objects.select_related("compute_class").get()
+    rules = TradingRules(tick_minor=1000, collar_low_ticks=1, collar_high_ticks=100_000, opens_us=0, taker_bps=10)
+    wish = {"series": series, "wish": Wish(rules), "request_id": MINT.uuid(NOW_US), "actor": "user:987", "now_us": NOW_US}
+    row = request_listing(issuer=desk.desk.issuer, **wish)
+    page = reverse("admin:exchange_listingrequest_change", args=[row.pk])
+    for client in (operator, console(AUDITORS)):
+        text = client.get(page).content.decode()
+        assert "pledged" in text  # the assurance behind it, on the sheet
+        assert "0.001 - 100.000" in text
+
+    def step(client, name, reason):
+        return client.post(reverse(f"admin:exchange_listingrequest_{name}", args=[row.pk]), {"reason": reason})
+
+    assert step(operator, "review", " ").status_code == 200
+    assert step(operator, "approve", "read").status_code == 422  # not reviewed yet
+    assert step(operator, "review", "read").status_code == 302
+    alone = step(operator, "approve", "mine")
+    assert (alone.status_code, b"somebody else" in alone.content) == (422, True)
+    other = Client()
+    person = User.objects.create_user("another", is_staff=True)
+    person.groups.add(Group.objects.get(name=OPERATORS))
+    other.force_login(person)
+    assert step(other, "approve", "agreed").status_code == 302
+    row.refresh_from_db()
+    assert (row.state, row.instrument.symbol) == ("approved", "TXT.CHAT.STD.INT.PRV-20261201T00-P1D")
+    assert step(other, "reject", "too late").status_code == 422
