@@ -7,6 +7,8 @@ import pytest
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 
+from tests.shared_market import hold_for_ever
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(embedded_servers: Any) -> Iterator[None]:
@@ -23,6 +25,7 @@ _APPEND_ONLY = (
     "exchange_command",
     "exchange_batch",
     "exchange_trade",
+    "exchange_proposal",
 )
 
 
@@ -42,3 +45,11 @@ def tables_may_be_emptied() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "execute_sql_flush", _flush)
         yield
+
+
+@pytest.fixture(autouse=True)
+def batches_may_take_as_long_as_their_test(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless each batch commits by itself, as it does in life."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or not marker.kwargs.get("transaction"):
+        hold_for_ever(monkeypatch)

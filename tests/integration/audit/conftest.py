@@ -1,31 +1,3 @@
-"""One market for all tests of a module; each test's changes end with it."""
+from tests.shared_market import made_market, market
 
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
-from django.db import connection, transaction
-
-from tests.honest_market import HonestMarket
-
-
-@pytest.fixture(scope="module")
-def made_market(django_db_setup: None, django_db_blocker: Any) -> Iterator[HonestMarket]:
-    with django_db_blocker.unblock():
-        outer = transaction.atomic()
-        outer._from_testcase = True  # durable blocks may run inside
-        with outer:
-            market = HonestMarket()
-            market.trade_a_day()
-            yield market
-            transaction.set_rollback(True)
-        connection.close()
-
-
-@pytest.fixture
-def market(made_market: HonestMarket) -> Iterator[HonestMarket]:
-    inner = transaction.atomic()
-    inner._from_testcase = True
-    with inner:
-        yield made_market
-        transaction.set_rollback(True)
+__all__ = ["made_market", "market"]
