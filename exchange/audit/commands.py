@@ -1,11 +1,9 @@
-"""C1, C2, Z1: each promised command is applied once, in order, and was somebody's to give."""
+"""C1, C2: each promised command is applied once and in order."""
 
 from exchange.audit.check import Check
 from exchange.audit.orders import APPLIED
 
 PENDING_S = 5
-# A key's or a member's standing is read before the command's own moment is; within this they may cross.
-GRACE_S = 10
 
 CHECKS = (
     Check(
@@ -94,29 +92,5 @@ CHECKS = (
         "idempotency_key",
         "An Idempotency-Key has one answer.",
         "SELECT account_id, key, count(*) FROM exchange_idempotencykey GROUP BY 1, 2 HAVING count(*) > 1",
-    ),
-    Check(
-        "Z1",
-        "actor_allowed",
-        "Whoever gave a command existed, had the scope and was not revoked when it was accepted.",
-        f"""
-        WITH told AS (
-            SELECT n, account_id, kind, actor, accepted_at, interval '{GRACE_S} seconds' AS grace,
-                   CASE WHEN account_id IS NULL THEN 'operate' WHEN kind IN (0, 1) THEN 'trade' ELSE 'cancel' END AS scope
-            FROM exchange_command)
-        SELECT t.n, t.account_id, t.kind, t.actor, t.accepted_at FROM told t
-        LEFT JOIN exchange_apikey k ON t.actor LIKE 'key:%%' AND k.uuid::text = substr(t.actor, 5)
-        LEFT JOIN auth_user u ON t.actor LIKE 'user:%%' AND u.id::text = substr(t.actor, 6)
-        LEFT JOIN exchange_membership m ON m.user_id = u.id
-        LEFT JOIN rights_account a ON a.id = t.account_id
-        WHERE NOT coalesce(CASE
-            WHEN t.actor LIKE 'key:%%' THEN
-                k.account_id = coalesce(t.account_id, k.account_id) AND t.scope = ANY(k.scopes) AND k.created_at <= t.accepted_at + t.grace
-                AND coalesce(k.revoked_at > t.accepted_at - t.grace, true) AND coalesce(k.expires_at > t.accepted_at - t.grace, true)
-            WHEN t.actor LIKE 'user:%%' THEN
-                CASE WHEN t.account_id IS NULL THEN u.is_staff ELSE m.participant_id = a.participant_id AND t.scope = ANY(m.scopes) END
-            ELSE t.account_id IS NULL AND (t.actor IN ('venue:matcher', 'timetable') OR t.actor LIKE 'command:%%')
-        END, false)
-        """,
     ),
 )

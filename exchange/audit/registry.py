@@ -1,6 +1,6 @@
 """All invariants of TRUST.md that this exchange can break by now, with their checks."""
 
-from exchange.audit import commands, deliveries, holds, ledger, memory, orders, rights, units
+from exchange.audit import actors, commands, deliveries, holds, ledger, memory, orders, rights, units
 from exchange.audit.check import Check
 
 # What each code promises, in TRUST.md's words.
@@ -29,7 +29,7 @@ SENTENCES = {
     "Z1": "every command's actor was allowed to give it at that time",
 }
 
-_MODULES = (ledger, holds, units, orders, commands, rights, deliveries, memory)
+_MODULES = (ledger, holds, units, orders, commands, actors, rights, deliveries, memory)
 CHECKS: tuple[Check, ...] = tuple(
     sorted((check for module in _MODULES for check in module.CHECKS), key=lambda check: list(SENTENCES).index(check.code))
 )

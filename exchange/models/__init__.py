@@ -6,6 +6,7 @@ from exchange.models.feed import AccountFeed, AccountMessage
 from exchange.models.instrument import Deliverable, DisclosureSheet, Instrument
 from exchange.models.listing import BlockOffer, ListingRequest
 from exchange.models.order import Order, Trade
+from exchange.models.proposal import Proposal
 
 __all__ = [
     "AccountFeed",
@@ -22,5 +23,6 @@ __all__ = [
     "ListingRequest",
     "Membership",
     "Order",
+    "Proposal",
     "Trade",
 ]

@@ -9,12 +9,17 @@ from rights.models import Account, Participant
 SCOPES = ("read", "trade", "cancel", "quote", "transfer", "redeem", "consent", "issue", "supply", "clearing", "operate", "audit")
 
 
+# What only the venue's own people may have: no operator gives these alone (exchange/services/members.py).
+STAFF_SCOPES = frozenset({"operate", "clearing", "audit"})
+
+
 class Membership(models.Model):
-    """A user acts for a participant, within these scopes."""
+    """A user acts for a participant, within these scopes. `password_once`: somebody else knows the password, so it opens nothing yet."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="membership")
     participant = models.ForeignKey(Participant, models.PROTECT, related_name="members")
     scopes = ArrayField(models.CharField(max_length=16, choices=[(s, s) for s in SCOPES]))
+    password_once = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"{self.user_id} for {self.participant_id}"

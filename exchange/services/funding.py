@@ -2,6 +2,7 @@
 
 import contextlib
 
+import msgspec
 import redis
 from django.db import transaction
 
@@ -16,26 +17,41 @@ from settlement.services import funding as cash
 from settlement.services.funding import Funded, FundingRefusal
 
 
-def fund(*, account: Account, amount: str, currency: str, reason: str, mint: Mint, actor: str, now_us: int) -> Funded:
+class Wish(msgspec.Struct, frozen=True):
+    """`amount`: a plain decimal text of `currency`. `approved_by`: the second person; None only from the command line."""
+
+    account: Account
+    amount: str
+    currency: str
+    reason: str
+    approved_by: str | None = None
+
+
+def fund(
+    *, account: Account, amount: str, currency: str, reason: str, mint: Mint, actor: str, now_us: int, approved_by: str | None = None
+) -> Funded:
     """Credit `amount` (a plain decimal text) from `venue:funding`. Raises FundingRefusal, ReasonMissing."""
-    return _transfer(account, amount, currency, reason, mint=mint, actor=actor, now_us=now_us, out=False)
+    return _transfer(Wish(account, amount, currency, reason, approved_by), mint=mint, actor=actor, now_us=now_us, out=False)
 
 
-def withdraw(*, account: Account, amount: str, currency: str, reason: str, mint: Mint, actor: str, now_us: int) -> Funded:
+def withdraw(
+    *, account: Account, amount: str, currency: str, reason: str, mint: Mint, actor: str, now_us: int, approved_by: str | None = None
+) -> Funded:
     """Pay `amount` out to `venue:funding`; only what no order holds. Raises FundingRefusal, ReasonMissing."""
-    return _transfer(account, amount, currency, reason, mint=mint, actor=actor, now_us=now_us, out=True)
+    return _transfer(Wish(account, amount, currency, reason, approved_by), mint=mint, actor=actor, now_us=now_us, out=True)
 
 
 @transaction.atomic
-def _transfer(account: Account, amount: str, currency: str, reason: str, *, mint: Mint, actor: str, now_us: int, out: bool) -> Funded:
+def _transfer(wish: Wish, *, mint: Mint, actor: str, now_us: int, out: bool) -> Funded:
+    account, currency = wish.account, wish.currency
     asset = Asset.objects.filter(code=currency, kind="cash").first()
     if asset is None:
         raise FundingRefusal("currency_unknown", f"the venue has no currency {currency}")
     try:
-        amount_minor = minor_of(amount, asset.scale)
+        amount_minor = minor_of(wish.amount, asset.scale)
     except NotAnAmount as error:
         raise FundingRefusal("amount_malformed", str(error)) from error
-    transfer = cash.Transfer(account, asset, amount_minor, reason, mint.uuid(now_us))
+    transfer = cash.Transfer(account, asset, amount_minor, wish.reason, mint.uuid(now_us), wish.approved_by)
 
     def tell(after: Funded) -> None:
         balance = BalanceRecord(after.currency, after.scale, after.amount_minor, after.held_minor)

@@ -54,7 +54,7 @@ _MEMBER_SQL = f"""
 SELECT {_OWNER}, m.scopes
 FROM exchange_membership m JOIN rights_participant p ON p.id = m.participant_id
 JOIN rights_account a ON a.participant_id = p.id AND a.code IS NULL
-WHERE m.user_id = %s ORDER BY a.id LIMIT 1
+WHERE m.user_id = %s AND NOT m.password_once ORDER BY a.id LIMIT 1
 """
 
 

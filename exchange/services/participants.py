@@ -1,4 +1,7 @@
-"""Who may take part: open, extend, suspend, reinstate. Every act is an event of the registry with its actor."""
+"""Who may take part: open, extend, suspend, reinstate. Every act is an event of the registry with its actor and his reason.
+
+A reason may be left out only where a program acts for whoever holds the machine (the command line, the demo).
+"""
 
 import re
 from collections.abc import Sequence
@@ -12,6 +15,7 @@ from exchange.models import AccountFeed, Membership
 from exchange.models.access import SCOPES
 from exchange.services.operator_refusal import OperatorRefusal
 from exchange.services.pulls import pull_orders_of_accounts
+from rights.domain.issuance import PATHS
 from rights.domain.reason import stated_reason
 from rights.kernel.clock import to_datetime
 from rights.kernel.ids import Mint, public
@@ -24,6 +28,8 @@ from rights.services.roles import grant_role
 OPERATOR_ROLES = ("freezer", "finalizer", "burner", "registry_admin")
 ROLE_MINT = Mint()
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
+_USERNAME = re.compile(r"[A-Za-z0-9@.+_-]{1,64}", re.ASCII)
+MOST_TIERS = 9
 
 
 class NewAccount(msgspec.Struct, frozen=True):
@@ -35,7 +41,7 @@ class NewAccount(msgspec.Struct, frozen=True):
 
 
 class NewMember(msgspec.Struct, frozen=True):
-    """A person acting for a participant. `groups` are operators' and auditors' console rights."""
+    """A person acting for a participant. `groups`: the console's roles. `once`: the password has to be changed at the first log-in."""
 
     username: str
     password: str
@@ -43,6 +49,7 @@ class NewMember(msgspec.Struct, frozen=True):
     email: str = ""
     staff: bool = False
     groups: Sequence[str] = ()
+    once: bool = False
 
 
 def _remember(kind: str, object_id: str, payload: dict[str, object], *, actor: str, now_us: int) -> None:
@@ -50,22 +57,38 @@ def _remember(kind: str, object_id: str, payload: dict[str, object], *, actor: s
     journal.append(stream_id=journal.stream_for("registry"), events=[event], actor=actor, now_us=now_us)
 
 
+def _check_text(text: str, what: str) -> None:
+    """Names go on pages and into events: one line, nothing that can't be printed."""
+    if not text.strip() or not text.isprintable():
+        raise OperatorRefusal("name_malformed", f"{what} has to be one line of printable text")
+
+
 @transaction.atomic
-def open_participant(*, slug: str, name: str, account: NewAccount, mint: Mint, actor: str, now_us: int) -> Participant:
-    """A participant with its first account. Raises OperatorRefusal `slug_malformed`, `participant_exists`."""
+def open_participant(
+    *, slug: str, name: str, account: NewAccount, mint: Mint, actor: str, now_us: int, reason: str | None = None
+) -> Participant:
+    """A participant with its first account. Raises OperatorRefusal `slug_malformed`, `name_malformed`, `participant_exists`, ReasonMissing."""
+    stated = None if reason is None else stated_reason(reason)
+    _check_text(name, "a participant's name")
     if not _SLUG.fullmatch(slug):
         raise OperatorRefusal("slug_malformed", "a participant's slug is 1 to 40 of a-z, 0-9 and inner hyphens")
     participant, made = Participant.objects.get_or_create(slug=slug, defaults={"name": name})
     if not made:
         raise OperatorRefusal("participant_exists", f"participant {slug} exists")
-    _remember("participant.opened", slug, {"name": name}, actor=actor, now_us=now_us)
-    open_account(participant=participant, account=account, mint=mint, actor=actor, now_us=now_us)
+    _remember("participant.opened", slug, {"name": name, "reason": stated}, actor=actor, now_us=now_us)
+    open_account(participant=participant, account=account, mint=mint, actor=actor, now_us=now_us, reason=reason)
     return participant
 
 
 @transaction.atomic
-def open_account(*, participant: Participant, account: NewAccount, mint: Mint, actor: str, now_us: int) -> Account:
-    """One more holder of the participant, with its private feed."""
+def open_account(
+    *, participant: Participant, account: NewAccount, mint: Mint, actor: str, now_us: int, reason: str | None = None
+) -> Account:
+    """One more holder of the participant, with its private feed. Raises OperatorRefusal `holder_type_unknown`, `name_malformed`, ReasonMissing."""
+    stated = None if reason is None else stated_reason(reason)
+    _check_text(account.name, "an account's name")
+    if not account.jurisdiction.isprintable() or len(account.jurisdiction) > 16:
+        raise OperatorRefusal("jurisdiction_malformed", "a jurisdiction is at most 16 printable characters")
     if account.holder_type not in HOLDER_TYPES:
         raise OperatorRefusal("holder_type_unknown", f"holder type is one of {', '.join(HOLDER_TYPES)}")
     row = Account.objects.create(
@@ -82,29 +105,35 @@ def open_account(*, participant: Participant, account: NewAccount, mint: Mint, a
         "jurisdiction": account.jurisdiction,
         "name": account.name,
         "participant": participant.slug,
+        "reason": stated,
     }
     _remember("account.opened", public("acc", str(row.uuid)), payload, actor=actor, now_us=now_us)
     return row
 
 
 @transaction.atomic
-def add_member(*, participant: Participant, member: NewMember, actor: str, now_us: int) -> User:
+def add_member(*, participant: Participant, member: NewMember, actor: str, now_us: int, reason: str | None = None) -> User:
     """A user (password under Argon2) acting for the participant within `scopes`.
 
-    Raises OperatorRefusal `scope_unknown`, `username_taken`.
+    Raises OperatorRefusal `scope_unknown`, `username_malformed`, `username_taken`, ReasonMissing.
     """
+    stated = None if reason is None else stated_reason(reason)
+    if not _USERNAME.fullmatch(member.username):
+        raise OperatorRefusal("username_malformed", "a user name is 1 to 64 of letters, digits and @ . + - _")
     unknown = sorted(set(member.scopes) - set(SCOPES))
     if unknown:
         raise OperatorRefusal("scope_unknown", f"no such scope: {', '.join(unknown)}")
     if User.objects.filter(username=member.username).exists():
         raise OperatorRefusal("username_taken", f"user {member.username} exists")
     user = User.objects.create_user(member.username, email=member.email, password=member.password, is_staff=member.staff)
-    user.groups.set(Group.objects.filter(name__in=member.groups))
-    Membership.objects.create(user=user, participant=participant, scopes=sorted(member.scopes))
+    user.groups.set([Group.objects.get_or_create(name=name)[0] for name in member.groups])
+    Membership.objects.create(user=user, participant=participant, scopes=sorted(set(member.scopes)), password_once=member.once)
     payload: dict[str, object] = {
+        "active": True,
         "groups": sorted(member.groups),
         "participant": participant.slug,
-        "scopes": sorted(member.scopes),
+        "reason": stated,
+        "scopes": sorted(set(member.scopes)),
         "staff": member.staff,
     }
     _remember("member.added", f"user:{user.pk}", payload, actor=actor, now_us=now_us)
@@ -113,11 +142,32 @@ def add_member(*, participant: Participant, member: NewMember, actor: str, now_u
 
 @transaction.atomic
 def appoint_issuer(
-    *, participant: Participant, slug: str, issuer_type: str, tier: int, issuance_path: str, actor: str, now_us: int
+    *,
+    participant: Participant,
+    slug: str,
+    issuer_type: str,
+    tier: int,
+    issuance_path: str,
+    actor: str,
+    now_us: int,
+    reason: str | None = None,
 ) -> Issuer:
-    """Let the participant create rights under the name `slug`. Raises OperatorRefusal `issuer_type_unknown`, `issuer_exists`."""
+    """Let the participant create rights under the name `slug`.
+
+    Raises OperatorRefusal `slug_malformed`, `issuer_type_unknown`, `issuer_tier`, `issuance_path_unknown`,
+    `path_not_allowed`, `issuer_exists`, ReasonMissing.
+    """
+    stated = None if reason is None else stated_reason(reason)
+    if not _SLUG.fullmatch(slug):
+        raise OperatorRefusal("slug_malformed", "an issuer's slug is 1 to 40 of a-z, 0-9 and inner hyphens")
+    if not 1 <= tier <= MOST_TIERS:
+        raise OperatorRefusal("issuer_tier", f"a tier is 1 (the best) to {MOST_TIERS}")
+    if issuance_path not in PATHS:
+        raise OperatorRefusal("issuance_path_unknown", f"an issuance path is one of {', '.join(PATHS)}")
     if issuer_type not in ISSUER_TYPES:
         raise OperatorRefusal("issuer_type_unknown", f"issuer type is one of {', '.join(ISSUER_TYPES)}")
+    if issuer_type not in PATHS[issuance_path].issuer_types:
+        raise OperatorRefusal("path_not_allowed", f"an issuer of type {issuer_type} may not issue on the path {issuance_path}")
     issuer, made = Issuer.objects.get_or_create(
         slug=slug, defaults={"participant": participant, "issuer_type": issuer_type, "tier": tier, "issuance_path": issuance_path}
     )
@@ -127,6 +177,7 @@ def appoint_issuer(
         "issuance_path": issuance_path,
         "issuer_type": issuer_type,
         "participant": participant.slug,
+        "reason": stated,
         "tier": tier,
     }
     _remember("issuer.appointed", slug, payload, actor=actor, now_us=now_us)

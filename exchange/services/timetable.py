@@ -4,7 +4,7 @@ import msgspec
 from django.db import transaction
 
 from exchange.domain.command import Phase
-from exchange.services import bell
+from exchange.services import bell, proposals
 from exchange.services.anchoring import anchor_due
 from exchange.services.block_offers import expire_offers_due
 from exchange.services.degradation import follow_plans_due, lift_plans_due
@@ -34,6 +34,7 @@ class Run(msgspec.Struct, frozen=True):
     assurances_stale: int = 0
     plan_acts: int = 0
     series_delivered: int = 0
+    proposals_expired: int = 0
     anchors: int = 0
 
 
@@ -59,5 +60,6 @@ def run_due(*, now_us: int) -> Run:
     acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
     delivered = register_deliverable(actor=ACTOR, now_us=now_us)
     expired = expire_due(mint=_MINT, now_us=now_us)
+    undecided = proposals.expire_due(now_us=now_us)
     anchors = anchor_due(actor=ACTOR, now_us=now_us)  # last: it covers what was done above
-    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, anchors)
+    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, anchors)

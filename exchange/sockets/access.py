@@ -81,6 +81,6 @@ SELECT w.key, m.scopes, a.status <> 'active' OR p.status <> 'active'
 FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bigint[]) AS w(key, user_id, mark, account_id)
 JOIN django_session s ON s.session_key = w.key AND s.expire_date > now()
 JOIN auth_user u ON u.id = w.user_id AND u.is_active AND md5(u.password) = w.mark
-JOIN exchange_membership m ON m.user_id = u.id JOIN rights_participant p ON p.id = m.participant_id
+JOIN exchange_membership m ON m.user_id = u.id AND NOT m.password_once JOIN rights_participant p ON p.id = m.participant_id
 JOIN rights_account a ON a.id = w.account_id AND a.participant_id = p.id
 """

@@ -113,9 +113,9 @@ def frozen(*, right: str, reason: str, prior_status: str, note: str) -> Payload:
     return {"note": note, "prior_status": prior_status, "reason": reason, "right": f"rgt_{right}"}
 
 
-def unfrozen(*, right: str, status: str, note: str) -> Payload:
-    """Back to `status`: what it was, or what has come true meanwhile."""
-    return {"note": note, "right": f"rgt_{right}", "status": status}
+def unfrozen(*, right: str, status: str, note: str, approved_by: str | None = None) -> Payload:
+    """Back to `status`: what it was, or what has come true meanwhile. `approved_by`: the second person, where it took two."""
+    return {"approved_by": approved_by, "note": note, "right": f"rgt_{right}", "status": status}
 
 
 def expired(*, right: str, units: int) -> Payload:

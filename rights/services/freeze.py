@@ -30,7 +30,7 @@ def freeze_right(*, right_id: str, freeze_reason: str, note: str, actor: str, no
 
 
 @transaction.atomic
-def unfreeze_right(*, right_id: str, note: str, actor: str, now_us: int) -> Right:
+def unfreeze_right(*, right_id: str, note: str, actor: str, now_us: int, approved_by: str | None = None) -> Right:
     """Back to what it was, or to `expired` or `fully_consumed` where that has come true. Raises LifecycleRefusedError, ReasonMissing.
 
     An expired one still has its units; whoever may touch the ledger takes them next (settlement/services/issuance.py).
@@ -44,6 +44,6 @@ def unfreeze_right(*, right_id: str, note: str, actor: str, now_us: int) -> Righ
     move_status(right, following, now_us)
     right.prior_status = right.freeze_reason = ""
     right.save(update_fields=["status", "prior_status", "freeze_reason", "updated_at"])
-    fact = right_events.unfrozen(right=str(right.pk), status=following, note=note)
+    fact = right_events.unfrozen(right=str(right.pk), status=following, note=note, approved_by=approved_by)
     remember(right, (right_events.UNFROZEN, fact), actor=actor, now_us=now_us)
     return right

@@ -9,6 +9,11 @@ from rights.models import Account, Participant
 SLUG = "venue"
 
 
+def venue_participant() -> Participant:
+    """The venue itself, made on first use; its own people are members of it."""
+    return Participant.objects.get_or_create(slug=SLUG, defaults={"name": "The venue"})[0]
+
+
 def venue_account(*, code: str, now_us: int) -> Account:
     """The venue's account called `code` (`venue:funding`, `units:issued`, …), made on first use.
 
@@ -17,7 +22,7 @@ def venue_account(*, code: str, now_us: int) -> Account:
     existing = Account.objects.filter(code=code).first()
     if existing is not None:
         return existing
-    owner, _ = Participant.objects.get_or_create(slug=SLUG, defaults={"name": "The venue"})
+    owner = venue_participant()
     number = int.from_bytes(hashlib.sha256(code.encode()).digest()[:6], "big")
     account, _ = Account.objects.get_or_create(
         code=code,

@@ -40,13 +40,14 @@ class Funded(msgspec.Struct, frozen=True):
 
 
 class Transfer(msgspec.Struct, frozen=True):
-    """Cash on its way in or out: `amount_minor` > 0 minor units of `asset`, and why."""
+    """Cash on its way in or out: `amount_minor` > 0 minor units of `asset`, and why; `approved_by`: the second person, where it took two."""
 
     account: Account
     asset: Asset
     amount_minor: int
     reason: str
     entry_id: str
+    approved_by: str | None = None
 
 
 Tell = Callable[[Funded], None]
@@ -106,6 +107,7 @@ def _move(transfer: Transfer, move: ledger.Move, actor: str, now_us: int, tell: 
         object_id=public("acc", str(account.uuid)),
         payload={
             "amount_minor": str(transfer.amount_minor),
+            "approved_by": transfer.approved_by,
             "asset": asset.code,
             "contra": FUNDING,
             "entry_id": transfer.entry_id,

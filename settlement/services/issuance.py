@@ -64,16 +64,16 @@ def finalize_right(*, right_id: str, ref: str, mint: Mint, actor: str, now_us: i
 
 
 @transaction.atomic
-def unfreeze_right(*, right_id: str, note: str, mint: Mint, actor: str, now_us: int) -> Right:
+def unfreeze_right(*, right_id: str, note: str, mint: Mint, actor: str, now_us: int, approved_by: str | None = None) -> Right:
     """The right as it was; when its window ended meanwhile it is expired, and its units leave the holder.
 
     Raises LifecycleRefusedError, ReasonMissing.
     """
     seen = Right.objects.select_related("series").get(pk=right_id)
     if now_us < right_window_end_us(seen):
-        return freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us)
+        return freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us, approved_by=approved_by)
     _take_back(right_id, EXPIRED, mint, now_us)
-    freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us)
+    freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us, approved_by=approved_by)
     return expire.expire_right(right_id=right_id, actor=actor, now_us=now_us)[0]
 
 

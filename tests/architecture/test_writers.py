@@ -16,6 +16,7 @@ WRITERS = {
     "exchange_book": {"exchange/services/batch_write.py"},
     "exchange_order": {"exchange/services/order_rows.py"},
     "exchange_trade": {"exchange/services/order_rows.py"},
+    "exchange_proposal": {"exchange/services/proposals.py"},
     "exchange_accountmessage": {"exchange/services/messages.py", "exchange/services/retention.py"},  # written; and forgotten after its time
 }
 MODELS = {
@@ -27,6 +28,7 @@ MODELS = {
     "exchange_batch": "Batch",
     "exchange_trade": "Trade",
     "exchange_order": "Order",
+    "exchange_proposal": "Proposal",
 }
 
 

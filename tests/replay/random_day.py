@@ -25,6 +25,7 @@ from tests.honest_market import MINT, HonestMarket
 SLUGS = ("holder", "other", "third", "fourth")
 OFTEN = {"place": 16, "amend": 5, "match": 6, "cancel": 3}
 SELDOM = ("cancel_many", "phase", "freeze", "thaw", "suspend", "reinstate", "split", "merge", "forget", "post_only", "fund", "withdraw")
+CROSSING_US = 5_000_000  # less than the audit's grace
 STEPS = (*(step for step, times in OFTEN.items() for _ in range(times)), *SELDOM)
 
 
@@ -52,7 +53,7 @@ class RandomDay:
             units = self.chance.choice((1, 3, 7, 20)) * self.chance.choice((1_000_000, 1_000_000, 1_300_000))
             with contextlib.suppress(RegistryRefusalError, ManifestRefusedError):  # a policy may refuse the very first holder
                 market.desk.issue(units, holder=holder, transfer_policy=policy)
-        self.suspended: set[str] = set()
+        self.suspended: dict[str, int] = {}  # since when
 
     def _policy(self) -> dict[str, Any]:
         accounts = [public("acc", str(account.uuid)) for account in self.market.accounts.values()]
@@ -112,7 +113,13 @@ class RandomDay:
             more["deadline_us"] = self.market.now_us + chance.choice((-1, 1_000_000))
         if chance.random() < 0.2:
             more["client_order_id"] = f"c{chance.randrange(10**9)}"
-        self.market.place(chance.choice(SLUGS), chance.choice(("buy", "sell")), chance.choice((1, 1, 2, 3, 5, 8, 40)), price, **more)
+        slug = chance.choice(SLUGS)
+        if self._may_trade(slug):
+            self.market.place(slug, chance.choice(("buy", "sell")), chance.choice((1, 1, 2, 3, 5, 8, 40)), price, **more)
+
+    def _may_trade(self, slug: str) -> bool:
+        """Intake lets nobody trade who is suspended, but for what crosses the suspension."""
+        return slug not in self.suspended or self.market.now_us < self.suspended[slug] + CROSSING_US
 
     def _amend(self) -> None:
         order, chance = self._open_order(), self.chance
@@ -126,7 +133,8 @@ class RandomDay:
         if chance.random() < 0.2:
             new["expire_us"] = self.market.now_us + chance.choice((1, 5000, 900_000))
         slug = order.account.participant.slug if chance.random() < 0.95 else "other"
-        self.market.amend(slug, str(order.pk), **new)
+        if self._may_trade(slug):
+            self.market.amend(slug, str(order.pk), **new)
 
     def _cancel(self) -> None:
         order = self._open_order()
@@ -176,10 +184,12 @@ class RandomDay:
     def _suspend(self) -> None:
         slug = self.chance.choice(SLUGS)
         self._standing(slug, participants.suspend)
+        self.suspended.setdefault(slug, self.market.now_us)
 
     def _reinstate(self) -> None:
         for slug in SLUGS:
             self._standing(slug, participants.reinstate)
+            self.suspended.pop(slug, None)
 
     def _fund(self) -> None:
         self._cash(fund)

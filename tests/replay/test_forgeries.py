@@ -65,6 +65,32 @@ def split_less(bodies: Bodies) -> None:
     of_type(bodies, "right.split")["payload"]["units"] = "1"
 
 
+def add_a_member_nobody_knows(bodies: Bodies) -> None:
+    standing = {"active": True, "groups": ["operators"], "participant": "venue", "reason": None, "scopes": [], "staff": True}
+    bodies.append(
+        of_type(bodies, "account.funded")
+        | {
+            "id": "evt_00000000-0000-7000-8000-000000000004",
+            "type": "member.added",
+            "object": {"id": "user:987654", "type": "member"},
+            "payload": standing,
+        }
+    )
+
+
+def make_a_proposal_nobody_knows(bodies: Bodies) -> None:
+    wish = {"act": {}, "by": "user:987654", "expires_at": "2026-11-30T00:00:00.000000Z", "kind": "deposit", "reason": "test"}
+    bodies.append(
+        of_type(bodies, "account.funded")
+        | {
+            "id": "evt_00000000-0000-7000-8000-000000000005",
+            "type": "proposal.made",
+            "object": {"id": "prp_00000000-0000-7000-8000-000000000001", "type": "proposal"},
+            "payload": wish,
+        }
+    )
+
+
 def keep_takers_out_for_ever(bodies: Bodies) -> None:
     bodies.remove(next(body for body in bodies if body["type"] == "instrument.post_only_changed" and not body["payload"]["post_only"]))
 
@@ -74,11 +100,14 @@ def keep_takers_out_for_ever(bodies: Bodies) -> None:
 EVENT_FORGERIES = (
     ("books", "D1 E2", "series", keep_takers_out_for_ever),
     ("lifecycle_history", "D1 G3", "series", activate_twice),
-    ("gates", "G1", "registry", suspend_a_buyer_before_he_trades),
+    # What the suspended may not receive, they may not have ordered either.
+    ("gates", "G1 Z1", "registry", suspend_a_buyer_before_he_trades),
     ("terms_remembered", "D1 E1 G3", "series", change_the_manifest),
     ("events_apply", "D1 E2", "series", add_an_unknown_type),
     ("cash", "E1 E2", "registry", fund_more),
     ("rights", "D1 E1 E2", "series", split_less),
+    ("objects", "E2", "registry", add_a_member_nobody_knows),
+    ("objects", "E2", "registry", make_a_proposal_nobody_knows),
 )
 
 

@@ -1,6 +1,6 @@
 """One module per kind of object; each adds its kinds here."""
 
-from exchange.replay.kinds import anchors, consents, instruments, listings, packages, roles, supply
+from exchange.replay.kinds import anchors, consents, instruments, listings, packages, people, roles, supply
 from exchange.replay.object_states import ObjectKind
 
 KINDS: tuple[ObjectKind, ...] = (
@@ -9,6 +9,7 @@ KINDS: tuple[ObjectKind, ...] = (
     *packages.KINDS,
     *roles.KINDS,
     *instruments.KINDS,
+    *people.KINDS,
     *anchors.KINDS,
     *listings.KINDS,
 )

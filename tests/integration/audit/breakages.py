@@ -132,6 +132,17 @@ BREAKAGES = (
     breakage("actor_allowed", "Z1", "UPDATE exchange_apikey SET expires_at = created_at - interval '1 minute'"),
     breakage("actor_allowed", "Z1", "UPDATE exchange_apikey SET scopes = '{read,cancel}'"),
     breakage(
+        "two_persons",
+        "Z1",
+        'UPDATE rights_event SET body = replace(body, \'"actor":"command:test"\', \'"actor":"user:1"\') WHERE type = \'account.funded\'',
+    ),
+    breakage(
+        "two_persons",
+        "Z1",
+        'UPDATE rights_event SET body = replace(replace(body, \'"actor":"command:test"\', \'"actor":"user:1"\'), '
+        "'\"approved_by\":null', '\"approved_by\":\"user:2\"') WHERE type = 'instrument.listed'",
+    ),
+    breakage(
         "asks_backed",
         "G2",
         f"UPDATE rights_right SET status = 'frozen', freeze_reason = 'custom', prior_status = 'active' WHERE id = {ROOT}",

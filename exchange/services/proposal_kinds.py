@@ -1,0 +1,124 @@
+"""What may be proposed, and the service that does it once a second person has agreed. One entry per kind.
+
+A payload is what events may hold: public ids, amounts as strings. `run` works inside the approval's transaction and answers, in a few
+words, what came of it; whatever it refuses leaves the proposal open.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from exchange.domain.symbol import symbol_of
+from exchange.services import funding
+from exchange.services.freeze import unfreeze_right
+from exchange.services.listing import TradingRules, list_instrument
+from exchange.services.operator_refusal import OperatorRefusal
+from rights.domain.fungibility import EXACT
+from rights.kernel.ids import Mint, bare, public
+from rights.models import Account, Right, Series
+from settlement.services.funding import Funded
+
+Payload = Mapping[str, str | None]
+DEPOSIT, WITHDRAWAL, UNFREEZE, LISTING = "deposit", "withdrawal", "unfreeze", "listing"
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """Two names, the reason that goes on the record, and what an act needs from outside. A rehearsal has one name only."""
+
+    by: str
+    approved_by: str | None
+    reason: str
+    mint: Mint
+    now_us: int
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """`scope`: what a proposer needs, when proposing and still when it is approved."""
+
+    title: str
+    says: Callable[[Payload], str]
+    run: Callable[[Payload, Consent], str]
+    scope: str = "operate"
+
+
+def cash_payload(*, account: Account, amount: str, currency: str) -> dict[str, str | None]:
+    """A deposit or a withdrawal."""
+    return {
+        "account": public("acc", str(account.uuid)),
+        "amount": amount,
+        "currency": currency,
+        "participant": account.participant.slug,
+    }
+
+
+def unfreeze_payload(*, right_id: str) -> dict[str, str | None]:
+    return {"right": public("rgt", right_id)}
+
+
+def listing_payload(*, series: Series, rules: TradingRules, delivery_rule: str = EXACT) -> dict[str, str | None]:
+    """A series with its trading rules, every number as a string."""
+    symbol = symbol_of(series.compute_class.key, series.window_start, series.window_end)
+    numbers = {name: None if value is None else str(value) for name, value in msgspec.structs.asdict(rules).items()}
+    return {"delivery_rule": delivery_rule, "series": f"series:{series.pk}", "symbol": symbol, **numbers}
+
+
+def _cash(service: Callable[..., Funded]) -> Callable[[Payload, Consent], str]:
+    def run(payload: Payload, consent: Consent) -> str:
+        uuid = bare("acc", payload["account"] or "")
+        account = Account.objects.select_related("participant").filter(uuid=uuid).first() if uuid else None
+        if account is None:
+            raise OperatorRefusal("account_unknown", f"there is no account {payload['account']}")
+        done = service(
+            account=account,
+            amount=payload["amount"] or "",
+            currency=payload["currency"] or "",
+            reason=consent.reason,
+            mint=consent.mint,
+            actor=consent.by,
+            now_us=consent.now_us,
+            approved_by=consent.approved_by,
+        )
+        return f"entry {done.entry_id}"
+
+    return run
+
+
+def _unfreeze(payload: Payload, consent: Consent) -> str:
+    uuid = bare("rgt", payload["right"] or "")
+    if uuid is None or not Right.objects.filter(pk=uuid).exists():
+        raise OperatorRefusal("right_unknown", f"there is no right {payload['right']}")
+    right = unfreeze_right(
+        right_id=uuid,
+        reason=consent.reason,
+        mint=consent.mint,
+        actor=consent.by,
+        now_us=consent.now_us,
+        approved_by=consent.approved_by,
+    )
+    return f"the right is {right.status}"
+
+
+def _list(payload: Payload, consent: Consent) -> str:
+    number = (payload["series"] or "").removeprefix("series:")
+    series = Series.objects.select_related("compute_class").filter(pk=int(number)).first()
+    if series is None:
+        raise OperatorRefusal("series_unknown", f"there is no {payload['series']}")
+    given = {name: payload[name] for name in TradingRules.__struct_fields__}
+    rules = TradingRules(**{name: None if text is None else int(text) for name, text in given.items()})  # type: ignore[arg-type]
+    listed = list_instrument(
+        series=series,
+        rules=rules,
+        delivery_rule=payload["delivery_rule"] or "",
+        actor=consent.by,
+        now_us=consent.now_us,
+        approved_by=consent.approved_by,
+    )
+    return f"{listed.symbol} is listed"
+
+
+KINDS: dict[str, Kind] = {
+    DEPOSIT: Kind("Deposit", lambda p: f"credit {p['amount']} {p['currency']} to {p['participant']}", _cash(funding.fund)),
+    WITHDRAWAL: Kind("Withdrawal", lambda p: f"pay {p['amount']} {p['currency']} out of {p['participant']}", _cash(funding.withdraw)),
+    UNFREEZE: Kind("Unfreezing", lambda p: f"unfreeze {p['right']}", _unfreeze),
+    LISTING: Kind("Listing", lambda p: f"list {p['symbol']}", _list),
+}
