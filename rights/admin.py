@@ -1,6 +1,6 @@
 """The registry in the operators' console: to look at, never to edit. Acts on it are services with a reason (exchange/admin)."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
@@ -15,7 +15,7 @@ from unfold.paginator import InfinitePaginator
 
 from rights.domain.staff import AUDITORS, OPERATORS
 from rights.kernel.ids import bare, public
-from rights.models import Account, ComputeClass, Issuer, Right, Series, Terms
+from rights.models import Account, Right, Series, Terms
 
 STATUS_COLOURS = {
     "active": "success",
@@ -31,15 +31,17 @@ STATUS_COLOURS = {
 
 
 def may_operate(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Operators act: group `operators`, or a superuser."""
-    if not isinstance(user, User) or not (user.is_active and user.is_staff):
-        return False
-    return user.is_superuser or OPERATORS in group_names(user)
+    """Operators act: members with the role `operators`, which the registry remembers. A superuser without it is none."""
+    return _is_staff(user) and OPERATORS in group_names(user)
 
 
 def may_look(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Operators and auditors read everything."""
-    return may_operate(user) or (isinstance(user, User) and user.is_active and user.is_staff and AUDITORS in group_names(user))
+    """Operators, auditors and superusers read everything."""
+    return _is_staff(user) and (user.is_superuser or bool({OPERATORS, AUDITORS} & group_names(user)))
+
+
+def _is_staff(user: AbstractBaseUser | AnonymousUser) -> TypeGuard[User]:
+    return isinstance(user, User) and user.is_active and user.is_staff
 
 
 def group_names(user: User) -> frozenset[str]:
@@ -102,8 +104,9 @@ def right_link(right_id: object) -> SafeString:
     return format_html('<a href="{}">{}</a>', reverse("admin:rights_right_change", args=[right_id]), public("rgt", str(right_id)))
 
 
-@admin.register(ComputeClass)
 class ComputeClassAdmin(ReadOnlyAdmin):
+    """Registered by the venue's console, which adds defining one."""
+
     list_display = ("key", "unit", "lot_size", "created_at")
     search_fields = ("key",)
     ordering = ("key",)
@@ -124,8 +127,9 @@ class TermsAdmin(ReadOnlyAdmin):
     ordering = ("-terms_hash",)
 
 
-@admin.register(Issuer)
 class IssuerAdmin(ReadOnlyAdmin):
+    """Registered by the venue's console, which adds appointing one."""
+
     list_display = ("slug", "participant", "issuer_type", "tier", "issuance_path")
     list_select_related = ("participant",)
     ordering = ("slug",)

@@ -2,8 +2,10 @@
 
 from django.contrib import admin
 
-from exchange.admin import access, assurances, instruments, listings, orders, parties, rights_desk, supply
+from exchange.admin import access, assurances, instruments, issuers, listings, members, orders, parties, proposals, rights_desk, supply
 
-__all__ = ["access", "assurances", "instruments", "listings", "orders", "parties", "rights_desk", "supply"]
+__all__ = [
+    "access", "assurances", "instruments", "issuers", "listings", "members", "orders", "parties", "proposals", "rights_desk", "supply",
+]  # fmt: skip
 
 admin.site.index_title = "Overview"

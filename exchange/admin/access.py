@@ -1,21 +1,16 @@
-"""Users (superusers only) and API keys (revoke only) in the console."""
+"""Users (to look at; members.py acts on them) and API keys (revoke only) in the console."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from exchange.admin.acts import Act, actor_of, answer
+from exchange.admin.acts import Act, actor_of, answer, row_or_404
 from exchange.models import ApiKey
 from exchange.services.operator_keys import revoke_by_operator
 from rights.admin import ReadOnlyAdmin
@@ -26,40 +21,19 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
-def _superuser(request: HttpRequest) -> bool:
-    return bool(request.user.is_active and request.user.is_superuser)
-
-
 @admin.register(User)
-class ConsoleUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
-    """Passwords and groups are a superuser's business; users are switched off, never deleted."""
+class ConsoleUserAdmin(ReadOnlyAdmin):
+    """Whoever can log in. What they may do is their membership's; a superuser without one looks after members and acts on nothing else."""
 
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "is_active", "is_staff", "is_superuser", "last_login")
-    filter_horizontal = ()
-    fieldsets = (
-        (None, {"fields": ("username", "password", "email")}),
-        ("Console", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
-    )
-    readonly_fields = ("last_login", "date_joined")
+    list_display = ("username", "is_active", "is_staff", "is_superuser", "roles", "last_login")
+    search_fields = ("username__startswith",)
+    ordering = ("username",)
+    fields = ("username", "email", ("is_active", "is_staff", "is_superuser"), "roles", ("last_login", "date_joined"))
+    readonly_fields = ("roles",)
 
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        return _superuser(request)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return _superuser(request)
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        return _superuser(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        return _superuser(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
-        return False
+    @display(description="console roles")
+    def roles(self, user: User) -> str:
+        return ", ".join(sorted(user.groups.values_list("name", flat=True))) or "none"
 
 
 @admin.register(ApiKey)
@@ -88,7 +62,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     @action(description="Revoke", permissions=["operate"], icon="key_off", variant=ActionVariant.DANGER)
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        key = get_object_or_404(ApiKey, pk=object_id)
+        key = row_or_404(ApiKey, object_id)
 
         def run(data: Mapping[str, Any]) -> str:
             revoke_by_operator(key=key, reason=data["reason"], actor=actor_of(request), now_us=now_us())

@@ -1,21 +1,26 @@
 """An operator's act: a page that asks for what is needed and a reason, then one call of a service."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from django import forms
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from exchange.services.operator_refusal import OperatorRefusal
+from rights.domain.manifest import ManifestRefusedError
 from rights.domain.reason import LONGEST, ReasonMissing
 from rights.services.refusals import RegistryRefusalError
 from settlement.services.funding import FundingRefusal
 
-REFUSALS = (OperatorRefusal, FundingRefusal, ReasonMissing, RegistryRefusalError)
+REFUSALS = (OperatorRefusal, FundingRefusal, ReasonMissing, RegistryRefusalError, ManifestRefusedError)
+Row = TypeVar("Row", bound=Model)
 
 
 class ReasonForm(forms.Form):
@@ -28,6 +33,13 @@ class ReasonForm(forms.Form):
     )
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """What was done, and a secret that is shown this once: it is neither stored nor sent on to another page."""
+
+    told: str
+    secret: str
+
+
 class Act(msgspec.Struct, frozen=True):
     """What the page says. `run` takes the form's clean data and answers what to tell the operator; it may raise one of REFUSALS."""
 
@@ -35,8 +47,10 @@ class Act(msgspec.Struct, frozen=True):
     explanation: str
     verb: str
     back: str
-    run: Callable[[Mapping[str, Any]], str]
+    run: Callable[[Mapping[str, Any]], str | Shown]
     form: type[forms.Form] = ReasonForm
+    initial: Mapping[str, Any] = {}
+    facts: Mapping[str, str] = {}
 
 
 def actor_of(request: HttpRequest) -> str:
@@ -44,26 +58,45 @@ def actor_of(request: HttpRequest) -> str:
     return f"user:{request.user.pk}"
 
 
+def name_of(actor: str) -> str:
+    """A name on the record as people know it: `ann (user:7)`."""
+    kind, _, number = actor.partition(":")
+    user = User.objects.filter(pk=int(number)).first() if kind == "user" and number.isdecimal() else None
+    return f"{user.username} ({actor})" if user else actor
+
+
+def row_or_404(model: type[Row], object_id: str, *related: str) -> Row:
+    """The row an address names; an address that can't be one of this table is a 404 like any other."""
+    try:
+        return model._default_manager.select_related(*related).get(pk=object_id)  # noqa: SLF001 - Django's name for it
+    except (model.DoesNotExist, ValidationError, ValueError, OverflowError):  # type: ignore[attr-defined]
+        raise Http404 from None
+
+
 def answer(request: HttpRequest, act: Act) -> HttpResponse:
     """Show the page, or do the act and go back."""
-    form = act.form(request.POST if request.method == "POST" else None)
-    refusal = ""
+    form = act.form(request.POST) if request.method == "POST" else act.form(initial=dict(act.initial))
+    refusal, shown = "", None
     if request.method == "POST" and form.is_valid():
         try:
             told = act.run(form.cleaned_data)
         except REFUSALS as error:
             refusal = str(error)
         else:
-            messages.success(request, told)
-            return HttpResponseRedirect(act.back)
+            if isinstance(told, str):
+                messages.success(request, told)
+                return HttpResponseRedirect(act.back)
+            shown = told
     context = {
         **admin.site.each_context(request),
         "title": act.title,
         "explanation": act.explanation,
+        "facts": act.facts,
         "verb": act.verb,
         "back": act.back,
         "form": form,
         "refusal": refusal,
+        "shown": shown,
         "media": form.media,
     }
     return TemplateResponse(request, "admin/act.html", context, status=422 if refusal else 200)

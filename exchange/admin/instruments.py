@@ -1,4 +1,4 @@
-"""Instruments in the console: the rules, listing, and halt, resume, close with a reason."""
+"""Instruments in the console: the rules, listing (by two persons), and halt, resume, close with a reason."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -17,19 +16,21 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from exchange.admin.acts import Act, actor_of, answer
+from exchange.admin.acts import Act, ReasonForm, actor_of, answer, row_or_404
+from exchange.admin.proposals import proposed
 from exchange.domain.command import Phase
 from exchange.models import Instrument
 from exchange.services import phases
-from exchange.services.listing import TradingRules, list_instrument
+from exchange.services.listing import TradingRules
 from exchange.services.operator_refusal import OperatorRefusal
+from exchange.services.proposal_kinds import LISTING, listing_payload
 from exchange.services.rules import rules_of
 from rights.admin import ReadOnlyAdmin
 from rights.domain.fungibility import DOMINANCE, EXACT
 from rights.kernel.clock import now_us, to_us
 from rights.models import Series
 from settlement.domain.money import NotAnAmount, minor_of
-from settlement.models import Asset
+from settlement.services.ledger import cash_asset
 
 PHASE_COLOURS = {"pre_open": "info", "continuous": "success", "halted": "warning", "closed": "danger"}
 
@@ -47,7 +48,7 @@ def _number(label: str, initial: int | None = None, *, required: bool = True) ->
     return forms.IntegerField(label=label, initial=initial, required=required, widget=UnfoldAdminIntegerFieldWidget())
 
 
-class ListingForm(forms.Form):
+class ListingForm(ReasonForm):
     """A listing in the words of the market; prices in the currency per lot."""
 
     series = forms.TypedChoiceField(
@@ -74,6 +75,22 @@ class ListingForm(forms.Form):
     )
     opens_at = forms.SplitDateTimeField(label="Opens at (UTC)", required=False, widget=UnfoldAdminSplitDateTimeWidget())
     gate_closes_at = forms.SplitDateTimeField(label="Gate closes at (UTC)", required=False, widget=UnfoldAdminSplitDateTimeWidget())
+    field_order = (
+        "series",
+        "tick",
+        "collar_low",
+        "collar_high",
+        "reference",
+        "maker_bps",
+        "taker_bps",
+        "min_quantity_lots",
+        "max_quantity_lots",
+        "position_limit_lots",
+        "delivery_rule",
+        "opens_at",
+        "gate_closes_at",
+        "reason",
+    )
 
 
 def _ticks(text: str, tick_minor: int, scale: int) -> int:
@@ -181,14 +198,15 @@ class InstrumentAdmin(ReadOnlyAdmin):
 
         def run(data: Mapping[str, Any]) -> str:
             series = Series.objects.select_related("compute_class").get(pk=data["series"])
-            now = now_us()
-            rules = rules_from(data, scale=Asset.objects.get(code="USD").scale, now=now)
-            rule = data["delivery_rule"] or EXACT
-            listed = list_instrument(series=series, rules=rules, actor=actor_of(request), now_us=now, delivery_rule=rule)
-            return f"{listed.symbol} is listed."
+            rules = rules_from(data, scale=cash_asset().scale, now=now_us())
+            return proposed(
+                request, LISTING, listing_payload(series=series, rules=rules, delivery_rule=data["delivery_rule"] or EXACT), data["reason"]
+            )
 
-        explanation = "A class in a window gets a book. What is listed never changes; trading starts at the opening."
-        return answer(request, Act("List an instrument", explanation, "List it", back, run, ListingForm))
+        explanation = (
+            "Once another operator approves, a class in a window gets a book. What is listed never changes; trading starts at the opening."
+        )
+        return answer(request, Act("List an instrument", explanation, "Propose", back, run, ListingForm))
 
     @action(description="Halt", permissions=["operate"], icon="pause_circle", variant=ActionVariant.WARNING)
     def halt(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -203,7 +221,7 @@ class InstrumentAdmin(ReadOnlyAdmin):
         return self._phase_page(request, object_id, phases.close, "Close", "For good: every resting order is cancelled and released.")
 
     def _phase_page(self, request: HttpRequest, object_id: str, service: Callable[..., int], verb: str, effect: str) -> HttpResponse:
-        instrument = get_object_or_404(Instrument, pk=object_id)
+        instrument = row_or_404(Instrument, object_id)
 
         def run(data: Mapping[str, Any]) -> str:
             n = service(book_id=instrument.pk, reason=data["reason"], actor=actor_of(request), now_us=now_us())

@@ -1,4 +1,4 @@
-"""Participants, their accounts, members and money in the console; acts go through the services, with a reason."""
+"""Participants, their accounts and money in the console; acts go through the services, with a reason. Cash takes two persons."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -14,10 +13,12 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from exchange.admin.acts import Act, ReasonForm, actor_of, answer
+from exchange.admin.acts import Act, ReasonForm, actor_of, answer, row_or_404
+from exchange.admin.proposals import proposed
 from exchange.domain.amounts import decimal_text
 from exchange.models import Membership
-from exchange.services import funding, participants
+from exchange.services import participants
+from exchange.services.proposal_kinds import DEPOSIT, WITHDRAWAL, cash_payload
 from rights.admin import STATUS_COLOURS, ReadOnlyAdmin
 from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint, public
@@ -40,11 +41,19 @@ def account_link(account: Account) -> SafeString:
     return format_html('<a href="{}">{}</a>', reverse("admin:rights_account_change", args=[account.pk]), account.code or account.name)
 
 
-class NewParticipantForm(forms.Form):
+class NewAccountForm(ReasonForm):
+    account = forms.CharField(label="Name", max_length=200, widget=UnfoldAdminTextInputWidget())
+    holder_type = forms.ChoiceField(choices=[(t, t) for t in HOLDER_TYPES], widget=UnfoldAdminSelectWidget())
+    jurisdiction = forms.CharField(max_length=16, required=False, widget=UnfoldAdminTextInputWidget())
+    field_order = ("account", "holder_type", "jurisdiction", "reason")
+
+
+class NewParticipantForm(ReasonForm):
     slug = forms.CharField(max_length=40, widget=UnfoldAdminTextInputWidget(), help_text="1 to 40 of a-z, 0-9 and inner hyphens")
     name = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget())
     holder_type = forms.ChoiceField(choices=[(t, t) for t in HOLDER_TYPES], widget=UnfoldAdminSelectWidget())
     jurisdiction = forms.CharField(max_length=16, required=False, widget=UnfoldAdminTextInputWidget())
+    field_order = ("slug", "name", "holder_type", "jurisdiction", "reason")
 
 
 class CashForm(ReasonForm):
@@ -62,7 +71,7 @@ class ParticipantAdmin(ReadOnlyAdmin):
     fields = ("slug", "name", "shown_status", "holders", "members", "created_at")
     readonly_fields = ("shown_status", "holders", "members")
     actions_list = ("open_new",)
-    actions_detail = ("suspend", "reinstate")
+    actions_detail = ("open_account", "suspend", "reinstate")
 
     @display(description="status", label=STATUS_COLOURS)
     def shown_status(self, participant: Participant) -> str:
@@ -84,18 +93,31 @@ class ParticipantAdmin(ReadOnlyAdmin):
     def open_new(self, request: HttpRequest) -> HttpResponse:
         def run(data: Mapping[str, Any]) -> str:
             account = participants.NewAccount("main", data["holder_type"], data["jurisdiction"])
-            participant = participants.open_participant(
-                slug=data["slug"], name=data["name"], account=account, mint=MINT, actor=actor_of(request), now_us=now_us()
-            )
+            told = {"reason": data["reason"], "mint": MINT, "actor": actor_of(request), "now_us": now_us()}
+            participant = participants.open_participant(slug=data["slug"], name=data["name"], account=account, **told)
             return f"{participant.slug} takes part."
 
         explanation = "A legal and beneficial owner, with a first account that holds cash and rights."
         back = reverse("admin:rights_participant_changelist")
         return answer(request, Act("Open a participant", explanation, "Open", back, run, NewParticipantForm))
 
+    @action(description="Open an account", permissions=["operate"], icon="account_balance_wallet", variant=ActionVariant.PRIMARY)
+    def open_account(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        participant = row_or_404(Participant, object_id)
+
+        def run(data: Mapping[str, Any]) -> str:
+            account = participants.NewAccount(data["account"], data["holder_type"], data["jurisdiction"])
+            told = {"reason": data["reason"], "mint": MINT, "actor": actor_of(request), "now_us": now_us()}
+            opened = participants.open_account(participant=participant, account=account, **told)
+            return f"{participant.slug} has the account {opened.name}."
+
+        explanation = "One more holder of cash and rights. Its kind and jurisdiction decide which rights it may receive; they never change."
+        back = reverse("admin:rights_participant_change", args=[participant.pk])
+        return answer(request, Act(f"Open an account of {participant.slug}", explanation, "Open", back, run, NewAccountForm))
+
     @action(description="Suspend", permissions=["operate"], icon="person_off", variant=ActionVariant.DANGER)
     def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        participant = get_object_or_404(Participant, pk=object_id)
+        participant = row_or_404(Participant, object_id)
 
         def run(data: Mapping[str, Any]) -> str:
             pulled = participants.suspend(participant=participant, reason=data["reason"], actor=actor_of(request), now_us=now_us())
@@ -107,7 +129,7 @@ class ParticipantAdmin(ReadOnlyAdmin):
 
     @action(description="Reinstate", permissions=["operate"], icon="how_to_reg", variant=ActionVariant.SUCCESS)
     def reinstate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        participant = get_object_or_404(Participant, pk=object_id)
+        participant = row_or_404(Participant, object_id)
 
         def run(data: Mapping[str, Any]) -> str:
             participants.reinstate(participant=participant, reason=data["reason"], actor=actor_of(request), now_us=now_us())
@@ -161,38 +183,17 @@ class AccountAdmin(ReadOnlyAdmin):
         return self._cash_page(request, object_id, out=True)
 
     def _cash_page(self, request: HttpRequest, object_id: str, *, out: bool) -> HttpResponse:
-        account = get_object_or_404(Account.objects.select_related("participant"), pk=object_id)
-        service = funding.withdraw if out else funding.fund
+        account = row_or_404(Account, object_id, "participant")
 
         def run(data: Mapping[str, Any]) -> str:
-            after = service(
-                account=account,
-                amount=data["amount"],
-                currency=data["currency"],
-                reason=data["reason"],
-                mint=MINT,
-                actor=actor_of(request),
-                now_us=now_us(),
-            )
-            return f"{account.participant.slug} now has {decimal_text(after.amount_minor, after.scale)} {after.currency}."
+            payload = cash_payload(account=account, amount=data["amount"], currency=data["currency"])
+            return proposed(request, WITHDRAWAL if out else DEPOSIT, payload, data["reason"])
 
         verb = "Pay out" if out else "Fund"
         explanation = (
-            "Cash goes back to the venue's funding account; only what no order holds."
+            "Cash goes back to the venue's funding account, only what no order holds, once another operator approves."
             if out
-            else "Cash comes from the venue's funding account; the owner sees it at once."
+            else "Cash comes from the venue's funding account once another operator approves; the owner sees it then."
         )
         back = reverse("admin:rights_account_change", args=[account.pk])
-        return answer(request, Act(f"{verb} {account.participant.slug}", explanation, verb, back, run, CashForm))
-
-
-@admin.register(Membership)
-class MembershipAdmin(ReadOnlyAdmin):
-    list_display = ("user", "participant", "shown_scopes")
-    list_select_related = ("user", "participant")
-    search_fields = ("user__username__startswith", "participant__slug__startswith")
-    ordering = ("pk",)
-
-    @display(description="scopes")
-    def shown_scopes(self, membership: Membership) -> str:
-        return ", ".join(membership.scopes)
+        return answer(request, Act(f"{verb} {account.participant.slug}", explanation, "Propose", back, run, CashForm))

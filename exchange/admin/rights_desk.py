@@ -6,7 +6,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from unfold.decorators import action
 from unfold.enums import ActionVariant
@@ -14,8 +13,10 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
 )
 
-from exchange.admin.acts import Act, ReasonForm, actor_of, answer
-from exchange.services.freeze import freeze_right, unfreeze_right
+from exchange.admin.acts import Act, ReasonForm, actor_of, answer, row_or_404
+from exchange.admin.proposals import proposed
+from exchange.services.freeze import freeze_right
+from exchange.services.proposal_kinds import UNFREEZE, unfreeze_payload
 from rights.admin import RightAdmin
 from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint, public
@@ -36,7 +37,7 @@ class RightDesk(RightAdmin):
 
     @action(description="Freeze", permissions=["operate"], icon="ac_unit", variant=ActionVariant.WARNING)
     def freeze(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        right = get_object_or_404(Right, pk=object_id)
+        right = row_or_404(Right, object_id)
 
         def run(data: Mapping[str, Any]) -> str:
             freeze_right(
@@ -54,12 +55,11 @@ class RightDesk(RightAdmin):
 
     @action(description="Unfreeze", permissions=["operate"], icon="sunny", variant=ActionVariant.SUCCESS)
     def unfreeze(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        right = get_object_or_404(Right, pk=object_id)
+        right = row_or_404(Right, object_id)
 
         def run(data: Mapping[str, Any]) -> str:
-            unfreeze_right(right_id=str(right.pk), reason=data["reason"], actor=actor_of(request), now_us=now_us())
-            return "The right is what it was before."
+            return proposed(request, UNFREEZE, unfreeze_payload(right_id=str(right.pk)), data["reason"])
 
-        explanation = "The right goes back to what it was, or to expired or fully consumed if that has come true meanwhile."
+        explanation = "Once another operator approves, the right goes back to what it was, or to expired or fully consumed if that has come true meanwhile."
         back = reverse("admin:rights_right_change", args=[right.pk])
-        return answer(request, Act(f"Unfreeze {public('rgt', str(right.pk))}", explanation, "Unfreeze", back, run))
+        return answer(request, Act(f"Unfreeze {public('rgt', str(right.pk))}", explanation, "Propose", back, run))

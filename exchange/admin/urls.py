@@ -1,8 +1,14 @@
-"""Everything under /admin/: the record pages first, then the tables."""
+"""Everything under /admin/: the venue's own log-in and password pages, the record pages, then the tables."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import path, reverse_lazy
+from django.views.generic import RedirectView
 
 from exchange.admin import record_pages
 
-urlpatterns = [*record_pages.urls(), path("", admin.site.urls)]
+urlpatterns = [
+    path("login/", RedirectView.as_view(url=reverse_lazy("web:login"), query_string=True)),
+    path("password_change/", RedirectView.as_view(url=reverse_lazy("web:password"))),
+    *record_pages.urls(),
+    path("", admin.site.urls),
+]

@@ -1,10 +1,15 @@
 """What a view says of itself for the OpenAPI document; the document is built from it and from the running routes."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 
 class Doc(msgspec.Struct, frozen=True):
-    """One method. `answer` and `body` name schemas of exchange/api/schemas; `listed`: answered as a page of them."""
+    """One method. `answer` and `body` name schemas of exchange/api/schemas; `listed`: answered as a page of them.
+
+    `also`: other good answers, by status.
+    """
 
     summary: str
     answer: str
@@ -14,3 +19,4 @@ class Doc(msgspec.Struct, frozen=True):
     idempotent: bool = False
     description: str = ""
     errors: tuple[str, ...] = ()
+    also: Mapping[int, str] = {}

@@ -48,6 +48,9 @@ def operation(
         },
         "security": [],
     }
+    for status, schema in doc.also.items():
+        content = {"application/json": {"schema": ref(schema)}}
+        found["responses"][str(status)] = {"description": schema, "headers": _HEADERS, "content": content}
     if doc.description:
         found["description"] = doc.description
     if parameters:

@@ -118,6 +118,7 @@ REGISTRY = {
     "assurance_degraded": "The capacity behind the assurance has fallen",
     "path_not_allowed": "The issuance path does not allow this",
     "capacity_exhausted": "More than the assurance can still back",
+    "class_exists": "A class of these terms is there already",
     "freeze_reason_unknown": "There is no such reason to freeze",
     "not_siblings": "Only children of one right, alike in everything, can be merged",
     "right_not_held": "The right is in other hands",

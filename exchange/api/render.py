@@ -4,11 +4,13 @@ from typing import Any
 
 from exchange.domain.amounts import decimal_text, fixed_text
 from exchange.domain.command import Phase
+from exchange.models import Proposal
 from exchange.selectors.accounts import LedgerRow, PositionRow
 from exchange.selectors.instruments import ClassRow, InstrumentRow
 from exchange.selectors.market_data import Candle, TickerRow
 from exchange.services.rules import Rules
-from rights.kernel.clock import rfc3339
+from rights.kernel.clock import rfc3339, to_us
+from rights.kernel.ids import public
 
 PHASES = {int(phase): phase.name.lower() for phase in Phase}
 
@@ -138,6 +140,19 @@ def position(row: PositionRow) -> dict[str, Any]:
         "reserved": str(row.reserved // row.lot_size),
         "units": str(row.units),
         "rights": row.rights,
+    }
+
+
+def proposal(row: Proposal) -> dict[str, Any]:
+    """An act that waits for a second person."""
+    return {
+        "id": public("prp", str(row.pk)),
+        "kind": row.kind,
+        "act": row.payload,
+        "status": row.status,
+        "reason": row.reason,
+        "proposed_at": rfc3339(to_us(row.proposed_at)),
+        "expires_at": rfc3339(to_us(row.expires_at)),
     }
 
 

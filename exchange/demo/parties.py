@@ -44,6 +44,8 @@ PEOPLE = (
     Party("operator", "Venue operations", "user", 0, ("read", "operate", "audit", "clearing"), staff=True, groups=(OPERATORS,)),
     Party("auditor", "Ledgerwise Audit", "user", 0, ("read", "audit"), staff=True, groups=(AUDITORS,)),
 )
+# What takes two operators needs two people: another member of the participant `operator`.
+DEPUTY = "deputy"
 TENANTS = tuple(f"tenant-{n:02d}" for n in range(1, 7))
 VAULTS = tuple(f"vault-{n:02d}" for n in range(1, 4))
 DESKS = ("desk-01",)
@@ -76,6 +78,7 @@ def seed_parties(*, password: str, mint: Mint, now_us: int) -> None:
         _seed(party, password, mint, now_us)
     operator = Participant.objects.get(slug="operator")
     participants.grant_operator_roles(participant=operator, mint=mint, reason="it runs the demo's venue", actor=ACTOR, now_us=now_us)
+    _seed_deputy(password, now_us)
     if not Issuer.objects.filter(slug=ISSUER).exists():
         participants.appoint_issuer(
             participant=Participant.objects.get(slug=ISSUER),
@@ -90,10 +93,17 @@ def seed_parties(*, password: str, mint: Mint, now_us: int) -> None:
 
 def set_passwords(password: str) -> None:
     """Give the people this password where they have another one."""
-    for user in User.objects.filter(username__in=[party.slug for party in PEOPLE]):
+    for user in User.objects.filter(username__in=[*(party.slug for party in PEOPLE), DEPUTY]):
         if not user.check_password(password):
             user.set_password(password)
             user.save(update_fields=["password"])
+
+
+def _seed_deputy(password: str, now_us: int) -> None:
+    if not User.objects.filter(username=DEPUTY).exists():
+        operator = next(party for party in PEOPLE if OPERATORS in party.groups)
+        member = participants.NewMember(DEPUTY, password, operator.scopes, staff=True, groups=operator.groups)
+        participants.add_member(participant=Participant.objects.get(slug=operator.slug), member=member, actor=ACTOR, now_us=now_us)
 
 
 @transaction.atomic

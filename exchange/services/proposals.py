@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from django.db import transaction
 
 from exchange.models import Proposal
+from exchange.selectors.people import people_behind
 from exchange.services import standing
 from exchange.services.operator_refusal import OperatorRefusal
 from exchange.services.proposal_kinds import KINDS, Consent, Kind
@@ -117,7 +118,7 @@ def _locked(proposal_id: str, now_us: int) -> Proposal:
 def _check_second_person(row: Proposal, known: Kind, actor: str, now_us: int) -> None:
     if not actor.startswith("user:") or not standing.may(actor, "operate", now_us):
         raise OperatorRefusal("approver_not_allowed", "only operators who are logged in approve proposals")
-    if standing.people_behind(actor) & standing.people_behind(row.proposed_by):
+    if people_behind(actor) & people_behind(row.proposed_by):
         raise OperatorRefusal("second_person_needed", "somebody else than whoever proposed it has to approve")
     if not standing.may(row.proposed_by, known.scope, now_us):
         raise OperatorRefusal("proposer_not_allowed", "whoever proposed this may no longer do so")

@@ -1,4 +1,4 @@
-"""Whether somebody on the record may still do something now, and which people may stand behind a name.
+"""Whether somebody on the record may still do something now.
 
 Entry rooms judge the caller in front of them. This is for acts that happen later than they were asked for, by a name in a row.
 """
@@ -19,10 +19,6 @@ SELECT k.scopes, p.status = 'active' AND a.status = 'active' FROM exchange_apike
 JOIN rights_participant p ON p.id = a.participant_id
 WHERE k.uuid::text = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %s)
 """
-_BEHIND_KEY = """
-SELECT m.user_id FROM exchange_apikey k JOIN rights_account a ON a.id = k.account_id
-JOIN exchange_membership m ON m.participant_id = a.participant_id WHERE k.uuid::text = %s
-"""
 
 
 def may(actor: str, scope: str, now_us: int) -> bool:
@@ -37,11 +33,3 @@ def may(actor: str, scope: str, now_us: int) -> bool:
     else:
         return False
     return row is not None and scope in row[0] and (row[1] or scope in SUSPENDED_SCOPES)
-
-
-def people_behind(actor: str) -> frozenset[int]:
-    """The users who may have acted under this name: himself, or for a key everybody who acts for its owner."""
-    kind, _, name = actor.partition(":")
-    if kind == "user":
-        return frozenset({int(name)})
-    return frozenset(row[0] for row in rows.fetch_all(_BEHIND_KEY, [name])) if kind == "key" else frozenset()

@@ -47,6 +47,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "Venue",
                 "items": [
                     _item("Overview", "monitoring", "admin:index"),
+                    _item("Proposals", "how_to_vote", "admin:exchange_proposal_changelist") | {"badge": "exchange.admin.proposals.waiting"},
                     _item("Instruments", "candlestick_chart", "admin:exchange_instrument_changelist"),
                     _item("Listings", "playlist_add_check", "admin:exchange_listingrequest_changelist"),
                     _item("Orders", "receipt_long", "admin:exchange_order_changelist"),
@@ -61,6 +62,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Participants", "groups", "admin:rights_participant_changelist"),
                     _item("Accounts", "account_balance_wallet", "admin:rights_account_changelist"),
                     _item("Members", "badge", "admin:exchange_membership_changelist"),
+                    _item("Users", "person", "admin:auth_user_changelist"),
                     _item("API keys", "key", "admin:exchange_apikey_changelist"),
                     _item("Issuers", "verified", "admin:rights_issuer_changelist"),
                 ],

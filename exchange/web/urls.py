@@ -1,8 +1,8 @@
-"""The pages people see. Everything that changes anything goes through the API; these only show."""
+"""The pages people see. Everything that changes anything goes through the API; these only show, but for logging in and passwords."""
 
 from django.urls import path
 
-from exchange.web import account, market, session
+from exchange.web import account, market, password, session
 
 app_name = "web"
 urlpatterns = [
@@ -11,5 +11,6 @@ urlpatterns = [
     path("rights", account.rights, name="rights"),
     path("account", account.account, name="account"),
     path("login", session.log_in, name="login"),
+    path("password", password.password, name="password"),
     path("logout", session.log_out, name="logout"),
 ]

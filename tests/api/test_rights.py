@@ -1,5 +1,9 @@
 """Rights over REST: issue, look, split, freeze, check; strangers see nothing."""
 
+from exchange.services.proposals import approve
+from rights.domain.staff import OPERATORS
+from tests.people import a_member
+from tests.registry_desk import MINT
 from tests.unit.rights.domain.manifests import chat_day
 
 
@@ -78,7 +82,14 @@ def test_freeze_and_unfreeze(desk, caller):
     operator.post(f"{path}/freeze", {"freeze_reason": "dispute", "reason": "x"})
     assert issuer.post(f"{path}/unfreeze", {"reason": "mine"}).json()["code"] == "forbidden"
     assert operator.post(f"{path}/unfreeze", {"reason": " "}).json()["field_errors"][0]["field"] == "reason"
-    assert operator.post(f"{path}/unfreeze", {"reason": "settled"}).status_code == 200
+    proposed = operator.post(f"{path}/unfreeze", {"reason": "settled"})
+    assert (proposed.status_code, proposed.json()["kind"], proposed.json()["status"]) == (202, "unfreeze", "open")
+    assert proposed.json()["act"] == {"right": right["id"]}
+    assert issuer.get(path).json()["status"] == "frozen"
+    second = f"user:{a_member('second', groups=(OPERATORS,)).pk}"
+    approve(proposal_id=proposed.json()["id"][4:], reason="agreed", mint=MINT, actor=second, now_us=desk.now_us)
+    assert issuer.get(path).json()["status"] == "active"
+    assert operator.post(f"{path}/unfreeze", {"reason": "again"}).json()["code"] == "lifecycle_refused"
 
 
 def test_transfer_check_asks_every_gate(desk, caller):

@@ -17,6 +17,7 @@ from exchange.models import AccountFeed, ApiKey, Book, Command, Instrument, Memb
 from exchange.services.batch import match_once
 from exchange.services.lane import LaneMemory
 from exchange.services.timetable import run_due
+from rights.domain.staff import OPERATORS
 from rights.kernel.clock import now_us, to_us
 from rights.kernel.ids import Mint
 from rights.models import Assurance, Event, Participant, Right
@@ -54,6 +55,8 @@ def test_twice_is_once(cheap_passwords):
         assert user.is_staff == (party.slug in {"operator", "auditor"})
         assert not user.is_superuser
     assert first["password"] == demo_password(settings.SECRET_KEY)
+    operators = User.objects.filter(groups__name=OPERATORS).order_by("username")
+    assert [(user.username, user.membership.participant.slug) for user in operators] == [("deputy", "operator"), ("operator", "operator")]
 
     # Supply is issued under assurances, and the ledger balances per asset.
     assert Right.objects.count() == len(first["instruments"]) * sum(share.rights for share in SHARES)

@@ -2,7 +2,7 @@
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -10,9 +10,10 @@ from exchange.models import ApiKey, Command, Instrument
 from exchange.services import participants
 from rights.domain.staff import AUDITORS, OPERATORS
 from rights.kernel.clock import now_us
-from rights.models import Account, Assurance, Event, Participant
+from rights.models import Assurance, Event, Participant
 from rights.services import journal
 from tests.integration.console_market import a_market
+from tests.people import in_console
 
 pytestmark = pytest.mark.django_db
 RECORDS = ("console_events", "console_postings", "console_balances", "console_batches")
@@ -24,18 +25,9 @@ def market():
     return a_market()
 
 
-def console(kind: str) -> Client:
-    user = User.objects.create_user(f"user-{kind}", is_staff=True, is_superuser=kind == "superuser")
-    if kind in {OPERATORS, AUDITORS}:
-        user.groups.add(Group.objects.get_or_create(name=kind)[0])
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.mark.parametrize("kind", ["superuser", OPERATORS, AUDITORS])
 def test_every_page_opens(kind, market):
-    client = console(kind)
+    client = in_console(kind)
     assert client.get(reverse("admin:index")).status_code == 200
     for name in RECORDS:
         assert client.get(reverse(name)).status_code == 200, name
@@ -52,7 +44,7 @@ def test_every_page_opens(kind, market):
 @pytest.mark.parametrize("kind", ["superuser", OPERATORS, AUDITORS])
 @pytest.mark.parametrize("model", WRITE_ONCE, ids=lambda m: m.__name__)
 def test_no_table_is_edited_by_anybody(kind, model, market):
-    client = console(kind)
+    client = in_console(kind)
     base = f"admin:{model._meta.app_label}_{model._meta.model_name}"
     assert client.get(reverse(f"{base}_add")).status_code == 403
     row = model.objects.first()
@@ -62,14 +54,14 @@ def test_no_table_is_edited_by_anybody(kind, model, market):
 
 
 def test_staff_without_a_group_sees_nothing(market):
-    client = console("nobody")
+    client = in_console("nobody")
     assert client.get(reverse("admin:index")).status_code == 200
     assert client.get(reverse("console_events")).status_code == 403
     assert client.get(reverse("admin:exchange_instrument_changelist")).status_code == 403
 
 
 def test_the_console_may_evaluate_and_nothing_else_may(market):
-    client = console(AUDITORS)
+    client = in_console(AUDITORS)
     assert "'unsafe-eval'" in client.get(reverse("admin:index")).headers["Content-Security-Policy"]
     assert "unsafe" not in client.get("/login").headers["Content-Security-Policy"]
 
@@ -79,15 +71,29 @@ def test_strangers_are_sent_to_the_login(market):
 
 
 def test_an_auditor_may_not_act(market):
-    client = console(AUDITORS)
+    client = in_console(AUDITORS)
     book = Instrument.objects.get()
     assert client.get(reverse("admin:exchange_instrument_halt", args=[book.pk])).status_code == 403
     assert client.post(reverse("admin:exchange_instrument_halt", args=[book.pk]), {"reason": "because"}).status_code == 403
     assert not Command.objects.exists()
 
 
+def test_a_superuser_without_the_role_looks_and_does_not_act(market):
+    client = in_console("superuser")
+    address = reverse("admin:exchange_instrument_halt", args=[Instrument.objects.get().pk])
+    assert client.get(address).status_code == 403
+    assert client.post(address, {"reason": "because"}).status_code == 403
+    assert not Command.objects.exists()
+
+
+@pytest.mark.parametrize("model", ["exchange_instrument_halt", "rights_right_freeze", "rights_account_fund", "exchange_proposal_approve"])
+@pytest.mark.parametrize("key", ["x", "0", "99999999999999999999", "\u0663", "01a19467-e80a-7029-9034-05d7b17468c5"])
+def test_an_address_of_nothing_is_not_found(market, model, key):
+    assert in_console(OPERATORS).get(reverse(f"admin:{model}", args=[key])).status_code == 404
+
+
 def test_halting_needs_a_reason_and_becomes_a_command(market):
-    client = console(OPERATORS)
+    client = in_console(OPERATORS)
     address = reverse("admin:exchange_instrument_halt", args=[Instrument.objects.get().pk])
     assert client.get(address).status_code == 200
     for empty in ({}, {"reason": ""}, {"reason": "   "}):
@@ -100,27 +106,15 @@ def test_halting_needs_a_reason_and_becomes_a_command(market):
 
 
 def test_resuming_before_the_opening_is_refused_in_words(market):
-    client = console(OPERATORS)
+    client = in_console(OPERATORS)
     Instrument.objects.update(opens_at="2099-01-01T00:00Z", gate_closes_at="2099-01-01T00:30Z")
     answer = client.post(reverse("admin:exchange_instrument_resume", args=[Instrument.objects.get().pk]), {"reason": "go on"})
     assert answer.status_code == 422
     assert b"opens at" in answer.content
 
 
-def test_funding_by_the_console_is_recorded(market):
-    client = console(OPERATORS)
-    account = Account.objects.get(participant__slug="acme", code=None)
-    address = reverse("admin:rights_account_fund", args=[account.pk])
-    assert client.post(address, {"amount": "12.50", "currency": "USD"}).status_code == 200
-    assert client.post(address, {"amount": "1e3", "currency": "USD", "reason": "deposit"}).status_code == 422
-    assert client.post(address, {"amount": "12.50", "currency": "USD", "reason": "deposit"}).status_code == 302
-    event = Event.objects.filter(type="account.funded").latest("id")
-    assert '"reason":"deposit"' in event.body
-    assert '"amount_minor":"12500000"' in event.body
-
-
 def test_suspending_and_reinstating(market):
-    client = console(OPERATORS)
+    client = in_console(OPERATORS)
     participant = Participant.objects.get(slug="acme")
     for act, status in (("suspend", "suspended"), ("reinstate", "active")):
         assert client.post(reverse(f"admin:rights_participant_{act}", args=[participant.pk]), {"reason": "a review"}).status_code == 302
@@ -129,7 +123,7 @@ def test_suspending_and_reinstating(market):
 
 
 def test_a_key_is_revoked_once_and_nothing_else(market):
-    client = console(OPERATORS)
+    client = in_console(OPERATORS)
     key = ApiKey.objects.get()
     address = reverse("admin:exchange_apikey_revoke", args=[key.pk])
     assert client.post(address, {"reason": "leaked"}).status_code == 302
@@ -138,30 +132,8 @@ def test_a_key_is_revoked_once_and_nothing_else(market):
     assert client.post(address, {"reason": "leaked"}).status_code == 422
 
 
-def test_listing_through_the_form(market):
-    client = console(OPERATORS)
-    address = reverse("admin:exchange_instrument_list_new")
-    form = {
-        "series": str(market.unlisted.pk),
-        "tick": "0.001",
-        "collar_low": "0.001",
-        "collar_high": "100.000",
-        "reference": "2.500",
-        "maker_bps": "0",
-        "taker_bps": "10",
-        "min_quantity_lots": "1",
-        "max_quantity_lots": "1000",
-    }
-    assert client.get(address).status_code == 200
-    assert client.post(address, {**form, "tick": "0"}).status_code == 422
-    assert client.post(address, {**form, "reference": "2.5001"}).status_code == 422
-    assert client.post(address, form).status_code == 302
-    listed = Instrument.objects.get(series=market.unlisted)
-    assert (listed.price_decimals, listed.collar_high_ticks, listed.reference_price_ticks) == (3, 100_000, 2500)
-
-
 def test_posting_an_assurance(market):
-    client = console(OPERATORS)
+    client = in_console(OPERATORS)
     issuer = participants.appoint_issuer(
         participant=market.participant,
         slug="acme",
@@ -197,7 +169,7 @@ def test_pages_of_events_go_on_without_counting(market, django_assert_max_num_qu
     stream = journal.stream_for("registry")
     events = [journal.NewEvent("test.said", "test", f"test:{n}", {}) for n in range(120)]
     journal.append(stream_id=stream, events=events, actor="test", now_us=now_us())
-    client = console(AUDITORS)
+    client = in_console(AUDITORS)
     seen, address = [], reverse("console_events")
     while address:
         with django_assert_max_num_queries(8):

@@ -2,14 +2,14 @@
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, User
-from django.test import Client
+from django.contrib.auth.models import User
 from django.urls import reverse
 
-from exchange.models import Command, Order, Trade
+from exchange.models import Command, Order, Proposal, Trade
 from rights.domain.staff import OPERATORS
 from rights.models import Right
 from tests.honest_market import HonestMarket
+from tests.people import in_console
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,11 +23,7 @@ def market():
 
 @pytest.fixture
 def client():
-    user = User.objects.create_user("operator", is_staff=True)
-    user.groups.add(Group.objects.get_or_create(name=OPERATORS)[0])
-    client = Client()
-    client.force_login(user)
-    return client
+    return in_console(OPERATORS)
 
 
 def test_every_page_of_a_day_opens(market, client):
@@ -65,16 +61,25 @@ def test_ids_find_their_row_and_nothing_else_does(market, client):
             assert client.get(reverse(f"console_{name}"), {field: nasty}).status_code == 200, (name, nasty)
 
 
-def test_freezing_pulls_the_asks_and_unfreezing_gives_back(market, client):
-    right = Right.objects.get(pk=market.right_id)
-    for act, form, status in (
-        ("freeze", {"freeze_reason": "compliance", "reason": "a complaint"}, "frozen"),
-        ("unfreeze", {"reason": "it was unfounded"}, "active"),
-    ):
-        address = reverse(f"admin:rights_right_{act}", args=[right.pk])
-        assert client.get(address).status_code == 200
-        assert client.post(address, {**form, "reason": " "}).status_code == 200
-        assert client.post(address, form).status_code == 302
-        right.refresh_from_db()
-        assert right.status == status
-    assert client.post(reverse("admin:rights_right_unfreeze", args=[right.pk]), {"reason": "again"}).status_code == 422
+def test_freezing_pulls_the_asks_and_unfreezing_takes_two(market, client):
+    right, another = Right.objects.get(pk=market.right_id), in_console(OPERATORS, "another")
+    address = reverse("admin:rights_right_freeze", args=[right.pk])
+    form = {"freeze_reason": "compliance", "reason": "a complaint"}
+    assert client.get(address).status_code == 200
+    assert client.post(address, {**form, "reason": " "}).status_code == 200
+    assert client.post(address, form).status_code == 302
+    right.refresh_from_db()
+    assert right.status == "frozen"
+
+    address = reverse("admin:rights_right_unfreeze", args=[right.pk])
+    assert client.post(address, {"reason": "it was unfounded"}).status_code == 302
+    right.refresh_from_db()
+    assert right.status == "frozen"
+    proposal = Proposal.objects.get()
+    approval = reverse("admin:exchange_proposal_approve", args=[proposal.pk])
+    assert client.post(approval, {"reason": "I am sure"}).status_code == 403
+    assert another.get(approval).status_code == 200
+    assert another.post(approval, {"reason": "read the file"}).status_code == 302
+    right.refresh_from_db()
+    assert right.status == "active"
+    assert client.post(address, {"reason": "again"}).status_code == 422

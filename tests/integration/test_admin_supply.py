@@ -10,7 +10,7 @@ from exchange.services.listing_requests import Wish, request_listing
 from rights.domain.staff import AUDITORS, OPERATORS
 from rights.models import Assurance, Capability, Event, PostedCapacity, Series, Supplier
 from settlement.services.ledger import cash_asset
-from tests.integration.test_admin import console
+from tests.people import in_console as console
 from tests.registry_desk import MINT, NOW_US, Desk
 from tests.supply_desk import SupplyDesk
 

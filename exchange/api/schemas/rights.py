@@ -74,6 +74,18 @@ COMPONENTS: dict[str, Schema] = {
     "Split": answer({"parent": ref("Right"), "child": ref("Right")}),
     "FreezeRequest": request({"freeze_reason": _FREEZE, "reason": _REASON}, required=("freeze_reason", "reason")),
     "UnfreezeRequest": request({"reason": _REASON}, required=("reason",)),
+    "Proposal": answer(
+        {
+            "id": public_id("prp"),
+            "kind": TEXT,
+            "act": {"type": "object"},
+            "status": one_of("open", "approved", "rejected", "expired"),
+            "reason": TEXT,
+            "proposed_at": MOMENT,
+            "expires_at": MOMENT,
+        },
+        description="An operator's act that is done when another operator approves it",
+    ),
     "Frozen": answer({"right": ref("Right"), "orders_pulled": {"type": "integer", "minimum": 0}}),
     "Eligibility": answer(
         {

@@ -10,11 +10,14 @@ from exchange.api.base import not_found
 from exchange.api.doc import Doc
 from exchange.api.problems import Problem
 from exchange.api.refusals import as_problems
+from exchange.api.render import proposal
 from exchange.api.views.rights import MINT, OneRight
-from exchange.services import freeze
+from exchange.services import freeze, proposals
 from exchange.services.authority import check_role
 from exchange.services.idempotency import Done
+from exchange.services.proposal_kinds import UNFREEZE, unfreeze_payload
 from rights.domain.lifecycle import FreezeReason
+from rights.models import Right
 from rights.services.activate import activate_right
 from rights.services.split import split_right
 
@@ -89,23 +92,42 @@ class FreezeView(OneRight):
 
 class UnfreezeView(OneRight):
     scopes: ClassVar = {"POST": _FREEZERS}
-    docs: ClassVar = {"POST": Doc("Let a frozen right go on", "Right", body="UnfreezeRequest", idempotent=True)}
+    docs: ClassVar = {
+        "POST": Doc(
+            "Let a frozen right go on",
+            "Right",
+            body="UnfreezeRequest",
+            idempotent=True,
+            also={202: "Proposal"},
+            description="An issuer lifts its own pause at once. What an operator asks for waits until another one approves it: 202.",
+        )
+    }
 
     def post(self, _request: Request, right_id: str) -> Response:
         body = fields.members(self.body, "", ("reason",), ("reason",))
         reason = fields.text(body["reason"], "reason", high=500)
         right = self.right(right_id)
+        own_pause = self.is_issuer_of(right) and right.freeze_reason in {"", FreezeReason.ISSUER_PAUSE}
         if not self.is_operator():
             if not self.is_issuer_of(right):
                 raise not_found()
-            if right.freeze_reason not in {"", FreezeReason.ISSUER_PAUSE}:
+            if not own_pause:
                 raise Problem("forbidden", "an issuer lifts its own pause only")
 
         def act() -> Done:
+            if not own_pause:
+                return self._propose(right, reason)
             with as_problems():
-                if self.is_operator():
-                    check_role(participant_id=self.principal.participant_id, role="freezer", issuer_id=right.issuer_id)
                 freeze.unfreeze_right(right_id=str(right.pk), reason=reason, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
             return Done(200, self.shown(str(right.pk)))
 
         return self.once(act)
+
+    def _propose(self, right: Right, reason: str) -> Done:
+        payload = unfreeze_payload(right_id=str(right.pk))
+        with as_problems():
+            check_role(participant_id=self.principal.participant_id, role="freezer", issuer_id=right.issuer_id)
+            made = proposals.propose(
+                kind=UNFREEZE, payload=payload, reason=reason, mint=MINT, actor=self.principal.actor, now_us=self.now_us
+            )
+        return Done(202, proposal(made))

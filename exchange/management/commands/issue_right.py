@@ -2,12 +2,11 @@
 
 import json
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from exchange.api.strict_json import Malformed, parse
+from exchange.management.documents import manifest_document
 from exchange.selectors import registry
 from rights.domain.manifest import ManifestRefusedError
 from rights.kernel.clock import now_us
@@ -31,7 +30,7 @@ class Command(BaseCommand):
         if issuer is None:
             raise CommandError(f"no issuer {options['issuer']}")
         holder = _holder(options["holder"])
-        document = _document(options["manifest"])
+        document = manifest_document(options["manifest"])
         moment = now_us()
         try:
             right = issue_right(issuer=issuer, holder=holder, document=document, mint=Mint(), actor="command:issue_right", now_us=moment)
@@ -53,14 +52,3 @@ def _holder(name: str) -> Account:
     if found is None:
         raise CommandError(f"no participant or account {name}")
     return found
-
-
-def _document(name: str) -> object:
-    try:
-        body = Path("/dev/stdin" if name == "-" else name).read_bytes()
-    except OSError as error:
-        raise CommandError(f"can't read {name}: {error.strerror}") from error
-    try:
-        return parse(body)
-    except Malformed as error:
-        raise CommandError(f"{name}: {error}") from error

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from exchange.demo.parties import PEOPLE, demo_password, seed_parties, set_passwords
+from exchange.demo.parties import DEPUTY, PEOPLE, demo_password, seed_parties, set_passwords
 from exchange.demo.roll import roll
 from exchange.models import Instrument
 from exchange.services.timetable import run_due
@@ -38,6 +38,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"password": password, "participants": people, "instruments": symbols, "listed": listed}))
             return
         self.stdout.write(f"participants: {', '.join(people)}")
+        self.stdout.write(f"second operator: {DEPUTY}")
         self.stdout.write(f"password of each: {password}")
         self.stdout.write(f"instruments: {len(symbols)}, of which {len(listed)} new")
         for symbol in symbols:
