@@ -7,6 +7,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -22,6 +24,8 @@ PICTURES = Path(os.environ["PICTURES"]) if "PICTURES" in os.environ else ARTIFAC
 CANDLES = int(os.environ.get("PICTURE_CANDLES", "1"))
 CLASS = "TXT.CHAT.STD.INT.PRV"
 ENOUGH_S = 1800.0
+STAYS_OPEN = timedelta(hours=1)
+BUSY_MACHINE_MS = 180_000
 SIZES = [(1440, 900), (390, 844)]
 Show = Callable[..., Page]
 
@@ -58,17 +62,25 @@ def show(browser: Browser, demo: Venue) -> Iterator[Show]:
 
 @pytest.fixture(scope="module")
 def busy(demo: Venue) -> str:
-    """The symbol of a market with trades, two orders of the buyer's, and hours to go."""
+    """The symbol of a market that has traded for a while: the nearest, so the busiest, of those that stay open long enough."""
 
     def candles(symbol: str) -> int:
         return len(demo.call("buyer", "GET", f"/instruments/{symbol}/candles?interval=1m")["data"])
 
-    symbol = next(each for each in demo.symbols if each.startswith(CLASS) and each.endswith("P1D"))
+    listed = demo.call("buyer", "GET", f"/instruments?class={CLASS}&phase=continuous&limit=1000")["data"]
+    soonest = datetime.now(UTC) + STAYS_OPEN
+    symbol = next(each["symbol"] for each in listed if datetime.fromisoformat(each["gate_closes_at"]) > soonest)
     wait_until(lambda: candles(symbol) >= CANDLES, ENOUGH_S, f"{CANDLES} candles of {symbol}")
-    bids = demo.call("buyer", "GET", f"/instruments/{symbol}/book?depth=10")["bids"]
-    for price in (bids[0][0], bids[-1][0]):
-        demo.place("buyer", "buy", price, "2", symbol)
     return symbol
+
+
+def rest_two_bids(demo: Venue, symbol: str) -> None:
+    """Two orders of the buyer's below all others: nobody gets to them while somebody looks."""
+    demo.clear("buyer")
+    lowest = Decimal(demo.call("buyer", "GET", f"/instruments/{symbol}/book?depth=1000")["bids"][-1][0])
+    tick = Decimal(demo.call("buyer", "GET", f"/instruments/{symbol}")["tick_size"])
+    for ticks in (1, 3):
+        demo.place("buyer", "buy", str(lowest - ticks * tick), "2", symbol)
 
 
 def picture(page: Page, name: str, width: int, scheme: str) -> None:
@@ -78,6 +90,7 @@ def picture(page: Page, name: str, width: int, scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.usefixtures("busy")
 def test_the_board_moves_by_itself(show: Show, width: int, height: int, scheme: str) -> None:
     page = show("/", user="buyer", width=width, height=height, color_scheme=scheme)
     expect(page.locator("sx-connection")).to_have_attribute("data-state", "live")
@@ -86,19 +99,21 @@ def test_the_board_moves_by_itself(show: Show, width: int, height: int, scheme: 
     page.wait_for_function(
         "before => [...document.querySelectorAll('tr[data-symbol] [data-f=last_price]')].some((cell, i) => cell.innerText !== before[i])",
         arg=before,
+        timeout=BUSY_MACHINE_MS,
     )
     picture(page, "markets", width, scheme)
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_a_market_trades_by_itself_and_the_light_is_green(show: Show, busy: str, width: int, height: int, scheme: str) -> None:
+def test_a_market_trades_by_itself_and_the_light_is_green(show: Show, demo: Venue, busy: str, width: int, height: int, scheme: str) -> None:
+    rest_two_bids(demo, busy)
     page = show(f"/trade/{busy}", user="buyer", width=width, height=height, color_scheme=scheme)
     proven(page)
     newest = page.locator("sx-tape tbody tr").first
     expect(newest).to_be_attached()
     page.evaluate("() => { window.seen = document.querySelector('sx-tape tbody tr') }")
-    page.wait_for_function("() => document.querySelector('sx-tape tbody tr') !== window.seen")
+    page.wait_for_function("() => document.querySelector('sx-tape tbody tr') !== window.seen", timeout=BUSY_MACHINE_MS)
     proven(page)
     red, green, blue = map(
         int, re.findall(r"\d+", page.locator("sx-connection .lamp").evaluate("e => getComputedStyle(e).backgroundColor"))[:3]
@@ -108,6 +123,11 @@ def test_a_market_trades_by_itself_and_the_light_is_green(show: Show, busy: str,
     if width == 1440:
         expect(page.locator("sx-orders tbody tr")).to_have_count(2)
         assert page.evaluate("() => document.documentElement.scrollHeight") == height, "the desk fits the window"
+    else:
+        for side in ("ask", "bid"):
+            expect(page.locator(f".ladder .{side}:visible")).to_have_count(7)
+            for row in page.locator(f".ladder .{side}:visible").all():
+                expect(row).to_be_in_viewport()
     picture(page, "trade", width, scheme)
 
 

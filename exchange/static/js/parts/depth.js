@@ -86,7 +86,7 @@ class Depth extends Part {
       {
         width: this.clientWidth,
         height: this.clientHeight,
-        padding: [10, 10, 0, 0],
+        padding: [10, 22, 0, 0], // half of the last price's label stands right of it
         scales: { x: { time: false }, y: { range: (_, __, max) => [0, max * 1.05] } },
         cursor: { drag: { x: false, y: false }, points: { size: 6 } },
         legend: { show: false },
