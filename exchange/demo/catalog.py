@@ -20,6 +20,8 @@ class Ware(msgspec.Struct, frozen=True):
     label: str
     resource: dict[str, Any]
     service: dict[str, str]
+    # Where the demo's supplier executes it; the other axes follow from `service`.
+    capability: dict[str, str]
     lot_units: int
     worth_minor: int
     tick_minor: int
@@ -38,6 +40,7 @@ WARES = (
         label="Chat completions, a million tokens",
         resource={"type": "text_inference", "unit": "tokens", "model_class": ["chat"], "capability_tags": ["json-mode", "tool-use"]},
         service={"priority": "standard", "quality_band": "standard", "latency_class": "interactive", "privacy_class": "private"},
+        capability={"workload": "text.generation", "privacy_mode": "private-cluster", "environment": "dedicated-cluster"},
         lot_units=1_000_000,
         worth_minor=1_800_000,
         tick_minor=1_000,
@@ -49,6 +52,7 @@ WARES = (
         label="Embeddings, a thousand requests",
         resource={"type": "embeddings", "unit": "requests", "model_class": ["embedding"], "capability_tags": []},
         service={"priority": "background", "quality_band": "standard", "latency_class": "async", "privacy_class": "public"},
+        capability={"workload": "text.embedding", "privacy_mode": "trusted-network", "environment": "centralized-api"},
         lot_units=1_000,
         worth_minor=120_000,
         tick_minor=100,
@@ -60,6 +64,7 @@ WARES = (
         label="GPU time, one hour",
         resource={"type": "gpu_time", "unit": "minutes", "model_class": [], "capability_tags": ["cuda"]},
         service={"priority": "standard", "quality_band": "high", "latency_class": "batch", "privacy_class": "confidential"},
+        capability={"workload": "gpu.batch", "privacy_mode": "private-cluster", "environment": "dedicated-cluster"},
         lot_units=60,
         worth_minor=2_150_000,
         tick_minor=1_000,

@@ -4,6 +4,7 @@ from django.db import connection, transaction
 
 from exchange.demo.catalog import ASSURANCE_MODE, HAIRCUT_BPS, ISSUER, SHARES, WARES, Ware, manifest
 from exchange.demo.parties import ACTOR, account_of
+from exchange.demo.supply import back
 from exchange.demo.windows import Window, windows_at
 from exchange.models import Instrument
 from exchange.services.listing import TradingRules, list_instrument
@@ -60,14 +61,17 @@ def _offer(ware: Ware, window: Window, mint: Mint, now_us: int) -> str | None:
 
 def _assure(ware: Ware, window: Window, issuer: Issuer, reference: str, *, mint: Mint, now_us: int) -> Assurance:
     supply_units = ware.supply_lots * ware.lot_units
+    # Enough that the haircut leaves the whole supply, and a tenth to spare for what people issue themselves.
+    gross_units = supply_units * 11 // 10 * 10_000 // (10_000 - HAIRCUT_BPS)
+    source = back(ware, window, gross_units, mint=mint, now_us=now_us)
     capacity = Capacity(
         mode=ASSURANCE_MODE,
         reference=reference,
         window_start_us=window.start_us,
         window_end_us=window.end_us,
-        # Enough that the haircut leaves the whole supply, and a tenth to spare for what people issue themselves.
-        gross_units=supply_units * 11 // 10 * 10_000 // (10_000 - HAIRCUT_BPS),
+        gross_units=gross_units,
         haircut_bps=HAIRCUT_BPS,
+        sources=(source,),
     )
     sample = read_manifest(_manifest(ware, window, ware.lot_units, reference))
     compute_class = class_for(manifest=sample, issuer_tier=issuer.tier)

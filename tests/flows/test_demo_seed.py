@@ -20,12 +20,27 @@ from exchange.services.timetable import run_due
 from rights.domain.staff import OPERATORS
 from rights.kernel.clock import now_us, to_us
 from rights.kernel.ids import Mint
-from rights.models import Assurance, Event, Participant, Right
+from rights.models import Assurance, Event, Participant, PostedCapacity, Right, Supplier
 from settlement.models import Balance, Posting
 from settlement.services import ledger
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TABLES = (Participant, User, Membership, Right, Assurance, Instrument, Balance, Posting, Event, AccountFeed, ApiKey, Command)
+TABLES = (
+    Participant,
+    User,
+    Membership,
+    Right,
+    Assurance,
+    Supplier,
+    PostedCapacity,
+    Instrument,
+    Balance,
+    Posting,
+    Event,
+    AccountFeed,
+    ApiKey,
+    Command,
+)
 
 
 def seed() -> dict:
@@ -61,6 +76,12 @@ def test_twice_is_once(cheap_passwords):
     # Supply is issued under assurances, and the ledger balances per asset.
     assert Right.objects.count() == len(first["instruments"]) * sum(share.rights for share in SHARES)
     assert set(Right.objects.values_list("status", flat=True)) == {"active"}
+    # What is assured was posted by the supplier before, and a part of it is still free.
+    assert Supplier.objects.get().participant.slug == "supplier"
+    for assurance in Assurance.objects.all():
+        source = assurance.sources.select_related("capacity").get()
+        assert source.units == assurance.gross_units
+        assert source.capacity.pledged_units < source.capacity.units
     for assurance in Assurance.objects.all():
         assert assurance.issued_units <= assurance.gross_units * (10_000 - assurance.haircut_bps) // 10_000
     totals: dict[int, int] = {}

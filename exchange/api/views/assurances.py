@@ -40,6 +40,14 @@ def source_of(value: object, field: str) -> Source:
     return Source(capability, units, *window_of(found["window"], f"{field}.window"))
 
 
+def _note(value: object, field: str) -> str:
+    """What was looked at; blanks say nothing."""
+    found = fields.text(value, field, high=500)
+    if not found.strip():
+        raise fields.FieldError(field, "must say something")
+    return found
+
+
 def callers_issuer(slug: str | None, participant_id: int, field: str = "issuer") -> Issuer:
     """The issuer of this name, if the caller acts for it; without a name the caller's only one."""
     mine = list(Issuer.objects.select_related("participant").filter(participant_id=participant_id).order_by("pk")[:50])
@@ -107,7 +115,7 @@ class AssurancesView(OneAssurance):
             stale_after_s=form.read("stale_after_seconds", STALE_AFTER_S, fields.integer, 1, MOST_SECONDS),
             sources=tuple(form.need("sources", [], fields.items, 1, MOST_SOURCES, source_of)),
         )
-        issuer_slug, note = form.read("issuer", None, fields.text, 1, 64), form.read("note", None, fields.text, 1, 500)
+        issuer_slug, note = form.read("issuer", None, fields.text, 1, 64), form.read("note", None, _note)
         for name in ("mode", "reference"):
             if terms is None and not form.given(name):
                 form.wrong(name, "is required", "required")
@@ -188,7 +196,7 @@ class AssuranceView(OneAssurance):
         gross = form.read("gross_units", None, fields.whole, 0, MOST_UNITS)
         haircut = form.read("haircut_bps", None, fields.integer, 0, 10_000)
         sources = form.read("sources", None, fields.items, 0, MOST_SOURCES, source_of)
-        note = (form.need if attested else form.read)("note", "", fields.text, 1, 500)
+        note = (form.need if attested else form.read)("note", "", _note)
         form.close()
         if not attested and row.participant_id != principal.participant_id:
             raise Problem("forbidden", "only its issuer refreshes an assurance, or an operator")
