@@ -173,7 +173,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "priority_steps": [0],  # rings are all alike: a list per lane to wait on, not four
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # the supervisor looks after workers; nobody sends them orders
 CELERY_TIMEZONE = "UTC"
 
 REST_FRAMEWORK = {
