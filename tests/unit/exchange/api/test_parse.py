@@ -15,7 +15,37 @@ from tests.api.nasty_values import VALUES
 NOW_US = 1_700_000_000_000_000
 LATER, LATER_US = "2099-01-01T00:00:00.5Z", 4_070_908_800_500_000
 ORDER, RIGHT = "0192e4a0-0000-7000-8000-000000000000", "0192e4a0-0000-7000-8000-000000000001"
-RULES = Rules(1, "TXT-A", 1, "TXT", "tokens", 1, "s", 1, "USD", 6, 5000, 3, 1_000_000, 1, 9, 1, 9, 0, 0, None, 0, 2**60, 0, 0, 1, 0, "exact", "fixed", 0)
+RULES = Rules(
+    1,
+    "TXT-A",
+    1,
+    "TXT",
+    "tokens",
+    1,
+    "s",
+    1,
+    "USD",
+    6,
+    5000,
+    3,
+    1_000_000,
+    1,
+    9,
+    1,
+    9,
+    0,
+    0,
+    None,
+    0,
+    2**60,
+    0,
+    0,
+    1,
+    0,
+    "exact",
+    "fixed",
+    0,
+)
 GOOD = {"instrument": "TXT-A", "side": "buy", "quantity": "7", "price": "1.005"}
 
 
