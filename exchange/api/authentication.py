@@ -11,8 +11,6 @@ from exchange.api.problems import Problem
 from exchange.services.identity import Principal, principal_by_bearer, principal_of_user
 from rights.kernel.clock import now_us
 
-_CHALLENGE = {"WWW-Authenticate": "Bearer"}
-
 
 class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer key_….<secret>`. Once the header is there, it alone decides."""
@@ -26,7 +24,7 @@ class KeyAuthentication(BaseAuthentication):
         if scheme.lower() == b"bearer" and token.isascii():
             principal = principal_by_bearer(token.decode("ascii"), now_us())
         if principal is None:
-            raise Problem("unauthenticated", headers=_CHALLENGE)
+            raise Problem("unauthenticated")
         return principal, None
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature

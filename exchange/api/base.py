@@ -67,12 +67,14 @@ class ApiView(APIView):
         return {"Allow": ", ".join([*self.scopes, *self.elsewhere])}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse what can't be read, then authenticate, check the scope and draw from the caller's bucket."""
+        """Refuse what the resource has no method for and what can't be read; then authenticate, check the scope, draw from the bucket."""
         self.now_us = now_us()
+        method = "GET" if request.method in {"HEAD", None} else str(request.method)
+        if method not in self.scopes:
+            raise Problem("method_not_allowed")
         check_text(request)
         check_media_type(request)
         super().initial(request, *args, **kwargs)
-        method = "GET" if request.method in {"HEAD", None} else str(request.method)
         self.query = Query.read(request.META.get("QUERY_STRING", ""), self.queries.get(method, ()))
         if isinstance(request.user, Principal):
             default = "read" if method in {"GET", "OPTIONS"} else "write"

@@ -9,6 +9,7 @@ class Doc(msgspec.Struct, frozen=True):
     """One method. `answer` and `body` name schemas of exchange/api/schemas; `listed`: answered as a page of them.
 
     `also`: other good answers, by status.
+    `errors` are codes whose status does not follow from the route, the scope and the method (exchange/api/openapi.py).
     """
 
     summary: str

@@ -9,13 +9,14 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
 from exchange.api.doc import Doc
+from exchange.api.error_table import row_of
 from exchange.api.schemas import COMPONENTS
 from exchange.api.schemas.parameters import PATH, QUERY
 from exchange.api.schemas.words import page_of, ref
 
-PROBLEM = {"application/problem+json": {"schema": ref("Problem")}}
+_REQUEST_ID = {"X-Request-Id": {"description": "Names the request", "required": True, "schema": {"type": "string"}}}
 _HEADERS = {
-    "X-Request-Id": {"description": "Names the request", "schema": {"type": "string"}},
+    **_REQUEST_ID,
     "RateLimit": {"description": "What is left of the tightest bucket", "schema": {"type": "string"}},
     "RateLimit-Policy": {"description": "The bucket's size and refill", "schema": {"type": "string"}},
 }
@@ -25,26 +26,60 @@ _IDEMPOTENCY_KEY = {
     "description": "The same key with the same body is done once in 24 hours",
     "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
 }
+_CHALLENGE = {"WWW-Authenticate": {"description": "How to authenticate", "required": True, "schema": {"type": "string"}}}
+_LATER = {"Retry-After": {"description": "Seconds to wait", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}}
+# Status → what it means, and the headers it brings. An operation names those it may answer.
+_REFUSALS: dict[int, tuple[str, dict[str, Any]]] = {
+    400: ("The request, a parameter or a field can't be taken; `field_errors` names it", {}),
+    401: ("No valid key or session", _CHALLENGE),
+    403: ("The scope or the CSRF token is missing, or the caller may not do this", {}),
+    404: ("Nothing is here that the caller may see", {}),
+    409: ("The present state does not allow this, or an id came before with another body", {}),
+    415: ("The body has to be application/json", {}),
+    422: ("A rule of the market or of the registry refused", {}),
+    429: ("Too many requests of this class", _LATER),
+    500: ("Something broke on our side", {}),
+    503: ("A part of the venue does not answer, or too much waits for the book", _LATER),
+}
+RESPONSES = {
+    f"Refused{status}": {
+        "description": about,
+        "headers": {**_REQUEST_ID, **headers},
+        "content": {"application/problem+json": {"schema": ref("Problem")}},
+    }
+    for status, (about, headers) in _REFUSALS.items()
+}
 
 
 def operation(
-    doc: Doc, *, path: str, method: str, scope: str | Iterable[str], queries: Iterable[str] = (), headers: Iterable[dict[str, Any]] = ()
+    doc: Doc,
+    *,
+    path: str,
+    method: str,
+    scope: str | Iterable[str],
+    queries: Iterable[str] = (),
+    headers: Iterable[dict[str, Any]] = (),
+    known: bool = True,
 ) -> dict[str, Any]:
-    """One operation, for routes of Django and of order entry alike."""
+    """One operation, for routes of Django and of order entry alike. `known`: it asks who calls, if only to count."""
+    tag = path.removeprefix("/api/v1/").split("/")[0]
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, **PATH[name]} for name in re.findall(r"\{(\w+)\}", path)
     ]
-    parameters += [{"name": name, "in": "query", **QUERY[name]} for name in queries]
+    narrowed = path.rpartition("/")[2]
+    parameters += [{"name": name, "in": "query", **(QUERY.get(f"{narrowed}.{name}") or QUERY[name])} for name in queries]
     parameters += [*headers, *([_IDEMPOTENCY_KEY] if doc.idempotent else [])]
     answer = page_of(doc.answer) if doc.listed else ref(doc.answer)
     found: dict[str, Any] = {
         "operationId": _operation_id(path, method),
         "summary": doc.summary,
-        "tags": [path.removeprefix("/api/v1/").split("/")[0]],
+        "tags": [tag],
         "responses": {
             str(doc.status): {"description": doc.summary, "headers": _HEADERS, "content": {"application/json": {"schema": answer}}},
-            "4XX": {"description": "Refused; the code says why", "content": PROBLEM},
-            "5XX": {"description": "Our fault", "content": PROBLEM},
+            **{
+                str(status): {"$ref": f"#/components/responses/Refused{status}"}
+                for status in _refusals(doc, path, method, scope, known=known)
+            },
         },
         "security": [],
     }
@@ -64,6 +99,22 @@ def operation(
     return found
 
 
+def _refusals(doc: Doc, path: str, method: str, scope: str | Iterable[str], *, known: bool) -> list[int]:
+    """The statuses with which the operation may refuse."""
+    found = {400, 500, 503}
+    if known:
+        found |= {401, 429}
+    if scope:
+        found.add(403)
+    if "{" in path:
+        found.add(404)
+    if doc.body:
+        found.add(415)
+    if method != "GET":
+        found |= {409, 422}
+    return sorted(found | {row_of(code).status for code in doc.errors})
+
+
 def _operation_id(path: str, method: str) -> str:
     words = re.sub(r"[^A-Za-z0-9]+", " ", path.removeprefix("/api/v1/").replace("{", "by ")).split()
     return "_".join([method.lower(), *words])
@@ -77,7 +128,14 @@ class OperationSchema(AutoSchema):
         doc = getattr(view, "docs", {}).get(method)
         if doc is None:
             return None
-        return operation(doc, path=path, method=method, scope=view.scopes[method], queries=view.queries.get(method, ()))
+        return operation(
+            doc,
+            path=path,
+            method=method,
+            scope=view.scopes[method],
+            queries=view.queries.get(method, ()),
+            known=bool(view.authentication_classes),
+        )
 
 
 @functools.cache
@@ -101,6 +159,7 @@ def document() -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": COMPONENTS,
+            "responses": RESPONSES,
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "key_….<secret>"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "Writing needs X-CSRFToken too"},

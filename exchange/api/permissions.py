@@ -28,7 +28,7 @@ class ScopePermission(BasePermission):
 def check_scope(principal: Any, required: str | frozenset[str] | None) -> Principal:
     """The principal, if it has (one of) the scope(s); raises `unauthenticated` or `scope_missing`."""
     if not isinstance(principal, Principal):
-        raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
+        raise Problem("unauthenticated")
     names = frozenset({required} if isinstance(required, str) else required or ())
     if not names & principal.scopes:
         raise Problem("scope_missing", f"needs the scope {' or '.join(sorted(names)) or 'that nobody has'}")

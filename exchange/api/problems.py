@@ -23,6 +23,10 @@ MOST_DETAIL = 1000
 _log = logging.getLogger(__name__)
 
 
+# What HTTP wants beside the status.
+_ALWAYS = {"unauthenticated": {"WWW-Authenticate": "Bearer"}, "unavailable": {"Retry-After": "1"}, "busy": {"Retry-After": "1"}}
+
+
 class Problem(Exception):
     """A refusal on its way to the caller. `status` and `retryable` come from the error table unless given."""
 
@@ -43,7 +47,7 @@ class Problem(Exception):
         self.retryable = row.retryable if retryable is None else retryable
         self.field_errors = [dict(error) for error in field_errors]
         self.gates = [dict(gate) for gate in gates]
-        self.headers = dict(headers or {})
+        self.headers = {**_ALWAYS.get(code, {}), **(headers or {})}
 
 
 def of_fields(errors: Sequence[FieldError]) -> Problem:
@@ -105,7 +109,9 @@ def problem_of(error: Exception) -> Problem:
         return Problem("rate_limited", str(error), headers=error.decision.headers())
     for kind, code in _CODES.items():
         if isinstance(error, kind):
-            return Problem(code, headers=_headers(error, code))
+            if code == "unavailable":
+                _log.warning("the database did not answer: %s", error)
+            return Problem(code)
     if isinstance(error, DatabaseError):
         _log.error("the database refused: %s", error)
     return Problem("internal_error")
@@ -129,12 +135,3 @@ _CODES: dict[type[Exception], str] = {
     InterfaceError: "unavailable",
     PoolTimeout: "unavailable",
 }
-
-
-def _headers(error: Exception, code: str) -> dict[str, str]:
-    if code == "unauthenticated":
-        return {"WWW-Authenticate": "Bearer"}
-    if code == "unavailable":
-        _log.warning("the database did not answer: %s", error)
-        return {"Retry-After": "1"}
-    return {}

@@ -63,6 +63,10 @@ class Query:
         value = self._values.get(name)
         return None if value is None else fields.text(value, name, high=high)
 
+    def symbol(self, name: str) -> str | None:
+        value = self._values.get(name)
+        return None if value is None else fields.symbol(value, name)
+
     def limit(self) -> int:
         found = self.whole("limit", 1, MAX_LIMIT)
         return DEFAULT_LIMIT if found is None else found
@@ -71,8 +75,8 @@ class Query:
         value = self._values.get("cursor")
         return None if value is None else cursors.decode(kind, value, shape)
 
-    def required_text(self, name: str, high: int = 64) -> str:
-        found = self.text(name, high)
+    def required_symbol(self, name: str) -> str:
+        found = self.symbol(name)
         if found is None:
             raise FieldError(name, "is required", "required")
         return found

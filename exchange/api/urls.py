@@ -47,6 +47,8 @@ urlpatterns = [
     path("tickers", market_data.TickersView.as_view()),
     path("curve", market_data.CurveView.as_view()),
     path("orders", orders.OrdersView.as_view()),
+    path("orders/batch", orders.OrderEntryView.as_view()),
+    path("orders/preview", orders.OrderEntryView.as_view()),
     path("orders/by-client-id/<path:client_order_id>", orders.OrderByClientIdView.as_view()),
     path("orders/<str:order_id>", orders.OrderView.as_view()),
     path("orders/<str:order_id>/events", orders.OrderEventsView.as_view()),

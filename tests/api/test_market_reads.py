@@ -99,7 +99,8 @@ def test_instruments_classes_calendar_fees(caller, floor):
         ("instruments/%00", 400, "malformed_request", None),
         ("instruments/%ED%A0%80", 400, "malformed_request", None),
         ("curve", 400, "validation_failed", "class"),
-        ("curve?class=nope", 404, "not_found", None),
+        ("curve?class=NOPE", 404, "not_found", None),
+        ("curve?class=nope", 400, "validation_failed", "class"),
     ],
 )
 def test_refusals_are_problems(caller, floor, path, status, code, field):

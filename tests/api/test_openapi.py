@@ -52,8 +52,8 @@ def test_operation_ids_are_unique_and_references_resolve():
     ids = [operation["operationId"] for operations in document["paths"].values() for operation in operations.values()]
     assert len(ids) == len(set(ids))
     text = json.dumps(document)
-    for name in {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}:
-        at = document["components"]["schemas"]
+    for name in {part.split('"')[0] for part in text.split("#/components/")[1:]}:
+        at = document["components"]
         for step in name.split("/"):
             at = at[step]
     for schema in document["components"]["schemas"].values():

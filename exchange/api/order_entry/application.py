@@ -33,7 +33,9 @@ DEFAULT_WAIT_S = 2.0
 MOST_WAIT_S = 30.0
 _LOG = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
+_ACTS = (f"{ROOT}/batch", f"{ROOT}/preview")
 _BY_CLIENT_ID = f"{ROOT}/by-client-id/"
+_ONE_ORDER = re.compile(re.escape(ROOT) + "/(?:by-client-id/.*|[^/]*)", re.DOTALL)
 _WAIT = re.compile(r"wait=([0-9]{1,3})", re.ASCII)
 
 
@@ -58,15 +60,15 @@ class Answer(msgspec.Struct):
 
 
 def serves(scope: Scope) -> bool:
-    """Whether this application answers the request; reads and unknown paths are Django's."""
+    """Whether this application answers the request; reads, unknown paths and methods that a path lacks are Django's."""
     path, method = str(scope["path"]), str(scope["method"])
     if not path.startswith(ROOT):
         return False
     if method == "POST":
-        return path in (ROOT, f"{ROOT}/batch", f"{ROOT}/preview")
-    if method == "DELETE":
-        return path == ROOT or path.startswith(f"{ROOT}/")
-    return method == "PATCH" and path.startswith(f"{ROOT}/")
+        return path in (ROOT, *_ACTS)
+    if method == "DELETE" and path == ROOT:
+        return True
+    return method in ("PATCH", "DELETE") and path not in _ACTS and _ONE_ORDER.fullmatch(path) is not None
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +83,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 def _problem_of(error: Exception) -> Problem:
     if isinstance(error, psycopg.Error | PoolTimeout | OSError):
         _LOG.warning("order entry can't reach the database: %s", error)
-        return Problem("unavailable", headers={"Retry-After": "1"})
+        return Problem("unavailable")
     problem = problem_of(error)
     if problem.code == "internal_error":
         _LOG.error("unforeseen error in order entry", exc_info=error)

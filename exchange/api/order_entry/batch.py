@@ -85,7 +85,7 @@ def _refused(slot: Slot, request_id: str) -> dict[str, Any]:
 
 def _op_of(source: Any, who: Principal) -> str:
     """What the operation is, when the caller may do it."""
-    op = fields.mapping(source, "op").get("op")
+    op = fields.mapping(source, "operation").get("op")
     scope = fields.choice(op, "op", SCOPES)
     if scope not in who.scopes:
         raise Problem("scope_missing", f"the scope {scope} is needed")

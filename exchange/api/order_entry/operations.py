@@ -27,7 +27,6 @@ from rights.kernel.ids import Mint
 
 MINT = Mint()
 CANCEL = encode(CancelPayload())
-RETRY_AFTER_S = "1"
 
 
 class Ready(msgspec.Struct, gc=False):
@@ -158,7 +157,7 @@ async def run(ready: Sequence[Ready], who: Principal, wait_s: float) -> tuple[li
 
 def not_stored(promise: Promise) -> Problem:
     """Why a command that met no twin was not stored: no room, or its key was revoked between the look and the insert."""
-    return Problem("busy", headers={"Retry-After": RETRY_AFTER_S}) if promise.busy else Problem("unauthenticated")
+    return Problem("busy" if promise.busy else "unauthenticated")
 
 
 async def place_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who: Principal) -> tuple[int, dict[str, Any]]:

@@ -16,8 +16,8 @@ _PREFER = {
 _SEQ = {"X-Book-Seq": {"description": "How far the book had come", "schema": {"type": "string"}}}
 _PENDING = {"description": "Accepted, not yet applied", "content": {"application/json": {"schema": ref("PlacedOrder")}}}
 _REPLAYED = {
-    "description": "The original, for the same client_order_id and body",
-    "content": {"application/json": {"schema": ref("PlacedOrder")}},
+    "description": "The original, for the same client_order_id and body; with `validate_only` what would be",
+    "content": {"application/json": {"schema": {"anyOf": [ref("PlacedOrder"), ref("Preview")]}}},
 }
 
 

@@ -1,16 +1,17 @@
-"""Parameters by name: a name means the same wherever it stands."""
+"""Parameters by name: a name means the same wherever it stands, but for those that are written with the list they narrow."""
 
 from typing import Any
 
 from exchange.api.schemas.listings import STATES as LISTING_STATES
 from exchange.api.schemas.market import PHASE
 from exchange.api.schemas.trading import SIDE, STATUS
-from exchange.api.schemas.words import CLIENT_ID, MOMENT, SYMBOL, public_id
+from exchange.api.schemas.words import CLIENT_ID, GIVEN_MOMENT, SYMBOL, one_of, public_id
 from rights.domain.assurance import STATUSES
 from rights.domain.lifecycle import RightStatus
 from rights.models.consent import CONSENT_KINDS, CONSENT_STATES
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 64}
+_KEY = {**SYMBOL, "examples": ["TXT.CHAT.STD.INT.PRV"]}
 
 
 def _whole(low: int, high: int) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def _whole(low: int, high: int) -> dict[str, Any]:
 
 PATH: dict[str, dict[str, Any]] = {
     "symbol": {"schema": SYMBOL},
-    "key": {"schema": _NAME},
+    "key": {"schema": _KEY},
     "order_id": {"schema": public_id("ord")},
     "client_order_id": {"schema": CLIENT_ID},
     "fill_id": {"schema": public_id("fil")},
@@ -39,29 +40,25 @@ PATH: dict[str, dict[str, Any]] = {
 }
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {"schema": {**_whole(1, 1000), "default": 100}},
-    "cursor": {"description": "`next_cursor` of the page before", "schema": {"type": "string", "maxLength": 400}},
-    "class": {"description": "A class's key", "schema": _NAME},
+    "cursor": {"description": "`next_cursor` of the page before", "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,400}$"}},
+    "class": {"description": "A class's key", "schema": _KEY},
     "phase": {"schema": PHASE},
-    "window_from": {"description": "Windows that end after this", "schema": MOMENT},
-    "window_to": {"description": "Windows that start before this", "schema": MOMENT},
+    "window_from": {"description": "Windows that end after this", "schema": GIVEN_MOMENT},
+    "window_to": {"description": "Windows that start before this", "schema": GIVEN_MOMENT},
     "depth": {"description": "Levels (or orders) per side", "schema": _whole(1, 5000)},
     "level": {"schema": {"type": "string", "enum": ["2", "3"], "default": "2"}},
     "interval": {"schema": {"type": "string", "enum": ["1m", "5m", "15m", "1h", "1d"], "default": "1m"}},
-    "end": {"description": "The last candle is the one in which this lies; now unless given", "schema": MOMENT},
-    "status": {
-        "description": "A status of the things listed; `live`: orders that are pending or open, capabilities that are not retired",
-        "schema": {
-            "type": "string",
-            "enum": list(dict.fromkeys([*STATUS["enum"], "live", *RightStatus, "suspended", "retired", *STATUSES])),
-        },
-    },
+    "end": {"description": "The last candle is the one in which this lies; now unless given", "schema": GIVEN_MOMENT},
+    "orders.status": {"description": "`live`: orders that are pending or open", "schema": one_of(*STATUS["enum"], "live")},
+    "rights.status": {"schema": one_of(*RightStatus)},
+    "suppliers.status": {"schema": one_of("active", "suspended")},
+    "capabilities.status": {"description": "`live`: those that are not retired", "schema": one_of("live", "retired")},
+    "assurances.status": {"schema": one_of(*STATUSES)},
     "issuer": {"description": "An issuer's slug", "schema": _NAME},
     "owner": {"schema": {"const": "me"}},
-    "state": {
-        "description": "A state of the things listed",
-        "schema": {"type": "string", "enum": list(dict.fromkeys([*CONSENT_STATES, *LISTING_STATES]))},
-    },
-    "kind": {"schema": {"type": "string", "enum": [*CONSENT_KINDS]}},
+    "consents.state": {"schema": one_of(*CONSENT_STATES)},
+    "listings.state": {"schema": one_of(*LISTING_STATES)},
+    "kind": {"schema": one_of(*CONSENT_KINDS)},
     "participant": {"schema": _NAME},
     "instrument": {"schema": SYMBOL},
     "order_id": {"schema": public_id("ord")},

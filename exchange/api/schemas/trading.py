@@ -5,9 +5,10 @@ from exchange.api.schemas.words import (
     COUNT,
     DECIMAL,
     FLAG,
+    GIVEN_MOMENT,
     HASH,
+    LOTS,
     MOMENT,
-    POSITIVE,
     PRICE,
     SYMBOL,
     TEXT,
@@ -31,25 +32,26 @@ TIF = one_of(*wire.TIFS)
 REASON = one_of(*(reason.name.lower() for reason in Reason if reason))
 STATUS = one_of(*wire.STATUSES.values())
 
-_PLACE: dict[str, Schema] = {
-    "instrument": SYMBOL,
-    "side": SIDE,
+_ASKED: dict[str, Schema] = {"instrument": SYMBOL, "side": SIDE, "quantity": LOTS}
+# In what a client writes, null is as good as leaving out.
+_OPTIONS: dict[str, Schema] = {
     "type": {**TYPE, "default": "limit"},
-    "quantity": {**POSITIVE, "description": "Whole lots"},
     "price": {**PRICE, "description": "A multiple of the tick size; not for market orders"},
     "time_in_force": {**one_of(*wire.TIFS, "gtc"), "description": "gtg (good till gate) unless it is a market order, which is ioc"},
-    "expire_time": {**MOMENT, "description": "With gtd only"},
+    "expire_time": {**GIVEN_MOMENT, "description": "With gtd only"},
     "post_only": FLAG,
     "post_only_action": one_of("reject", "slide"),
     "self_trade_prevention": {**STP, "default": "cancel_newest"},
     "client_order_id": CLIENT_ID,
     "group": CLIENT_ID,
-    "rights": many(public_id("rgt"), 1, 100),
+    "rights": {**many(public_id("rgt"), 1, 100), "uniqueItems": True},
     "accept": {"type": "object", "additionalProperties": False, "description": "The buyer's filter on what may be delivered"},
-    "deadline": {**MOMENT, "description": "Refuse the order if it would be applied later"},
+    "deadline": {**GIVEN_MOMENT, "description": "Refuse the order if it would be applied later"},
 }
-_AMEND: dict[str, Schema] = {"quantity": POSITIVE, "price": PRICE, "expire_time": MOMENT, "deadline": MOMENT}
-_WHICH: dict[str, Schema] = {"id": public_id("ord"), "client_order_id": CLIENT_ID}
+_PLACE: dict[str, Schema] = {**_ASKED, **{name: maybe(schema) for name, schema in _OPTIONS.items()}}
+_NEW: dict[str, Schema] = {"quantity": LOTS, "price": PRICE, "expire_time": GIVEN_MOMENT, "deadline": GIVEN_MOMENT}
+_AMEND: dict[str, Schema] = {name: maybe(schema) for name, schema in _NEW.items()}
+_WHICH: dict[str, Schema] = {"id": maybe(public_id("ord")), "client_order_id": maybe(CLIENT_ID)}
 _ORDER: dict[str, Schema] = {
     "id": public_id("ord"),
     "client_order_id": maybe(CLIENT_ID),

@@ -7,6 +7,7 @@ _UUID7 = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 TEXT: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "string", "pattern": "^(0|[1-9][0-9]*)$", "description": "A whole number as a string"}
+LOTS: Schema = {"type": "string", "pattern": "^([1-9][0-9]{0,11}|1000000000000)$", "description": "Whole lots as a string"}
 POSITIVE: Schema = {"type": "string", "pattern": "^[1-9][0-9]{0,18}$", "description": "A positive whole number as a string"}
 DECIMAL: Schema = {"type": "string", "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", "description": "An exact decimal as a string"}
 PRICE: Schema = {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,18})?$", "description": "Quote currency per lot"}
@@ -15,6 +16,11 @@ MOMENT: Schema = {
     "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$",
     "description": "RFC 3339, UTC",
     "examples": ["2026-12-01T00:00:00.000000Z"],
+}
+# As a client may write one: `+00:00` is UTC too, and the years are those in which the venue lives.
+GIVEN_MOMENT: Schema = {
+    **MOMENT,
+    "pattern": r"^2[01][0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,6})?(Z|\+00:00)$",
 }
 SYMBOL: Schema = {"type": "string", "pattern": "^[A-Z0-9][A-Z0-9.-]{0,63}$", "examples": ["TXT.CHAT.STD.INT.PRV-20261201T00-P1D"]}
 CLIENT_ID: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_:+=/.-]{1,64}$"}

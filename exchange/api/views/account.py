@@ -36,7 +36,7 @@ class PositionsView(_Own):
             now_us=self.now_us,
             limit=limit,
             after=str(after[0]) if after else "",
-            symbol=self.query.text("instrument"),
+            symbol=self.query.symbol("instrument"),
         )
         return page(found, limit, "positions", lambda row: (row.symbol,), render.position)
 

@@ -91,7 +91,7 @@ class AssurancesView(OneAssurance):
             limit=limit,
             before=int(before[0]) if before else None,
             issuer=self.query.text("issuer"),
-            class_key=self.query.text("class"),
+            class_key=self.query.symbol("class"),
             status=self.query.choice("status", _STATUSES),
         )
         return page(found, limit, "assurances", lambda row: (row.id,), supply_render.assurance)

@@ -56,7 +56,7 @@ class InstrumentsView(ApiView):
             now_us=self.now_us,
             limit=limit,
             after=str(after[0]) if after else "",
-            class_key=self.query.text("class"),
+            class_key=self.query.symbol("class"),
             phase=self.query.choice("phase", PHASES),
             from_us=self.query.moment_us("window_from"),
             to_us=self.query.moment_us("window_to"),

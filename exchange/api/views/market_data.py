@@ -122,10 +122,10 @@ class TickersView(ApiView):
 class CurveView(ApiView):
     scopes: ClassVar = {"GET": PUBLIC}
     queries: ClassVar = {"GET": ("class",)}
-    docs: ClassVar = {"GET": Doc("Term structure of a class: one point per window", "CurvePoint", listed=True)}
+    docs: ClassVar = {"GET": Doc("Term structure of a class: one point per window", "CurvePoint", listed=True, errors=("not_found",))}
 
     def get(self, _request: Request) -> Response:
-        key = self.query.required_text("class")
+        key = self.query.required_symbol("class")
         if instruments.class_named(key) is None:
             raise not_found()
         found = market_data.curve(class_key=key, now_us=self.now_us, limit=1000)

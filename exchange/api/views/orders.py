@@ -41,10 +41,10 @@ class _Own(ApiView):
 
     def book(self) -> int | None:
         """The book that `instrument` names; -1 when there is none, so that the list is empty."""
-        symbol = self.query.raw("instrument")
+        symbol = self.query.symbol("instrument")
         if symbol is None:
             return None
-        rules = rules_named(fields.symbol(symbol, "instrument"))
+        rules = rules_named(symbol)
         return rules.book_id if rules else -1
 
 
@@ -63,6 +63,13 @@ class OrdersView(_Own):
             statuses=self.query.choice("status", _STATUSES),
         )
         return page(found, limit, "orders", lambda record: (record.id,), _show)
+
+
+class OrderEntryView(ApiView):
+    """Paths that only order entry serves: here they have no methods."""
+
+    elsewhere = ("POST",)
+    docs: ClassVar[dict[str, Doc]] = {}
 
 
 class OrderView(_Own):

@@ -53,7 +53,7 @@ class RightsView(ApiView):
             self.principal,
             limit=limit,
             holder_uuid=holder,
-            class_key=self.query.text("class"),
+            class_key=self.query.symbol("class"),
             status=self.query.choice("status", STATUSES),
             after=str(after[0]) if after else None,
         )
@@ -138,7 +138,7 @@ class EligibilityView(OneRight):
 
     def get(self, _request: Request, right_id: str) -> Response:
         right = self.right(right_id)
-        rules = rules_named(self.query.required_text("instrument"))
+        rules = rules_named(self.query.required_symbol("instrument"))
         if rules is None:
             raise not_found()
         series = Series.objects.select_related("compute_class").get(pk=rules.series_id)
@@ -160,7 +160,9 @@ class LineageView(OneRight):
 class TransferChecksView(OneRight):
     scopes: ClassVar = {"POST": "read"}
     actions: ClassVar = {"POST": "read"}
-    docs: ClassVar = {"POST": Doc("Ask every gate about a transfer; nothing moves", "TransferCheck", body="TransferCheckRequest")}
+    docs: ClassVar = {
+        "POST": Doc("Ask every gate about a transfer; nothing moves", "TransferCheck", body="TransferCheckRequest", errors=("not_found",))
+    }
 
     def post(self, _request: Request) -> Response:
         names = ("right_id", "units", "buyer")

@@ -116,7 +116,7 @@ class CalendarView(ApiView):
     def get(self, _request: Request) -> Response:
         limit, after = self.query.limit(), self.query.cursor("calendar", "s")
         found = instruments.instruments(
-            now_us=self.now_us, limit=limit, after=str(after[0]) if after else "", class_key=self.query.text("class")
+            now_us=self.now_us, limit=limit, after=str(after[0]) if after else "", class_key=self.query.symbol("class")
         )
         return page(found, limit, "calendar", lambda row: (row.symbol,), render.calendar)
 
