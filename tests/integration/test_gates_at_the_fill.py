@@ -100,7 +100,7 @@ def test_a_child_frozen_while_its_buyer_goes_on_can_be_unfrozen() -> None:
     for _ in range(2):
         market.place("other", "buy", 2, 100)
         market.match()
-    freeze.unfreeze_right(right_id=str(child.pk), reason="fine", actor=actor, now_us=market.now_us)
+    freeze.unfreeze_right(right_id=str(child.pk), reason="fine", actor="command:test", now_us=market.now_us)
     assert sorted(Right.objects.filter(parent__isnull=False).values_list("remaining_units", "netted")) == [
         (2_000_000, False),
         (4_000_000, True),

@@ -3,17 +3,18 @@
 import json
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from exchange.audit.run import audit
 from exchange.domain.command import Phase
-from exchange.models import Book, ListingRequest, Membership
+from exchange.models import Book, ListingRequest
 from exchange.selectors.people import people_behind
 from exchange.services import keys
 from exchange.services.listing import TradingRules
 from exchange.services.listing_requests import Wish, approve_listing, reject_listing, request_listing, review_listing, withdraw_listing
+from exchange.services.participants import NewMember, add_member
 from rights.domain.reason import ReasonMissing
+from rights.domain.staff import OPERATORS
 from rights.models import Event, Series
 from rights.services.refusals import SupplyRefusedError
 from settlement.services.ledger import cash_asset
@@ -30,7 +31,15 @@ def desk():
     cash_asset()
     desk = Desk()
     desk.issue(30_000_000)
+    for words, name in ((A, "anna"), (B, "bert")):
+        words["actor"] = f"user:{operator(desk, name).pk}"
     return desk
+
+
+def operator(desk, name):
+    """Somebody who may review and approve, as the registry knows."""
+    member = NewMember(name, "a long password", ("read", "operate"), staff=True, groups=(OPERATORS,))
+    return add_member(participant=desk.accounts["issuer"].participant, member=member, actor="command:test", now_us=NOW_US)
 
 
 @pytest.fixture(autouse=True)
@@ -72,11 +81,11 @@ def test_from_request_to_book(desk):
     assert json.loads(reviewed.sheet)["assurances"][0]["issued_units"] == "50000000"
     assert refused(approve_listing, request_id=request_id, **A) == [("second_person_needed", "")]
     approved = approve_listing(request_id=request_id, **B)
-    assert (approved.state, approved.reviewed_by, approved.decided_by) == ("approved", "user:1", "user:2")
+    assert (approved.state, approved.reviewed_by, approved.decided_by) == ("approved", A["actor"], B["actor"])
     book = Book.objects.get()
     assert (Phase(book.phase), book.instrument) == (Phase.PRE_OPEN, approved.instrument)
     listed = json.loads(Event.objects.get(type="instrument.listed").body)
-    assert (listed["actor"], listed["payload"]["approved_by"]) == ("user:1", "user:2")
+    assert (listed["actor"], listed["payload"]["approved_by"]) == (A["actor"], B["actor"])
     assert refused(reject_listing, request_id=request_id, **B) == [("listing_state", "")]
 
 
@@ -84,13 +93,13 @@ def test_the_database_wants_two_persons_too(desk):
     request_id = ask(desk)
     review_listing(request_id=request_id, **A)
     with pytest.raises(IntegrityError, match="listing_two_persons"), transaction.atomic():
-        ListingRequest.objects.update(state="approved", decided_by="user:1")
+        ListingRequest.objects.update(state="approved", decided_by=A["actor"])
 
 
 def test_a_key_is_nobodys_hand(desk):
     account = desk.accounts["other"]
-    user = User.objects.create_user("ada")
-    Membership.objects.create(user=user, participant=account.participant, scopes=["operate"])
+    member = NewMember("ada", "a long password", ("operate",))
+    user = add_member(participant=account.participant, member=member, actor="command:test", now_us=NOW_US)
     key = keys.create(account_id=account.pk, scopes=["operate"], label="", expires_us=None, now_us=NOW_US).key
     by_key = {"actor": f"key:{key.uuid}", "now_us": NOW_US, "reason": "x"}
     assert people_behind(by_key["actor"]) == {f"user:{user.pk}"}
@@ -99,7 +108,7 @@ def test_a_key_is_nobodys_hand(desk):
     herself = {"actor": f"user:{user.pk}", "now_us": NOW_US, "reason": "x"}
     assert refused(approve_listing, request_id=request_id, **herself) == [("second_person_needed", "")]
     assert refused(approve_listing, request_id=request_id, **by_key) == [("second_person_needed", "")]
-    assert approve_listing(request_id=request_id, **{**B, "actor": "user:987654"}).state == "approved"
+    assert approve_listing(request_id=request_id, **B).state == "approved"
 
 
 def test_rejecting_needs_a_reason_and_lets_the_issuer_ask_again(desk):

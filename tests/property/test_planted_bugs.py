@@ -339,16 +339,16 @@ BUGS: dict[str, Bug] = {
         "A closed book can be opened again.",
         (
             "book",
-            "        if self.phase == Phase.CLOSED:\n            return",
-            "        if self.phase == Phase.CLOSED == command.phase:\n            return",
+            "def _set_phase(self, command: SetPhase) -> list[Outcome]:\n        if self.phase == Phase.CLOSED:\n            return",
+            "def _set_phase(self, command: SetPhase) -> list[Outcome]:\n        if self.phase == Phase.CLOSED == command.phase:\n            return",
         ),
     ),
     "closed_closes_again": bug(
         "A closed book can be closed again.",
         (
             "book",
-            "        if self.phase == Phase.CLOSED:\n            return",
-            "        if self.phase == Phase.CLOSED != command.phase:\n            return",
+            "def _set_phase(self, command: SetPhase) -> list[Outcome]:\n        if self.phase == Phase.CLOSED:\n            return",
+            "def _set_phase(self, command: SetPhase) -> list[Outcome]:\n        if self.phase == Phase.CLOSED != command.phase:\n            return",
         ),
     ),
     "closing_spares_the_asks": bug(

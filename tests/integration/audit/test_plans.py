@@ -16,7 +16,12 @@ Plan = dict[str, Any]
 # A loop's inner side may be what the outer row itself holds: its arrays, or a few values made of it.
 OF_THE_ROW = {"Function Scan", "Values Scan"}
 # Or what an index finds for it: an account's latest message, a right's children. (In a table this small the server looks without one.)
-BY_INDEX = {"private_numbers": {"Limit"}, "lineage": {"Seq Scan", "Index Scan", "Bitmap Heap Scan"}}
+# Or, for a pull, the freezings that its very actor did at its very moment, beside his standing then: each side is of that one row.
+BY_INDEX = {
+    "private_numbers": {"Limit"},
+    "lineage": {"Seq Scan", "Index Scan", "Bitmap Heap Scan"},
+    "actor_allowed": {"CTE Scan"},
+}
 
 
 def nodes(plan: Plan) -> Iterator[Plan]:
