@@ -8,7 +8,7 @@ from exchange.services.listing import TradingRules
 from exchange.services.listing_requests import Wish, request_listing
 from settlement.services.ledger import cash_asset
 from tests.api.nasty_values import BODIES, VALUES
-from tests.api.test_nasty_fields import _breaks_the_whole, _fields, _try, _with, state_hash
+from tests.api.test_nasty_fields import _breaks_the_whole, _fields, _try, _with, state_now
 from tests.registry_desk import DAY_US, MINT, START_US
 from tests.supply_desk import SupplyDesk
 from tests.unit.rights.domain.manifests import chat_day
@@ -125,7 +125,7 @@ def test_the_good_body_is_good(write):
 @pytest.mark.parametrize("write", WRITES, indirect=True)
 def test_nasty_values_change_nothing_and_name_the_field(write):
     who, method, path, body = write
-    before = state_hash()
+    before = state_now()
     for number, way in enumerate(w for w in _fields(body) if len(w) < 4):
         for raw in VALUES if len(way) == 1 else VALUES[number % 23 :: 23]:
             answer = _try(who, path, _with(body, way, raw), method)
@@ -135,13 +135,13 @@ def test_nasty_values_change_nothing_and_name_the_field(write):
                 # Without terms (null is as good as leaving them out) the class in their place is missing.
                 wanted = "class" if (way, raw) == (("terms",), b"null") else way[0]
                 assert any(field.startswith(wanted) for field in named) or _breaks_the_whole(raw), (way, raw[:80], answer.json())
-    assert state_hash() == before
+    assert state_now() == before
 
 
 @pytest.mark.parametrize("write", WRITES, indirect=True)
 def test_nasty_bodies_and_unknown_fields(write):
     who, method, path, body = write
-    before = state_hash()
+    before = state_now()
     for raw in BODIES if body and method == "post" else BODIES[1:]:  # where nothing is asked, an empty body says it all
         assert 400 <= _try(who, path, raw, method).status_code < 500, raw[:60]
     for raw in VALUES[::7]:
@@ -149,14 +149,14 @@ def test_nasty_bodies_and_unknown_fields(write):
             answer = _try(who, path, _with({**body, "surplus": 1}, ("surplus",), raw), method)
             assert answer.status_code == 400
             assert [e["field"].partition(".")[0] for e in answer.json()["field_errors"]] == ["surplus"], raw[:60]
-    assert state_hash() == before
+    assert state_now() == before
 
 
 @pytest.mark.parametrize("way", ["capability_id", "units", "window"])
 @pytest.mark.parametrize("write", ["assure", "refresh"], indirect=True)
 def test_nasty_values_inside_a_source(write, way):
     who, method, path, body = write
-    before = state_hash()
+    before = state_now()
     for raw in VALUES[::3]:
         text = json.dumps({**body, "sources": [{**body["sources"][0], way: "@@here@@"}]}).encode().replace(b'"@@here@@"', raw)
         answer = _try(who, path, text, method)
@@ -164,7 +164,7 @@ def test_nasty_values_inside_a_source(write, way):
         if answer.status_code == 400:
             named = [error["field"] for error in answer.json()["field_errors"]]
             assert any(field.startswith("sources.0") for field in named) or _breaks_the_whole(raw), (raw[:80], answer.json())
-    assert state_hash() == before
+    assert state_now() == before
 
 
 @pytest.mark.parametrize(
