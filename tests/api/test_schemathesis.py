@@ -178,6 +178,11 @@ def test_nasty_queries_are_refused_and_change_nothing(cast, unchanged, operation
         check_body(path, method, answer.status_code, answer.json())
 
 
+def test_nothing_broke_the_server():
+    """Of all that was driven above, whatever else its descriptions lack."""
+    assert sorted(label for label, status in driven if status >= 500) == []
+
+
 @pytest.mark.xfail(reason="nobody in the cast has a package, a delegation, an offer or a listing to act on yet")
 def test_no_operation_was_only_refused(capsys):
     labels = {label for label, _ in driven}
