@@ -1,5 +1,6 @@
 """The board of markets."""
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -22,6 +23,7 @@ def test_filters_narrow_the_board_and_can_be_linked_to(open_page: Callable[..., 
     expect(page.locator("tr[data-symbol^=TXT]")).to_have_count(0)
     expect(page).to_have_url(f"{venue.url}/?class=&q=confidential")
     page.get_by_label("Symbol or property").fill("no such thing")
+    expect(page).to_have_url(re.compile("q=no"))  # the board before it was empty too
     expect(page.get_by_text("No market fits")).to_be_visible()
     page.get_by_role("link", name="Show all markets").click()
     expect(page.locator("tr[data-symbol]")).to_have_count(len(venue.symbols))
