@@ -1,8 +1,9 @@
 """How many commands wait for each book, as far as this process can tell without asking for every order.
 
 The database is looked at now and then; what went in from here since that look is added to what it said. So a process always
-counts its own commands, and learns of those of others at the next look: with one web process the bound is exact, with
-several it is passed by at most what the others take in between two looks.
+counts its own commands, and learns of those of others at the next look: one web process never passes the bound, several do by
+at most what the others take in between two looks. What becomes durable while a look is under way, and what was applied since the last
+one, still counts until the next: an order may be refused that long before the bound, and is taken when it is sent again.
 """
 
 import asyncio
