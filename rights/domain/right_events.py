@@ -123,9 +123,9 @@ def expired(*, right: str, units: int) -> Payload:
     return {"right": f"rgt_{right}", "units": str(units)}
 
 
-def burned(*, right: str, units: int) -> Payload:
-    """Taken out of existence by decision; remaining is zero afterwards."""
-    return {"right": f"rgt_{right}", "units": str(units)}
+def burned(*, right: str, units: int, reason: str) -> Payload:
+    """Taken out of existence by decision, and why; remaining is zero afterwards."""
+    return {"reason": reason, "right": f"rgt_{right}", "units": str(units)}
 
 
 def balance_changed(*, right: str, max_units: int, remaining_units: int) -> Payload:
@@ -133,9 +133,9 @@ def balance_changed(*, right: str, max_units: int, remaining_units: int) -> Payl
     return {"max_units": str(max_units), "remaining_units": str(remaining_units), "right": f"rgt_{right}"}
 
 
-def finalized(*, right: str, units: int, ref: str) -> Payload:
-    """Closed for good; `units` remained and were burned, `ref` is what it was settled by."""
-    return {"ref": ref, "right": f"rgt_{right}", "units": str(units)}
+def finalized(*, right: str, units: int, ref: str, reason: str) -> Payload:
+    """Closed for good, and why; `units` remained and were burned, `ref` is what it was settled by, if anything."""
+    return {"reason": reason, "ref": ref, "right": f"rgt_{right}", "units": str(units)}
 
 
 def partially_consumed(*, right: str, units: int, epoch_at: str | None, epoch_used_units: int, ref: str) -> Payload:

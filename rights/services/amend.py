@@ -51,6 +51,14 @@ def amend_right(*, right_id: str, change: Change, actor: str, now_us: int) -> Ri
     return _new_terms(right, change, manifest, Assurance.objects.get(pk=assurance.pk), actor, now_us)
 
 
+@transaction.atomic
+def remember_reassignment(*, right_id: str, reason: str, actor: str, now_us: int) -> None:
+    """Say why a registry admin gave the right to somebody else; the move itself, through every gate, has its own event before this one."""
+    right = locked(right_id)
+    change = Change(Amendment.HOLDER, None, stated_reason(reason))
+    remember(right, _fact(right, change, right.terms_id, manifest=None, moved=None), actor=actor, now_us=now_us)
+
+
 def _check(right: Right, change: Change, former: Manifest, latter: Manifest) -> None:
     document = former.document if right.metadata is None else former.document | {"metadata": right.metadata}
     refusals = amendment_refusals(amendment=change.amendment, status=RightStatus(right.status), former=document, latter=latter.document)

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from rights.domain import right_events
 from rights.domain.lifecycle import RightStatus
+from rights.domain.reason import stated_reason
 from rights.models import Right
 from rights.selectors import right_window_end_us
 from rights.services.refusals import lifecycle_refused
@@ -32,22 +33,24 @@ def expire_right(*, right_id: str, actor: str, now_us: int) -> tuple[Right, int]
 
 
 @transaction.atomic
-def burn_right(*, right_id: str, actor: str, now_us: int) -> tuple[Right, int]:
-    """The burned right and the units that remained in it. Raises LifecycleRefusedError, `units_reserved` too."""
+def burn_right(*, right_id: str, reason: str, actor: str, now_us: int) -> tuple[Right, int]:
+    """The burned right and the units that remained in it. Raises LifecycleRefusedError, `units_reserved` too, ReasonMissing."""
+    reason = stated_reason(reason)
     right = locked(right_id)
     if right.reserved_units:
         raise lifecycle_refused("units_reserved", f"{right.reserved_units} units are still reserved")
     move_status(right, RightStatus.BURNED, now_us)
     right.prior_status = right.freeze_reason = ""
-    return right, _emptied(right, right_events.BURNED, actor, now_us)
+    return right, _emptied(right, right_events.BURNED, actor, now_us, reason)
 
 
 @transaction.atomic
-def finalize_right(*, right_id: str, ref: str, actor: str, now_us: int) -> tuple[Right, int]:
-    """The finalized right and the units that remained in it. Raises LifecycleRefusedError, `units_reserved` too.
+def finalize_right(*, right_id: str, ref: str, reason: str, actor: str, now_us: int) -> tuple[Right, int]:
+    """The finalized right and the units that remained in it. Raises LifecycleRefusedError, `units_reserved` too, ReasonMissing.
 
-    `ref` names what it was settled by; it is kept with the right.
+    `ref` names what it was settled by, at most 80 characters; it is kept with the right.
     """
+    reason = stated_reason(reason)
     right = locked(right_id)
     if right.reserved_units:
         raise lifecycle_refused("units_reserved", f"{right.reserved_units} units are still reserved")
@@ -56,14 +59,17 @@ def finalize_right(*, right_id: str, ref: str, actor: str, now_us: int) -> tuple
     right.finalization_ref = ref
     units, right.remaining_units = right.remaining_units, 0
     right.save(update_fields=["status", "prior_status", "freeze_reason", "finalization_ref", "remaining_units", "updated_at"])
-    fact = right_events.finalized(right=str(right.pk), units=units, ref=ref)
+    fact = right_events.finalized(right=str(right.pk), units=units, ref=ref, reason=reason)
     remember(right, (right_events.FINALIZED, fact), actor=actor, now_us=now_us)
     return right, units
 
 
-def _emptied(right: Right, kind: str, actor: str, now_us: int) -> int:
+def _emptied(right: Right, kind: str, actor: str, now_us: int, reason: str = "") -> int:
     units, right.remaining_units = right.remaining_units, 0
     right.save(update_fields=["status", "prior_status", "freeze_reason", "remaining_units", "updated_at"])
-    build = right_events.expired if kind == right_events.EXPIRED else right_events.burned
-    remember(right, (kind, build(right=str(right.pk), units=units)), actor=actor, now_us=now_us)
+    if kind == right_events.EXPIRED:
+        fact = right_events.expired(right=str(right.pk), units=units)
+    else:
+        fact = right_events.burned(right=str(right.pk), units=units, reason=reason)
+    remember(right, (kind, fact), actor=actor, now_us=now_us)
     return units

@@ -50,17 +50,17 @@ def expire_right(*, right_id: str, mint: Mint, actor: str, now_us: int) -> Right
 
 
 @transaction.atomic
-def burn_right(*, right_id: str, mint: Mint, actor: str, now_us: int) -> Right:
+def burn_right(*, right_id: str, reason: str, mint: Mint, actor: str, now_us: int) -> Right:
     """The burned right; what remained of its units goes to the account of the burned. Raises LifecycleRefusedError."""
     _take_back(right_id, BURNED, mint, now_us)
-    return expire.burn_right(right_id=right_id, actor=actor, now_us=now_us)[0]
+    return expire.burn_right(right_id=right_id, reason=reason, actor=actor, now_us=now_us)[0]
 
 
 @transaction.atomic
-def finalize_right(*, right_id: str, ref: str, mint: Mint, actor: str, now_us: int) -> Right:
+def finalize_right(*, right_id: str, ref: str, reason: str, mint: Mint, actor: str, now_us: int) -> Right:
     """The finalized right; what remained of its units goes to the account of the burned. Raises LifecycleRefusedError."""
     _take_back(right_id, BURNED, mint, now_us)
-    return expire.finalize_right(right_id=right_id, ref=ref, actor=actor, now_us=now_us)[0]
+    return expire.finalize_right(right_id=right_id, ref=ref, reason=reason, actor=actor, now_us=now_us)[0]
 
 
 @transaction.atomic

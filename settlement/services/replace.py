@@ -35,7 +35,7 @@ def replace_right(
     units, holder = former.remaining_units, former.holder
     if manifest.units > units:
         raise lifecycle_refused("replacement_units", f"{units} units remain; a replacement promises no more")
-    finalize_right(right_id=right_id, ref=kind, mint=mint, actor=actor, now_us=now_us)
+    finalize_right(right_id=right_id, ref=kind, reason=reason, mint=mint, actor=actor, now_us=now_us)
     latter = issue_right(issuer=issuer, holder=holder, document=document, mint=mint, actor=actor, now_us=now_us)
     RightLink.objects.create(
         kind=kind, former_id=right_id, latter=latter, units=latter.max_units, reason=reason, created_at=to_datetime(now_us)

@@ -49,7 +49,7 @@ def writes(desk, caller, member):
             f"rights/{asleep['id']}/amend",
             {"amendment": "metadata-only", "reason": "x", "manifest": chat_day(resource={"amount": "1000"}, metadata={"label": "new"})},
         ),
-        "finalize": (issuer, f"{path}/finalize", {"reason": "x"}),
+        "finalize": (issuer, f"{path}/finalize", {"reason": "x", "ref": "stl"}),
         "burn": (issuer, f"rights/{asleep['id']}/burn", {"reason": "x"}),
         "replace": (issuer, f"{path}/replace", {"manifest": chat_day(resource={"amount": "10"}), "kind": "replaced", "reason": "x"}),
         "role": (issuer, "roles", {"participant": "other", "role": "burner", "issuer_id": "issuer", "reason": "x"}),

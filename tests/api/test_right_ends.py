@@ -35,6 +35,8 @@ def test_a_right_ends_by_a_role_and_no_scope_replaces_it(desk, caller, act, stat
     assert code(with_scope.post(f"rights/{right}/{act}", {"reason": "closed"})) == "role_missing"
     ended = caller("issuer").post(f"rights/{right}/{act}", {"reason": "closed"}).json()
     assert (ended["status"], ended["remaining_amount"]) == (status, "0")
+    told = caller("issuer").get(f"rights/{right}/events").json()["data"]
+    assert [event["payload"]["reason"] for event in told if event["type"] == f"right.{status}"] == ["closed"]
 
 
 def test_roles_over_rest(desk, caller):
@@ -65,6 +67,8 @@ def test_amendments_by_class(desk, caller):
         f"rights/{right}/amend", {"amendment": "holder-reassignment", "reason": "court order", "holder": acc(desk, "other")}
     )
     assert moved.json()["holder"] == acc(desk, "other")
+    told = issuer.get(f"rights/{right}/events").json()["data"]
+    assert "court order" in [event["payload"].get("reason") for event in told if event["type"] == "right.amended"]
     frozen = issuer.post(f"rights/{right}/amend", {"amendment": "administrative-freeze", "reason": "under review"}).json()
     assert (frozen["status"], frozen["freeze_reason"]) == ("frozen", "governance")
 

@@ -172,7 +172,7 @@ def _issue(m: Meddler) -> None:
 
 
 def _burn(m: Meddler) -> None:
-    issuance.burn_right(right_id=m.right("frozen", "issued"), mint=m.mint, **m.said)
+    issuance.burn_right(right_id=m.right("frozen", "issued"), reason="test", mint=m.mint, **m.said)
 
 
 def _expire(m: Meddler) -> None:

@@ -117,6 +117,10 @@ COMPONENTS: dict[str, Schema] = {
         },
         required=("amendment", "reason"),
     ),
+    "FinalizeRequest": request(
+        {"reason": _REASON, "ref": maybe({"type": "string", "minLength": 1, "maxLength": 80, "description": "What it was settled by"})},
+        required=("reason",),
+    ),
     "ReplaceRequest": request(
         {"manifest": ref("Manifest"), "kind": {**one_of(*LINK_KINDS), "default": "replaced"}, "reason": _REASON},
         required=("manifest", "reason"),

@@ -10,7 +10,7 @@ from exchange.api.base import not_found
 from exchange.api.doc import Doc
 from exchange.api.problems import Problem
 from exchange.api.refusals import as_problems
-from exchange.api.views.consents import taker_of
+from exchange.api.views.consents import optional, taker_of
 from exchange.api.views.rights import MINT, OneRight
 from exchange.services import freeze
 from exchange.services.authority import check_role
@@ -18,7 +18,7 @@ from exchange.services.idempotency import Done
 from rights.domain.amendment import Amendment
 from rights.models import Account, Right
 from rights.models.right import LINK_KINDS
-from rights.services.amend import Change, amend_right
+from rights.services.amend import Change, amend_right, remember_reassignment
 from rights.services.split import merge_rights
 from settlement.services import issuance
 from settlement.services.replace import replace_right
@@ -61,13 +61,30 @@ class MergeView(OneRight):
         return self.once(act)
 
 
-class EndView(RoleView):
-    """Finalize or burn."""
+class FinalizeView(RoleView):
+    scopes: ClassVar = {"POST": _OPERATORS}
+    docs: ClassVar = {"POST": Doc("Close a right for good; what remains is burned", "Right", body="FinalizeRequest", idempotent=True)}
 
-    role: ClassVar[str] = ""
+    def post(self, _request: Request, right_id: str) -> Response:
+        body = fields.members(self.body, "", ("reason", "ref"), ("reason",))
+        reason = _reason(body["reason"])
+        ref = optional(body, "ref", lambda value, field: fields.text(value, field, high=80), "")
+        right = self.right(right_id)
 
-    def end(self, right: Right, reason: str) -> None:
-        raise NotImplementedError
+        def act() -> Done:
+            with as_problems():
+                self.check("finalizer", right)
+                issuance.finalize_right(
+                    right_id=str(right.pk), ref=ref, reason=reason, mint=MINT, actor=self.principal.actor, now_us=self.now_us
+                )
+            return Done(200, self.shown(str(right.pk)))
+
+        return self.once(act)
+
+
+class BurnView(RoleView):
+    scopes: ClassVar = {"POST": _OPERATORS}
+    docs: ClassVar = {"POST": Doc("Take a right out of existence", "Right", body="Reasoned", idempotent=True)}
 
     def post(self, _request: Request, right_id: str) -> Response:
         body = fields.members(self.body, "", ("reason",), ("reason",))
@@ -76,29 +93,11 @@ class EndView(RoleView):
 
         def act() -> Done:
             with as_problems():
-                self.check(self.role, right)
-                self.end(right, reason)
+                self.check("burner", right)
+                issuance.burn_right(right_id=str(right.pk), reason=reason, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
             return Done(200, self.shown(str(right.pk)))
 
         return self.once(act)
-
-
-class FinalizeView(EndView):
-    scopes: ClassVar = {"POST": _OPERATORS}
-    role = "finalizer"
-    docs: ClassVar = {"POST": Doc("Close a right for good; what remains is burned", "Right", body="Reasoned", idempotent=True)}
-
-    def end(self, right: Right, reason: str) -> None:
-        issuance.finalize_right(right_id=str(right.pk), ref=reason[:80], mint=MINT, actor=self.principal.actor, now_us=self.now_us)
-
-
-class BurnView(EndView):
-    scopes: ClassVar = {"POST": _OPERATORS}
-    role = "burner"
-    docs: ClassVar = {"POST": Doc("Take a right out of existence", "Right", body="Reasoned", idempotent=True)}
-
-    def end(self, right: Right, reason: str) -> None:  # noqa: ARG002 - the event names the actor; the status says the rest
-        issuance.burn_right(right_id=str(right.pk), mint=MINT, actor=self.principal.actor, now_us=self.now_us)
 
 
 class AmendView(RoleView):
@@ -131,7 +130,7 @@ class AmendView(RoleView):
         change = Change(amendment, body["manifest"], reason)
         amend_right(right_id=str(right.pk), change=change, actor=self.principal.actor, now_us=self.now_us)
 
-    def _reassign(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> None:  # noqa: ARG002 - one shape
+    def _reassign(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> None:  # noqa: ARG002 - one shape for all three
         self.check("registry_admin", right)
         transfer_units(
             parts=[Part(str(right.pk), right.remaining_units)],
@@ -141,6 +140,7 @@ class AmendView(RoleView):
             actor=self.principal.actor,
             now_us=self.now_us,
         )
+        remember_reassignment(right_id=str(right.pk), reason=reason, actor=self.principal.actor, now_us=self.now_us)
 
     def _freeze(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> None:  # noqa: ARG002
         self.check("freezer", right)

@@ -37,7 +37,7 @@ def expire(right):
 
 
 def burn(right):
-    issuance.burn_right(right_id=str(right.pk), mint=MINT, actor="test", now_us=NOW_US)
+    issuance.burn_right(right_id=str(right.pk), reason="test", mint=MINT, actor="test", now_us=NOW_US)
 
 
 def test_a_life_of_every_kind_replays_and_audits_clean():

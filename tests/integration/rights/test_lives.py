@@ -54,7 +54,7 @@ def expire(right, now_us=END_US):
 
 
 def burn(right):
-    return issuance.burn_right(right_id=str(right.pk), mint=MINT, actor="test", now_us=NOW_US)
+    return issuance.burn_right(right_id=str(right.pk), reason="test", mint=MINT, actor="test", now_us=NOW_US)
 
 
 def payload_of(right, kind):

@@ -120,7 +120,7 @@ def test_use_takes_units_until_nothing_remains(desk):
     with pytest.raises(LifecycleRefusedError, match="fully_consumed is not used"):
         use(right, 1)
     assert Balance.objects.get(account__code="units:consumed").amount == 100
-    issuance.finalize_right(right_id=str(right.pk), ref="stl_1", mint=MINT, actor="test", now_us=START_US)
+    issuance.finalize_right(right_id=str(right.pk), ref="stl_1", reason="test", mint=MINT, actor="test", now_us=START_US)
     clean()
 
 
@@ -137,11 +137,11 @@ def test_an_epoch_lets_its_share_be_used_and_the_next_one_begins_anew(desk):
 
 def test_what_is_finalized_gives_its_rest_back_and_never_moves_again(desk):
     right = desk.issue(100)
-    issuance.finalize_right(right_id=str(right.pk), ref="closed", mint=MINT, actor="test", now_us=NOW_US)
+    issuance.finalize_right(right_id=str(right.pk), ref="closed", reason="test", mint=MINT, actor="test", now_us=NOW_US)
     right.refresh_from_db()
     assert (right.status, right.remaining_units, right.finalization_ref) == ("finalized", 0, "closed")
     with pytest.raises(LifecycleRefusedError):
-        issuance.burn_right(right_id=str(right.pk), mint=MINT, actor="test", now_us=NOW_US)
+        issuance.burn_right(right_id=str(right.pk), reason="test", mint=MINT, actor="test", now_us=NOW_US)
     clean()
 
 
