@@ -3,7 +3,8 @@
 from exchange.audit.check import Check
 
 # Where every applied command stands: its batch, and its place in it.
-APPLIED = "SELECT b.book_id, b.seq, u.n, u.ord FROM exchange_batch b, unnest(b.command_ns) WITH ORDINALITY AS u(n, ord)"
+# OFFSET 0 keeps the unnesting by itself: joined before it meets the batches, the commands would be read once for each of them.
+APPLIED = "SELECT b.book_id, b.seq, u.n, u.ord FROM exchange_batch b, unnest(b.command_ns) WITH ORDINALITY AS u(n, ord) OFFSET 0"
 
 CHECKS = (
     Check(

@@ -9,9 +9,9 @@ from exchange.services.listing import TradingRules, list_instrument
 from exchange.services.participants import NewAccount, appoint_issuer, open_participant
 from exchange.services.timetable import run_due
 from rights.domain.manifest import read_manifest
-from rights.kernel.clock import now_us, rfc3339
+from rights.kernel.clock import now_us, rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint
-from rights.models import Account, Right
+from rights.models import Account, Right, Series
 from rights.services.post_assurance import Capacity, post_assurance
 from rights.services.register import class_for
 from settlement.services.issuance import issue_right
@@ -60,9 +60,7 @@ def make_market(*, traders: int) -> Market:
         actor=ACTOR,
         now_us=moment,
     )
-    # A window nobody else has: it begins at an odd second of a far hour.
-    start, end = moment // HOUR_US * HOUR_US + 48 * HOUR_US, moment // HOUR_US * HOUR_US + 72 * HOUR_US
-    start += moment // 1_000_000 % 3600 * 1_000_000
+    start, end = _free_window(moment)
     reference = f"bench:{tag}"
     units = LOTS_EACH * ware.lot_units
     document = manifest(ware=ware, units=units, start=rfc3339(start), end=rfc3339(end), reference=reference)
@@ -92,6 +90,16 @@ def make_market(*, traders: int) -> Market:
     run_due(now_us=now_us())
     mid = ware.worth_minor // ware.tick_minor
     return Market(instrument.symbol, instrument.pk, instrument.tick_minor, instrument.price_decimals, mid, found)
+
+
+def _free_window(moment: int) -> tuple[int, int]:
+    """A window in which nothing is listed, however quickly markets follow one another: it begins at an odd second of a far hour."""
+    hour = moment // HOUR_US * HOUR_US + 48 * HOUR_US
+    end = hour + 24 * HOUR_US
+    listed = Series.objects.filter(window_start__gte=to_datetime(hour), window_end=to_datetime(end))
+    taken = {to_us(start) for start in listed.values_list("window_start", flat=True)}
+    seconds = (hour + (moment // 1_000_000 + n) % 3600 * 1_000_000 for n in range(3600))
+    return next(start for start in seconds if start not in taken), end
 
 
 def _trader(slug: str, issuer: object, document: dict[str, object], moment: int) -> Trader:
