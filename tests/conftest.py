@@ -26,6 +26,7 @@ _APPEND_ONLY = (
     "exchange_batch",
     "exchange_trade",
     "exchange_proposal",
+    "exchange_disclosuresheet",
 )
 
 

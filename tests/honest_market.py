@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from exchange.domain.command import Phase
 from exchange.models import ApiKey, Batch, Instrument
 from exchange.models.book import CommandKind
-from exchange.services import deliverable, intake, lane, payload, rules
+from exchange.services import deliverable, disclosure, intake, lane, payload, rules
 from exchange.services.batch import Outcome, match_once
 from exchange.services.batch_record import chain
 from exchange.services.funding import fund
@@ -36,7 +36,14 @@ class HonestMarket:
     """One book of the plain example's class; `holder` sells, `other` and `third` buy. Every step takes a millisecond."""
 
     def __init__(self, *, policy: dict[str, Any] | None = None, delivery_rule: str = "exact", **trading: Any) -> None:
-        for forget in (rules.forget, deliverable.forget, reception.forget_policies, lane._uuids.clear, deliver.forget_assets):
+        for forget in (
+            rules.forget,
+            deliverable.forget,
+            disclosure.forget,
+            reception.forget_policies,
+            lane._uuids.clear,
+            deliver.forget_assets,
+        ):
             forget()
         ledger.cash_asset()
         self.desk = Desk(units=10**12)

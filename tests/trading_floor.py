@@ -8,7 +8,7 @@ from django.db import transaction
 from exchange.domain.command import Phase
 from exchange.models import Instrument, Order
 from exchange.models.book import CommandKind
-from exchange.services import deliverable, intake, payload
+from exchange.services import deliverable, disclosure, intake, payload
 from exchange.services import lane as lanes
 from exchange.services import rules as rulebook
 from exchange.services.batch import Matched, Outcome, match_once
@@ -33,7 +33,14 @@ class Floor:
     """One book; every step takes a millisecond."""
 
     def __init__(self, *, maker_bps: int = 10, taker_bps: int = 20, tick_minor: int = 10_000, policy: dict | None = None) -> None:
-        for memory in (rulebook.forget, deliverable.forget, reception.forget_policies, lanes._uuids.clear, deliveries.forget_assets):
+        for memory in (
+            rulebook.forget,
+            deliverable.forget,
+            disclosure.forget,
+            reception.forget_policies,
+            lanes._uuids.clear,
+            deliveries.forget_assets,
+        ):
             memory()
         self.now_us = NOW_US
         self.lane = LaneMemory()

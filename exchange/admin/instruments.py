@@ -20,6 +20,7 @@ from exchange.admin.acts import Act, ReasonForm, actor_of, answer, row_or_404
 from exchange.admin.proposals import proposed
 from exchange.domain.command import Phase
 from exchange.models import Instrument
+from exchange.selectors import instruments
 from exchange.services import phases
 from exchange.services.listing import TradingRules
 from exchange.services.operator_refusal import OperatorRefusal
@@ -140,11 +141,12 @@ class InstrumentAdmin(ReadOnlyAdmin):
         ("min_quantity_lots", "max_quantity_lots"),
         ("position_limit_lots", "last_price"),
         ("delivery_rule", "delivers_too"),
+        ("takers", "sheet"),
         ("opens_at", "gate_closes_at"),
         ("listed_at", "lane"),
         ("batches", "trades"),
     )
-    readonly_fields = ("phase", "tick", "collar", "fees", "last_price", "lane", "batches", "trades", "delivers_too")
+    readonly_fields = ("phase", "tick", "collar", "fees", "last_price", "lane", "batches", "trades", "delivers_too", "takers", "sheet")
     actions_list = ("list_new",)
     actions_detail = ("halt", "resume", "close")
 
@@ -169,6 +171,17 @@ class InstrumentAdmin(ReadOnlyAdmin):
     def last_price(self, instrument: Instrument) -> str:
         last = instrument.book.last_price_ticks
         return "-" if last is None else rules_of(instrument.pk).price_text(last)
+
+    @display(description="takers")
+    def takers(self, instrument: Instrument) -> str:
+        """Why they are kept out, when they are."""
+        found = instruments.instrument(symbol=instrument.symbol, now_us=now_us())
+        return f"kept out: {found.post_only_reason}" if found is not None and found.post_only else "let in"
+
+    @display(description="disclosure sheet")
+    def sheet(self, instrument: Instrument) -> str:
+        found = instrument.sheets.order_by("-version").first()
+        return "-" if found is None else f"version {found.version}, computed {found.computed_at:%Y-%m-%d %H:%M:%S} UTC, {found.hash}"
 
     @display(description="delivers too")
     def delivers_too(self, instrument: Instrument) -> str:

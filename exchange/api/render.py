@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import orjson
+
 from exchange.domain.amounts import decimal_text, fixed_text
 from exchange.domain.command import Phase
 from exchange.models import Proposal
 from exchange.selectors.accounts import LedgerRow, PositionRow
 from exchange.selectors.instruments import ClassRow, InstrumentRow
 from exchange.selectors.market_data import Candle, TickerRow
+from exchange.selectors.sheets import SheetRow
 from exchange.services.rules import Rules
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
@@ -60,6 +63,22 @@ def instrument(row: InstrumentRow) -> dict[str, Any]:
         "headroom_quantity": str(row.headroom_units // row.lot_size),
         "backing": row.backing,
         "delivery_rule": row.delivery_rule,
+        "sheet": None
+        if row.sheet_version is None
+        else {"version": row.sheet_version, "hash": row.sheet_hash, "stale": row.post_only or row.backing != "sound"},
+    }
+
+
+def sheet(symbol: str, row: SheetRow) -> dict[str, Any]:
+    """One version of an instrument's disclosure sheet."""
+    return {
+        "instrument": symbol,
+        "version": row.version,
+        "latest_version": row.latest,
+        "hash": row.hash,
+        "computed_at": rfc3339(row.computed_us),
+        "stale": row.stale,
+        "sheet": orjson.loads(row.body),
     }
 
 

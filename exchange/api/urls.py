@@ -40,6 +40,7 @@ urlpatterns = [
     path("classes/<str:key>", instruments.ClassView.as_view()),
     path("instruments", instruments.InstrumentsView.as_view()),
     path("instruments/<str:symbol>", instruments.InstrumentView.as_view()),
+    path("instruments/<str:symbol>/sheet", instruments.SheetView.as_view()),
     path("instruments/<str:symbol>/book", market_data.BookView.as_view()),
     path("instruments/<str:symbol>/trades", market_data.TradesView.as_view()),
     path("instruments/<str:symbol>/candles", market_data.CandlesView.as_view()),

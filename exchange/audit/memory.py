@@ -12,6 +12,7 @@ GUARDS = (
     ("exchange_command", "command_append_only"),
     ("exchange_batch", "batch_append_only"),
     ("exchange_trade", "trade_append_only"),
+    ("exchange_disclosuresheet", "sheet_append_only"),
 )
 _GUARDS = ", ".join(f"('{table}', '{trigger}')" for table, trigger in GUARDS)
 
@@ -22,12 +23,23 @@ CHECKS = (
     Check(
         "E1",
         "append_only",
-        "The triggers that refuse UPDATE, DELETE and TRUNCATE on events, terms, postings, commands, batches and trades are in force.",
+        "The triggers that refuse UPDATE, DELETE and TRUNCATE on events, terms, postings, commands, batches, trades and sheets are in force.",
         f"""
         SELECT g.tab AS "table", g.trg AS "trigger" FROM (VALUES {_GUARDS}) AS g(tab, trg) WHERE NOT EXISTS (
             SELECT 1 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
             WHERE t.tgname = g.trg AND t.tgrelid = to_regclass(g.tab) AND t.tgenabled IN ('O', 'A') AND p.proname = 'refuse_change'
               AND t.tgtype & 56 = 56 AND position('RAISE EXCEPTION' IN p.prosrc) > 0)
+        """,
+    ),
+    Check(
+        "E1",
+        "sheets",
+        "An instrument's disclosure sheets are numbered without gaps, each under the SHA-256 of its text.",
+        """
+        SELECT instrument_id, version, hash FROM (
+            SELECT instrument_id, version, hash, body, row_number() OVER (PARTITION BY instrument_id ORDER BY version) AS place
+            FROM exchange_disclosuresheet) s
+        WHERE version <> place OR encode(sha256(convert_to(body, 'UTF8')), 'hex') <> hash
         """,
     ),
     Check(

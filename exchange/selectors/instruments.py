@@ -55,6 +55,8 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     post_only_reason: str | None
     delivery_rule: str
     headroom_units: int
+    sheet_version: int | None
+    sheet_hash: str | None
 
 
 _CLASS = "c.key, c.fingerprint, c.dimensions::text, c.unit, c.lot_size"
@@ -63,7 +65,7 @@ SELECT i.symbol, {_CLASS}, i.lot_size, cur.code, cur.scale, i.tick_minor, i.pric
        i.collar_low_ticks, i.collar_high_ticks, i.maker_bps, i.taker_bps, i.position_limit_lots, i.reference_price_ticks,
        {moment("i.opens_at")}, {moment("i.gate_closes_at")}, {moment("s.window_start")}, {moment("s.window_end")},
        s.window_mode, b.phase, b.seq, b.last_price_ticks, supply.units, coalesce(backing.state, 'sound'),
-       change.reason, b.post_only, kept_out.reason, i.delivery_rule, headroom.units
+       change.reason, b.post_only, kept_out.reason, i.delivery_rule, headroom.units, sheet.version, sheet.hash
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN settlement_asset cur ON cur.id = i.currency_id
 JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
 CROSS JOIN LATERAL ({SUPPLY}) supply
@@ -77,6 +79,9 @@ LEFT JOIN LATERAL (
     SELECT e.body::jsonb #>> '{{payload,reason}}' AS reason FROM rights_event e
     WHERE b.post_only AND e.object_id = i.symbol AND e.type = 'instrument.post_only_changed' ORDER BY e.stream_id, e.seq DESC LIMIT 1
 ) kept_out ON true
+LEFT JOIN LATERAL (
+    SELECT x.version, x.hash FROM exchange_disclosuresheet x WHERE x.instrument_id = i.id ORDER BY x.version DESC LIMIT 1
+) sheet ON true
 """
 _FILTERS = """
 WHERE i.symbol > %(after)s AND (%(class)s::text IS NULL OR c.key = %(class)s) AND (%(phase)s::int IS NULL OR b.phase = %(phase)s)

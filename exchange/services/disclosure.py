@@ -1,25 +1,43 @@
-"""The disclosure sheet of an instrument (SPEC §3): what a buyer may know before he trades, computed from what is there.
+"""The disclosure sheet of an instrument (SPEC §3): what a buyer may know before he trades, computed, versioned, never edited.
 
-A sheet holds no moment of its own, so the same facts give the same sheet.
+A sheet holds no moment and nothing that trading changes, so its content changes only when something about the instrument does. It is stale
+when what it was computed from no longer holds: an assurance behind it is degraded or was not refreshed, or its inputs can't be read as
+they were. Then takers are kept out of the book by a command of its own, and let in again when it is fresh (docs/matching.md, rule 13).
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
+import msgspec
+from django.db import transaction
 
+from exchange.domain.command import Phase
+from exchange.models import DisclosureSheet, Instrument
+from exchange.models.book import CommandKind
+from exchange.selectors.backing import BACKING
+from exchange.services.intake import submit_one
+from exchange.services.payload import PostOnlyPayload
+from rights.domain.canonical_json import canonical_json
+from rights.domain.transfer_policy import policy_document, strictest
 from rights.kernel import rows
-from rights.kernel.clock import rfc3339, to_us
+from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.models import Series
 from rights.selectors.supply import LEFT_OF
+from rights.services import journal
 
 FORMAT = "synthference/sheet/v1"
+ACTOR = "timetable"
+# How often a sheet is computed again when nothing says that it must be, and how long a lane may take to apply a command.
+EVERY_US = 60_000_000
+PATIENCE_US = 10_000_000
 MOST_TERMS = 200
+
 _TERMS = """
-SELECT w.terms_hash, w.issuer, w.units::text, t.transfer_policy::text
+SELECT w.terms_hash, w.issuer, w.units::text, t.transfer_policy::text, encode(sha256(convert_to(t.manifest, 'UTF8')), 'hex') = w.terms_hash
 FROM (SELECT r.terms_hash, i.slug AS issuer, sum(r.remaining_units) AS units FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
       WHERE r.series_id = ANY(%s::bigint[]) AND r.status IN ('issued', 'active', 'frozen') AND r.remaining_units > 0 GROUP BY 1, 2) w
-JOIN rights_terms t ON t.terms_hash = w.terms_hash ORDER BY 1, 2 LIMIT %s
+JOIN rights_terms t ON t.terms_hash = w.terms_hash ORDER BY 1, 2
 """
 _ASSURANCES = f"""
 SELECT DISTINCT 'ast_' || a.uuid, i.slug, a.mode, a.reference, a.gross_units::text, a.haircut_bps,
@@ -34,20 +52,43 @@ _FIELDS = (
     "status", "degradation_plan",
 )  # fmt: skip
 
+_ENDED = """
+SELECT h.code, sum(b.amount)::text FROM rights_right r JOIN settlement_asset a ON a.root_right = r.id
+JOIN settlement_balance b ON b.asset_id = a.id JOIN rights_account h ON h.id = b.account_id
+WHERE r.series_id = ANY(%s::bigint[]) AND r.parent_id IS NULL AND h.code IN ('units:consumed', 'units:expired', 'units:burned') GROUP BY 1
+"""
+
+
+class Unreadable(Exception):
+    """The sheet can't be computed: what it rests on is not what it was."""
+
 
 def sheet_of(*, series: Iterable[Series], delivery_rule: str, trading: Mapping[str, Any]) -> dict[str, Any]:
-    """The sheet's content. `series`: the instrument's own first, then what else it delivers; units as texts."""
+    """The sheet's content. `series`: the instrument's own first, then what else it delivers. Raises Unreadable."""
     found = list(series)
     own, ids = found[0], rows.array(s.pk for s in found)
-    terms = rows.fetch_all(_TERMS, [ids, MOST_TERMS])
+    terms = rows.fetch_all(_TERMS, [ids])
+    changed = [row[0] for row in terms if not row[4]]
+    if changed:
+        raise Unreadable(f"the terms {changed[0]} are not those that were issued")
+    policies = [msgspec.json.decode(row[3]) for row in terms]
+    ended = dict(rows.fetch_all(_ENDED, [ids]))
     return {
         "format": FORMAT,
-        "class": {**_class(own), "dimensions": own.compute_class.dimensions},
+        "class": _class(own) | {"dimensions": own.compute_class.dimensions},
         "window": _window(own),
         "trading": dict(trading),
         "delivery": {"rule": delivery_rule, "also": [{**_class(s), "window": _window(s)} for s in found[1:]]},
-        "terms": [{"terms_hash": row[0], "issuer": row[1], "units": row[2], "transfer_policy": orjson.loads(row[3])} for row in terms],
+        "supply": {"units": str(sum(int(row[2]) for row in terms))},
+        "terms": [
+            {"terms_hash": row[0], "issuer": row[1], "units": row[2], "transfer_policy": policy}
+            for row, policy in zip(terms[:MOST_TERMS], policies, strict=False)
+        ],
+        "terms_left_out": max(0, len(terms) - MOST_TERMS),
+        # What satisfies the transfer policies of all these terms at once.
+        "strictest_policy": policy_document(strictest(policies)),
         "assurances": [dict(zip(_FIELDS, row, strict=True)) for row in rows.fetch_all(_ASSURANCES, [ids])],
+        "outcomes": {name: ended.get(f"units:{name}", "0") for name in ("consumed", "expired", "burned")},
     }
 
 
@@ -59,3 +100,95 @@ def _class(series: Series) -> dict[str, Any]:
 def _window(series: Series) -> dict[str, Any]:
     start, end = rfc3339(to_us(series.window_start)), rfc3339(to_us(series.window_end))
     return {"start": start, "end": end, "mode": series.window_mode, "period_s": series.epoch_size_s}
+
+
+def trading_of(instrument: Instrument) -> dict[str, Any]:
+    """The trading rules of a listed instrument as its sheet shows them; texts where numbers may be large."""
+    limit = instrument.position_limit_lots
+    return {
+        "currency": instrument.currency.code,
+        "tick_minor": str(instrument.tick_minor),
+        "collar_ticks": {"low": str(instrument.collar_low_ticks), "high": str(instrument.collar_high_ticks)},
+        "quantity_lots": {"min": str(instrument.min_quantity_lots), "max": str(instrument.max_quantity_lots)},
+        "position_limit_lots": None if limit is None else str(limit),
+        "fees": {"maker_bps": instrument.maker_bps, "taker_bps": instrument.taker_bps},
+        "opens_at": rfc3339(to_us(instrument.opens_at)),
+        "gate_closes_at": rfc3339(to_us(instrument.gate_closes_at)),
+    }
+
+
+@transaction.atomic
+def disclose(*, instrument_id: int, actor: str, now_us: int) -> DisclosureSheet | None:
+    """Compute the sheet; the new version when its content changed, else None. Raises Unreadable."""
+    # The instrument's row is locked so that versions follow each other; nobody else waits for it with something in hand.
+    instrument = Instrument.objects.select_for_update(no_key=True, of=("self",)).select_related("currency").get(pk=instrument_id)
+    delivered = [instrument.series_id, *instrument.deliverable.order_by("series_id").values_list("series_id", flat=True)]
+    by_id = Series.objects.select_related("compute_class").in_bulk(delivered)
+    body = sheet_of(series=[by_id[pk] for pk in delivered], delivery_rule=instrument.delivery_rule, trading=trading_of(instrument))
+    text = canonical_json(body)
+    print_hex = hashlib.sha256(text).hexdigest()
+    latest = instrument.sheets.order_by("-version").first()
+    if latest is not None and latest.hash == print_hex:
+        return None
+    version = 1 if latest is None else latest.version + 1
+    sheet = DisclosureSheet.objects.create(
+        instrument=instrument, version=version, body=text.decode(), hash=print_hex, computed_at=to_datetime(now_us)
+    )
+    payload = {"hash": print_hex, "instrument": instrument.symbol, "sheet": body, "version": version}
+    event = journal.NewEvent("instrument.disclosed", "instrument", instrument.symbol, payload)
+    journal.append(stream_id=journal.stream_for("registry"), events=[event], actor=actor, now_us=now_us)
+    return sheet
+
+
+_BOOKS = f"""
+SELECT i.id, b.post_only, backing.state FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id
+CROSS JOIN LATERAL ({BACKING}) backing WHERE b.phase <> %(closed)s ORDER BY i.id
+"""
+_UNDER_WAY = """
+SELECT 1 FROM exchange_command c JOIN exchange_book b ON b.instrument_id = c.book_id WHERE c.book_id = %s AND c.xid >= b.scan_xid::text::xid8
+  AND c.kind = %s AND c.accepted_at > %s AND NOT EXISTS (SELECT 1 FROM exchange_batch x WHERE x.book_id = c.book_id AND x.command_ns @> ARRAY[c.n])
+LIMIT 1
+"""
+_WORDS = {
+    "degraded": "the capacity behind these rights has fallen below what was issued",
+    "stale": "an assurance behind these rights was not refreshed in time",
+}
+_computed: dict[int, int] = {}  # instrument → when this process last computed its sheet
+
+
+def forget() -> None:
+    """For tests, which replace databases under a running process."""
+    _computed.clear()
+
+
+def disclose_due(*, now_us: int, most: int = 20) -> int:
+    """Compute what is due, keep takers out of books whose sheet is stale, let them in where it is fresh; how many sheets are new."""
+    values: Any = {"now": rfc3339(now_us), "closed": int(Phase.CLOSED)}
+    with transaction.atomic():
+        books = rows.fetch_all(_BOOKS, values)
+    due = [row for row in books if (row[2] is not None) != row[1] or now_us - _computed.get(row[0], 0) >= EVERY_US]
+    due.sort(key=lambda row: _computed.get(row[0], 0))
+    return sum(_attend(book_id, post_only, state, now_us) for book_id, post_only, state in due[:most])
+
+
+def _attend(book_id: int, post_only: bool, state: str | None, now_us: int) -> bool:  # noqa: FBT001
+    """One instrument: its sheet, and what follows for its book."""
+    reason = "" if state is None else _WORDS[state]
+    made = None
+    try:
+        made = disclose(instrument_id=book_id, actor=ACTOR, now_us=now_us)
+    except Unreadable as fault:
+        reason = reason or str(fault)
+    _computed[book_id] = now_us
+    if bool(reason) != post_only:
+        with transaction.atomic():
+            _keep_out(book_id, reason, now_us)
+    return made is not None
+
+
+def _keep_out(book_id: int, reason: str, now_us: int) -> None:
+    """Give the command, unless one is under way."""
+    kind = CommandKind.SET_POST_ONLY
+    if rows.fetch_one(_UNDER_WAY, [book_id, int(kind), rfc3339(now_us - PATIENCE_US)]) is None:
+        payload = PostOnlyPayload(on=int(bool(reason)), reason=reason or "what is disclosed is fresh again")
+        submit_one(book_id=book_id, kind=kind, payload=payload, actor=ACTOR, now_us=now_us)

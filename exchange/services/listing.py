@@ -1,5 +1,6 @@
 """List an instrument: one series (a class in a window) with its trading rules gets a book (SPEC §3)."""
 
+import contextlib
 import zlib
 
 import msgspec
@@ -10,6 +11,7 @@ from exchange.domain.command import Phase
 from exchange.domain.symbol import LONGEST, symbol_of
 from exchange.models import Book, Instrument
 from exchange.services.deliverable import register_deliverable
+from exchange.services.disclosure import Unreadable, disclose
 from exchange.services.operator_refusal import OperatorRefusal
 from rights.domain.fungibility import DOMINANCE, EXACT
 from rights.kernel.clock import rfc3339, to_datetime, to_us
@@ -160,6 +162,8 @@ def list_instrument(
     _remember(instrument, series, actor, now_us, approved_by)
     if delivery_rule == DOMINANCE:
         register_deliverable(instrument_id=instrument.pk, actor=actor, now_us=now_us)
+    with contextlib.suppress(Unreadable):  # the timetable tries again, and keeps takers out meanwhile
+        disclose(instrument_id=instrument.pk, actor=actor, now_us=now_us)
     return instrument
 
 

@@ -9,6 +9,7 @@ from exchange.services.anchoring import anchor_due
 from exchange.services.block_offers import expire_offers_due
 from exchange.services.degradation import follow_plans_due, lift_plans_due
 from exchange.services.deliverable import register_deliverable
+from exchange.services.disclosure import disclose_due
 from exchange.services.expiry import expire_due
 from exchange.services.phases import ACTOR, due_phase_changes, set_phase
 from rights.kernel import rows
@@ -35,6 +36,7 @@ class Run(msgspec.Struct, frozen=True):
     plan_acts: int = 0
     series_delivered: int = 0
     proposals_expired: int = 0
+    sheets: int = 0
     anchors: int = 0
 
 
@@ -59,7 +61,8 @@ def run_due(*, now_us: int) -> Run:
     stale = mark_stale_due(now_us=now_us)
     acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
     delivered = register_deliverable(actor=ACTOR, now_us=now_us)
+    disclosed = disclose_due(now_us=now_us)
     expired = expire_due(mint=_MINT, now_us=now_us)
     undecided = proposals.expire_due(now_us=now_us)
     anchors = anchor_due(actor=ACTOR, now_us=now_us)  # last: it covers what was done above
-    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, anchors)
+    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, disclosed, anchors)

@@ -34,6 +34,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("get", "classes/{key}"): (None, 404),
     ("get", "instruments"): (None, 200),
     ("get", "instruments/{symbol}"): (None, 404),
+    ("get", "instruments/{symbol}/sheet"): (None, 404),
     ("get", "instruments/{symbol}/book"): (None, 404),
     ("get", "instruments/{symbol}/trades"): (None, 404),
     ("get", "instruments/{symbol}/candles"): (None, 404),

@@ -121,3 +121,15 @@ def test_vocabulary(caller):
     assert workload["to_capability"]["text_inference"] == "text.generation"
     assert workload["to_right"]["gpu.batch"] == "gpu_time"
     assert {"field": "service.privacy_class", "better": "stricter is better"} in body["dimensions"]
+
+
+def test_disclosure_sheet(caller, floor):
+    symbol = floor.instrument.symbol
+    body = caller().get(f"instruments/{symbol}/sheet").json()
+    assert (body["version"], body["latest_version"], body["stale"]) == (1, 1, False)
+    assert caller().get(f"instruments/{symbol}").json()["sheet"] == {"version": 1, "hash": body["hash"], "stale": False}
+    assert caller().get(f"instruments/{symbol}/sheet?version=1").json() == body
+    assert caller().get(f"instruments/{symbol}/sheet?version=2").status_code == 404
+    assert [caller().get(f"instruments/{symbol}/sheet?version={wrong}").status_code for wrong in ("0", "x", "1e3", "2147483648")] == [
+        400
+    ] * 4

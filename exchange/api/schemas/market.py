@@ -63,7 +63,20 @@ COMPONENTS: dict[str, Schema] = {
             "headroom_quantity": {**WHOLE, "description": "Whole lots that may still be issued under the sound assurances behind it"},
             "backing": one_of("sound", "degraded", "stale"),
             "delivery_rule": one_of("exact", "dominance"),
+            "sheet": {"anyOf": [answer({"version": COUNT, "hash": HASH, "stale": FLAG}), {"type": "null"}]},
         }
+    ),
+    "Sheet": answer(
+        {
+            "instrument": SYMBOL,
+            "version": COUNT,
+            "latest_version": COUNT,
+            "hash": {**HASH, "description": "SHA-256 of the canonical JSON (RFC 8785) of `sheet`"},
+            "computed_at": MOMENT,
+            "stale": {**FLAG, "description": "What it was computed from no longer holds; the book takes only orders that rest"},
+            "sheet": {"type": "object"},
+        },
+        description="What a buyer may know before trading; computed, versioned, never edited",
     ),
     "Vocabulary": answer(
         {

@@ -47,6 +47,7 @@ QUERY: dict[str, dict[str, Any]] = {
     "window_to": {"description": "Windows that start before this", "schema": GIVEN_MOMENT},
     "depth": {"description": "Levels (or orders) per side", "schema": _whole(1, 5000)},
     "level": {"schema": {"type": "string", "enum": ["2", "3"], "default": "2"}},
+    "version": {"description": "A version's number; the newest unless given", "schema": _whole(1, 2**31 - 1)},
     "interval": {"schema": {"type": "string", "enum": ["1m", "5m", "15m", "1h", "1d"], "default": "1m"}},
     "end": {"description": "The last candle is the one in which this lies; now unless given", "schema": GIVEN_MOMENT},
     "orders.status": {"description": "`live`: orders that are pending or open", "schema": one_of(*STATUS["enum"], "live")},

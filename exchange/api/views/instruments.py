@@ -9,9 +9,10 @@ from exchange.api import fields, render
 from exchange.api.base import ApiView, not_found, page
 from exchange.api.doc import Doc
 from exchange.api.permissions import PUBLIC
-from exchange.selectors import instruments
+from exchange.selectors import instruments, sheets
 from exchange.services.rules import Rules, rules_named
 
+MOST_VERSIONS = 2**31 - 1
 PHASES = {name: number for number, name in render.PHASES.items()}
 
 
@@ -73,3 +74,16 @@ class InstrumentView(ApiView):
         if found is None:
             raise not_found()
         return Response(render.instrument(found))
+
+
+class SheetView(ApiView):
+    scopes: ClassVar = {"GET": PUBLIC}
+    queries: ClassVar = {"GET": ("version",)}
+    docs: ClassVar = {"GET": Doc("The disclosure sheet: the newest version, or the one asked for", "Sheet")}
+
+    def get(self, _request: Request, symbol: str) -> Response:
+        version = self.query.whole("version", 1, MOST_VERSIONS)
+        found = sheets.sheet(symbol=rules_or_404(symbol).symbol, version=version, now_us=self.now_us)
+        if found is None:
+            raise not_found()
+        return Response(render.sheet(symbol, found))

@@ -1,4 +1,4 @@
-"""Instruments as listed, and what they deliver beside their own series, as their events tell them."""
+"""Instruments as listed, what they deliver beside their own series, and what they disclosed, as their events tell them."""
 
 from exchange.replay.object_states import Fields, ObjectKind, Payload
 from exchange.replay.right_tables import MOMENT
@@ -18,6 +18,10 @@ def _deliverable(states: dict[str, Fields], object_id: str, payload: Payload, at
     states[f"{object_id} {payload['series']}"] = {"class": payload["class"], "since": at}
 
 
+def _disclosed(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:
+    states[f"{object_id} v{payload['version']}"] = {"computed_at": at, "hash": payload["hash"], "sheet": payload["sheet"]}
+
+
 _INSTRUMENTS = f"""
 SELECT i.symbol, jsonb_build_object('class', c.key, 'collar_high_ticks', i.collar_high_ticks::text, 'collar_low_ticks', i.collar_low_ticks::text,
        'currency', a.code, 'delivery_rule', i.delivery_rule, 'gate_closes_at', {MOMENT.format("i.gate_closes_at")}, 'lot_size', i.lot_size::text,
@@ -33,8 +37,13 @@ SELECT i.symbol || ' series:' || d.series_id, jsonb_build_object('class', c.key,
 FROM exchange_deliverable d JOIN exchange_instrument i ON i.id = d.instrument_id JOIN rights_series s ON s.id = d.series_id
 JOIN rights_computeclass c ON c.id = s.compute_class_id ORDER BY 1
 """
+_SHEETS = f"""
+SELECT i.symbol || ' v' || d.version, jsonb_build_object('computed_at', {MOMENT.format("d.computed_at")}, 'hash', d.hash, 'sheet', d.body::jsonb)
+FROM exchange_disclosuresheet d JOIN exchange_instrument i ON i.id = d.instrument_id ORDER BY 1
+"""
 
 KINDS = (
     ObjectKind("instrument", {"instrument.listed": _listed}, _INSTRUMENTS),
+    ObjectKind("sheet", {"instrument.disclosed": _disclosed}, _SHEETS),
     ObjectKind("deliverable", {"instrument.deliverable_added": _deliverable}, _DELIVERABLE),
 )

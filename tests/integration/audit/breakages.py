@@ -160,6 +160,8 @@ BREAKAGES = (
     breakage("trade_told", "D1", f"UPDATE exchange_trade SET slice_children[1] = slice_parents[1] WHERE id = {TRADE}"),
     breakage("trade_numbers", "D1", "UPDATE exchange_book SET trade_count = trade_count + 1"),
     breakage("append_only", "E1", "DROP TRIGGER event_append_only ON rights_event"),
+    breakage("sheets", "E1", "UPDATE exchange_disclosuresheet SET body = body || ' '"),
+    breakage("sheets", "E1", "UPDATE exchange_disclosuresheet SET version = version + 1"),
     breakage(
         "append_only", "E1", "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
     ),
