@@ -56,7 +56,8 @@ def refresh(market: HonestMarket, gross_units: int) -> None:
     """An operator looks at the assurance and finds that much."""
     found = Refresh(gross_units=gross_units)
     uuid = str(market.desk.assurance.uuid)
-    refresh_assurance(assurance_id=uuid, refresh=found, attested=True, actor="command:test", now_us=market.now_us)
+    who = {"actor": "command:test", "note": "looked at the racks"}
+    refresh_assurance(assurance_id=uuid, refresh=found, attested=True, now_us=market.now_us, **who)
 
 
 def weaken(market: HonestMarket, cause: str) -> None:
