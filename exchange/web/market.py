@@ -6,6 +6,7 @@ from itertools import groupby
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from exchange.selectors import sheets
 from exchange.web import board
 from exchange.web.page import page
 from rights.kernel.clock import now_us
@@ -28,10 +29,13 @@ def markets(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def trade(request: HttpRequest, symbol: str) -> HttpResponse:
-    row = board.instrument(symbol=symbol, now_us=now_us()) if _SYMBOL.fullmatch(symbol) else None
+    now = now_us()
+    row = board.instrument(symbol=symbol, now_us=now) if _SYMBOL.fullmatch(symbol) else None
     if row is None:
         raise Http404
     before, after = board.neighbours(row)
-    response = page(request, "web/trade.html", "trade", {"row": row, "symbol": symbol, "before": before, "after": after})
+    sheet = sheets.sheet(symbol=symbol, version=None, now_us=now)
+    context = {"row": row, "symbol": symbol, "before": before, "after": after, "sheet": sheet}
+    response = page(request, "web/trade.html", "trade", context)
     response.set_cookie("last_symbol", symbol, max_age=30 * 86_400, samesite="Lax", secure=request.is_secure())
     return response

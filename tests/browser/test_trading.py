@@ -53,6 +53,15 @@ def test_an_order_is_previewed_placed_seen_and_cancelled(open_page: Open, venue:
     expect(page.locator("[data-toasts]")).to_contain_text("Order cancelled")
 
 
+def test_the_desk_says_which_disclosure_holds(open_page: Open, venue: Venue) -> None:
+    page = desk(open_page, venue)
+    sheet = venue.call("buyer", "GET", f"/instruments/{venue.symbol}/sheet")
+    disclosed = page.locator("[data-f=sheet]")
+    expect(disclosed).to_have_text(f"version {sheet['version']}, fresh")
+    expect(disclosed).to_have_attribute("title", f"SHA-256 {sheet['hash']}")
+    expect(page.locator("sx-banner")).to_be_empty()
+
+
 def test_a_price_from_the_ladder_buys_and_the_rights_arrive(open_page: Open, venue: Venue) -> None:
     positions = venue.call("buyer", "GET", "/positions")["data"]
     after = 3 + sum(int(position["quantity"]) for position in positions if position["instrument"] == venue.symbol)

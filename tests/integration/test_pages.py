@@ -47,6 +47,7 @@ def test_the_board_and_the_desk_are_drawn_by_the_server(market):
     desk = Client().get(f"/trade/{symbol}")
     assert desk.status_code == 200
     assert "Pre-open" in desk.content.decode()
+    assert "version 1, fresh" in desk.content.decode()
     assert desk.cookies["last_symbol"].value == symbol
 
 

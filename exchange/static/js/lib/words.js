@@ -27,6 +27,9 @@ export const statusWords = (status) => STATUS[status] ?? plain(status);
 export const tifWords = (tif) => TIF[tif] ?? plain(tif);
 export const phaseWords = (phase) => PHASE[phase] ?? plain(phase);
 
+/** Which version of what is disclosed of an instrument holds, and whether it still does. */
+export const sheetWords = (sheet) => (sheet ? `version ${sheet.version}, ${sheet.stale ? "stale" : "fresh"}` : "not yet");
+
 /** The title of a reason or error code. */
 export function codeWords(code) {
   return titles?.get(code) ?? plain(code);

@@ -4,7 +4,7 @@ import { grouped } from "../lib/decimal.js";
 import { define, h, Part, setText } from "../lib/dom.js";
 import { dayTime, relative } from "../lib/time.js";
 import { venueNow } from "../lib/venue_time.js";
-import { phaseWords } from "../lib/words.js";
+import { phaseWords, sheetWords } from "../lib/words.js";
 
 class Headline extends Part {
   connect({ market }) {
@@ -30,7 +30,11 @@ class Headline extends Part {
       this.show("best_ask", market.bestAsk ?? "–");
     }
     if (ticker?.quantity_24h) this.show("volume", grouped(ticker.quantity_24h));
-    if (instrument) this.show("deliverable", grouped(instrument.deliverable_quantity));
+    if (instrument) {
+      this.show("deliverable", grouped(instrument.deliverable_quantity));
+      this.show("sheet", sheetWords(instrument.sheet));
+      if (instrument.sheet) this.field("sheet").title = `SHA-256 ${instrument.sheet.hash}`;
+    }
     const badge = this.field("phase");
     if (market.phase) {
       setText(badge, phaseWords(market.phase));
