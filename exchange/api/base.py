@@ -29,6 +29,7 @@ T = TypeVar("T")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
 JSON = "application/json"
 Scope = str | frozenset[str]
+_YES_NO = {"true": True, "false": False}
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -91,7 +92,12 @@ class ApiView(APIView):
         raise Problem("method_not_allowed")
 
     def once(self, act: Callable[[], Done]) -> Response:
-        """Answer a write: under an `Idempotency-Key` at most once, and always in one transaction."""
+        """Answer a write: under an `Idempotency-Key` at most once, and always in one transaction. With `validate_only` it is taken back."""
+        if self.query.choice("validate_only", _YES_NO):
+            with transaction.atomic():
+                would = act()
+                transaction.set_rollback(True)
+            return Response(would.body)
         key = self.request.headers.get("Idempotency-Key")
         if key is None:
             with transaction.atomic():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from exchange.domain.amounts import decimal_text
-from exchange.selectors.supply import AssuranceRow, CapabilityRow, CapacityRow, SupplierRow
+from exchange.selectors.supply import AssuranceRow, CapabilityRow, CapacityRow, OfferedRow, SupplierRow
 from exchange.services.identity import Principal
 from rights.kernel.clock import rfc3339
 
@@ -60,6 +60,29 @@ def capacity(row: CapacityRow, capability_uuid: str, may_see: frozenset[str] | N
         "issuers": [slug for slug in row.issuers if may_see is None or slug in may_see],
         "revision": row.revision,
         "posted_at": rfc3339(row.posted_us),
+    }
+
+
+def offered(row: OfferedRow) -> dict[str, Any]:
+    """Capacity an issuer of the caller's may pledge; `own`: of a supplier of the caller's."""
+    return {
+        "capability_id": f"cap_{row.capability}",
+        "supplier_id": f"sup_{row.supplier_uuid}",
+        "supplier": row.supplier,
+        "region": row.region,
+        "workload": row.workload,
+        "quality_band": row.quality_band,
+        "latency_band": row.latency_band,
+        "privacy_mode": row.privacy_mode,
+        "environment": row.environment,
+        "availability": row.availability,
+        "constraints": row.constraints,
+        "unit": row.unit,
+        "reliability_bps": row.reliability_bps,
+        "window": {"start": rfc3339(row.start_us), "end": rfc3339(row.end_us)},
+        "units": str(row.units),
+        "free_units": str(row.units - row.pledged_units),
+        "own": row.own,
     }
 
 

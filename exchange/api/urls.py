@@ -16,6 +16,7 @@ from exchange.api.views import (
     keys,
     listings,
     market_data,
+    offered_capacity,
     orders,
     packages,
     right_changes,
@@ -119,6 +120,7 @@ urlpatterns = [
     path("listings/<str:listing_id>/review", listings.ListingReviewView.as_view()),
     path("listings/<str:listing_id>/approve", listings.ListingApproveView.as_view()),
     path("listings/<str:listing_id>/reject", listings.ListingRejectView.as_view()),
+    path("offered-capacity", offered_capacity.OfferedCapacityView.as_view()),
     path("assurances", assurances.AssurancesView.as_view()),
     path("assurances/<str:assurance_id>", assurances.AssuranceView.as_view()),
 ]

@@ -13,7 +13,7 @@ from rights.models import Attestation, Consent
 
 def visible_consents(principal: Principal) -> QuerySet[Consent]:
     """What the caller asked for, what concerns it as a taker, what its issuers are asked; everything for operators and auditors."""
-    every = Consent.objects.select_related("issuer", "right", "giver", "taker")
+    every = Consent.objects.select_related("issuer", "right", "giver__participant", "taker__participant")
     if principal.scopes & EVERYTHING:
         return every
     mine = Q(giver_id=principal.account_id) | Q(taker_id=principal.account_id)
@@ -22,13 +22,17 @@ def visible_consents(principal: Principal) -> QuerySet[Consent]:
     return every.filter(mine)
 
 
-def consents(principal: Principal, *, state: str | None, kind: str | None, limit: int, after: int | None) -> list[Consent]:
+def consents(
+    principal: Principal, *, state: str | None, kind: str | None, issuer: str | None, limit: int, after: int | None
+) -> list[Consent]:
     """Newest first, at most `limit` + 1."""
     found = visible_consents(principal)
     if state is not None:
         found = found.filter(state=state)
     if kind is not None:
         found = found.filter(kind=kind)
+    if issuer is not None:
+        found = found.filter(issuer__slug=issuer)
     if after is not None:
         found = found.filter(pk__lt=after)
     return list(found.order_by("-pk")[: limit + 1])
@@ -38,8 +42,14 @@ def _at(moment: Any) -> str | None:
     return None if moment is None else rfc3339(to_us(moment))
 
 
-def consent_document(row: Consent) -> dict[str, Any]:
-    """A consent as the API shows it."""
+def _named(principal: Principal, row: Consent) -> bool:
+    """Whoever answers sees who asks; a holder learns nobody's name by asking about an account."""
+    return bool(principal.scopes & EVERYTHING) or (principal.may("consent") and row.issuer.participant_id == principal.participant_id)
+
+
+def consent_document(row: Consent, principal: Principal) -> dict[str, Any]:
+    """A consent as the API shows it to this caller."""
+    named = _named(principal, row)
     return {
         "id": public("cns", str(row.uuid)),
         "kind": row.kind,
@@ -50,7 +60,9 @@ def consent_document(row: Consent) -> dict[str, Any]:
         "root_right_id": None if row.root_id is None else public("rgt", str(row.root_id)),
         "terms_hash": row.terms_hash or None,
         "giver": None if row.giver is None else public("acc", str(row.giver.uuid)),
+        "giver_name": row.giver.participant.name if named and row.giver else None,
         "taker": None if row.taker is None else public("acc", str(row.taker.uuid)),
+        "taker_name": row.taker.participant.name if named and row.taker else None,
         "units": None if row.units is None else str(row.units),
         "note": row.note,
         "answer_note": row.answer_note,

@@ -30,12 +30,21 @@ def right(principal: Principal, uuid: str) -> Right | None:
 
 
 def rights(
-    principal: Principal, *, limit: int, holder_uuid: str | None, class_key: str | None, status: str | None, after: str | None
+    principal: Principal,
+    *,
+    limit: int,
+    holder_uuid: str | None,
+    class_key: str | None,
+    status: str | None,
+    after: str | None,
+    issuer: str | None = None,
 ) -> list[Right]:
     """Newest first, at most `limit` + 1."""
     found = visible(principal)
     if holder_uuid is not None:
         found = found.filter(holder__uuid=holder_uuid)
+    if issuer is not None:
+        found = found.filter(issuer__slug=issuer)
     if class_key is not None:
         found = found.filter(series__compute_class__key=class_key)
     if status is not None:

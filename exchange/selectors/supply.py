@@ -139,6 +139,58 @@ def one_capacity(*, capability_id: int, start_us: int, end_us: int) -> CapacityR
     return CapacityRow(*found) if found else None
 
 
+class OfferedRow(msgspec.Struct, frozen=True):
+    """Posted capacity that an issuer may pledge, with what it is made of."""
+
+    id: int
+    capability: str
+    supplier_uuid: str
+    supplier: str
+    region: str
+    workload: str
+    quality_band: str
+    latency_band: str
+    privacy_mode: str
+    environment: str
+    availability: str
+    constraints: list[str]
+    unit: str
+    reliability_bps: int | None
+    start_us: int
+    end_us: int
+    units: int
+    pledged_units: int
+    own: bool
+
+
+_OFFERED = f"""
+SELECT p.id, c.uuid::text, s.uuid::text, s.slug, s.region, c.workload, c.quality_band, c.latency_band, c.privacy_mode, c.environment,
+       c.availability, c.constraints, c.unit, c.reliability_bps, {moment("p.window_start")}, {moment("p.window_end")}, p.units,
+       p.pledged_units, s.participant_id = %(owner)s
+FROM rights_postedcapacity p JOIN rights_capability c ON c.id = p.capability_id JOIN rights_supplier s ON s.id = c.supplier_id
+WHERE c.retired_at IS NULL AND s.status = 'active' AND p.pledged_units < p.units AND p.window_end > %(from)s::timestamptz
+  AND (%(to)s::timestamptz IS NULL OR p.window_start < %(to)s) AND (p.window_start, p.id) > (%(start)s::timestamptz, %(id)s)
+  AND (s.participant_id = %(owner)s OR p.issuers::text[] && ARRAY(SELECT i.slug::text FROM rights_issuer i WHERE i.participant_id = %(owner)s))
+ORDER BY p.window_start, p.id LIMIT %(limit)s
+"""
+
+
+def offered(*, owner: int, limit: int, after: tuple[int, int] | None, from_us: int, to_us: int | None) -> list[OfferedRow]:
+    """What the issuers of participant `owner` may pledge and nobody has pledged yet, by window; at most `limit` + 1.
+
+    Windows that overlap [from, to). `after` is (start, id) of the last one seen.
+    """
+    values = {
+        "owner": owner,
+        "start": rfc3339(after[0]) if after else EARLIEST,
+        "id": after[1] if after else 0,
+        "from": rfc3339(from_us),
+        "to": None if to_us is None else rfc3339(to_us),
+        "limit": limit + 1,
+    }
+    return [OfferedRow(*row) for row in named.fetch_all(_OFFERED, values)]
+
+
 class AssuranceRow(msgspec.Struct, frozen=True):
     """An assurance as it stands now: `status` is stale as soon as its time has come. `halted` are symbols, `frozen` counts rights."""
 

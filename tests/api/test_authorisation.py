@@ -41,6 +41,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("get", "instruments/{symbol}/ticker"): (None, 404),
     ("get", "tickers"): (None, 200),
     ("get", "curve"): (None, 400),
+    ("get", "offered-capacity"): (frozenset({"issue"}), 200),
     ("get", "assurances"): (None, 200),
     ("post", "assurances"): (frozenset({"issue"}), 400),
     ("get", "assurances/{assurance_id}"): (None, 404),

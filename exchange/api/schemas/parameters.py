@@ -71,6 +71,6 @@ QUERY: dict[str, dict[str, Any]] = {
     "holder": {"schema": {"anyOf": [{"const": "me"}, public_id("acc")]}},
     "side": {"schema": SIDE},
     "group": {"schema": CLIENT_ID},
-    "validate_only": {"description": "Check everything and place nothing", "schema": {"type": "boolean", "default": False}},
+    "validate_only": {"description": "Check everything and do nothing", "schema": {"type": "boolean", "default": False}},
     "format": {"schema": {"type": "string", "enum": ["json"]}},
 }

@@ -106,6 +106,21 @@ COMPONENTS: dict[str, Schema] = {
             "posted_at": MOMENT,
         }
     ),
+    "OfferedCapacity": answer(
+        {
+            "capability_id": public_id("cap"),
+            "supplier_id": public_id("sup"),
+            "supplier": TEXT,
+            "region": _REGION,
+            **_AXES,
+            "reliability_bps": maybe(BPS),
+            "window": _WINDOW,
+            "units": WHOLE,
+            "free_units": WHOLE,
+            "own": FLAG,
+        },
+        description="Posted capacity that an issuer of the caller's may pledge",
+    ),
     "PostedCapacityRequest": request(
         {"window": _WINDOW_ASKED, "units": WHOLE, "issuers": many(_SLUG, high=50)}, required=("window", "units")
     ),

@@ -78,10 +78,17 @@ class OneAssurance(ApiView):
 
 class AssurancesView(OneAssurance):
     scopes: ClassVar = {"GET": PUBLIC, "POST": "issue"}
-    queries: ClassVar = {"GET": ("issuer", "class", "status", "limit", "cursor")}
+    queries: ClassVar = {"GET": ("issuer", "class", "status", "limit", "cursor"), "POST": ("validate_only",)}
     docs: ClassVar = {
         "GET": Doc("What backs rights, newest first", "Assurance", listed=True),
-        "POST": Doc("Post an assurance on pledged capacity", "Assurance", body="AssuranceRequest", status=201, idempotent=True),
+        "POST": Doc(
+            "Post an assurance on pledged capacity",
+            "Assurance",
+            body="AssuranceRequest",
+            status=201,
+            idempotent=True,
+            also={200: "Assurance"},
+        ),
     }
 
     def get(self, _request: Request) -> Response:

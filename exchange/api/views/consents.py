@@ -50,7 +50,7 @@ def _note(value: object, field: str) -> str:
 
 class ConsentsView(ApiView):
     scopes: ClassVar = {"GET": frozenset({"read", "consent"}), "POST": "transfer"}
-    queries: ClassVar = {"GET": ("state", "kind", "limit", "cursor")}
+    queries: ClassVar = {"GET": ("state", "kind", "issuer", "limit", "cursor")}
     docs: ClassVar = {
         "GET": Doc("Consents the caller asked for, gave, or is asked for; newest first", "Consent", listed=True),
         "POST": Doc(
@@ -64,10 +64,11 @@ class ConsentsView(ApiView):
             self.principal,
             state=self.query.choice("state", STATES),
             kind=self.query.choice("kind", KINDS),
+            issuer=self.query.text("issuer"),
             limit=limit,
             after=int(after[0]) if after else None,
         )
-        return page(found, limit, "consents", lambda row: (row.pk,), consents.consent_document)
+        return page(found, limit, "consents", lambda row: (row.pk,), lambda row: consents.consent_document(row, self.principal))
 
     def post(self, _request: Request) -> Response:
         body = fields.members(self.body, "", ("right_id", "taker", "units", "kind", "note", "deadline_at"), ("right_id", "taker", "units"))
@@ -91,7 +92,7 @@ class ConsentsView(ApiView):
                     actor=self.principal.actor,
                     now_us=self.now_us,
                 )
-            return Done(201, consents.consent_document(row))
+            return Done(201, consents.consent_document(row, self.principal))
 
         return self.once(act)
 
@@ -114,7 +115,8 @@ class OneConsent(ApiView):
         return row
 
     def shown(self, row: Consent) -> dict[str, Any]:
-        return consents.consent_document(Consent.objects.select_related("issuer", "right", "giver", "taker").get(pk=row.pk))
+        related = Consent.objects.select_related("issuer", "right", "giver__participant", "taker__participant")
+        return consents.consent_document(related.get(pk=row.pk), self.principal)
 
 
 class ConsentView(OneConsent):
@@ -122,7 +124,7 @@ class ConsentView(OneConsent):
     docs: ClassVar = {"GET": Doc("One consent", "Consent")}
 
     def get(self, _request: Request, consent_id: str) -> Response:
-        return Response(consents.consent_document(self.consent(consent_id)))
+        return Response(consents.consent_document(self.consent(consent_id), self.principal))
 
 
 class ConsentApproveView(OneConsent):
@@ -228,7 +230,7 @@ class StandingConsentsView(ApiView):
                     actor=self.principal.actor,
                     now_us=self.now_us,
                 )
-            return Done(200, consents.consent_document(row))
+            return Done(200, consents.consent_document(row, self.principal))
 
         return self.once(act)
 

@@ -127,10 +127,18 @@ _READERS = frozenset({"issue", "operate", "audit"})
 
 class ListingsView(OneListing):
     scopes: ClassVar = {"GET": _READERS, "POST": "issue"}
-    queries: ClassVar = {"GET": ("state", "issuer", "limit", "cursor")}
+    queries: ClassVar = {"GET": ("state", "issuer", "limit", "cursor"), "POST": ("validate_only",)}
     docs: ClassVar = {
         "GET": Doc("Requests for books, newest first: the caller's own, all for operators", "Listing", listed=True),
-        "POST": Doc("Ask for a book for rights the caller has issued", "Listing", body="ListingRequest", status=201, idempotent=True),
+        "POST": Doc(
+            "Ask for a book for rights the caller has issued",
+            "Listing",
+            body="ListingRequest",
+            status=201,
+            idempotent=True,
+            description="With `validate_only` the answer is the request as it would be, with the disclosure sheet of now.",
+            also={200: "Listing"},
+        ),
     }
 
     def get(self, _request: Request) -> Response:

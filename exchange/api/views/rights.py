@@ -38,10 +38,10 @@ def with_links(right: Right, now_us: int) -> dict[str, Any]:
 
 class RightsView(ApiView):
     scopes: ClassVar = {"GET": "read", "POST": "issue"}
-    queries: ClassVar = {"GET": ("holder", "class", "status", "limit", "cursor")}
+    queries: ClassVar = {"GET": ("holder", "issuer", "class", "status", "limit", "cursor"), "POST": ("validate_only",)}
     docs: ClassVar = {
         "GET": Doc("Rights the caller may see, newest first; `holder=me`: its own", "Right", listed=True),
-        "POST": Doc("Issue a right under an assurance", "Right", body="IssueRequest", status=201, idempotent=True),
+        "POST": Doc("Issue a right under an assurance", "Right", body="IssueRequest", status=201, idempotent=True, also={200: "Right"}),
     }
 
     def get(self, _request: Request) -> Response:
@@ -53,6 +53,7 @@ class RightsView(ApiView):
             self.principal,
             limit=limit,
             holder_uuid=holder,
+            issuer=self.query.text("issuer"),
             class_key=self.query.symbol("class"),
             status=self.query.choice("status", STATUSES),
             after=str(after[0]) if after else None,
