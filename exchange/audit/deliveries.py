@@ -43,9 +43,30 @@ CHECKS = (
         CROSS JOIN LATERAL unnest(t.slice_children, t.slice_parents, t.slice_roots) AS s(child, parent, root)
         LEFT JOIN rights_right c ON c.id = s.child LEFT JOIN rights_right p ON p.id = s.parent
         WHERE c.root_id IS DISTINCT FROM s.root OR p.root_id IS DISTINCT FROM s.root OR c.series_id IS DISTINCT FROM p.series_id
-           OR (c.id <> p.id AND c.parent_id IS DISTINCT FROM p.id)
            OR (c.series_id <> i.series_id AND NOT EXISTS (
                 SELECT 1 FROM exchange_deliverable d WHERE d.instrument_id = i.id AND d.series_id = c.series_id AND d.since <= t.at))
+        """,
+    ),
+    Check(
+        "D1",
+        "trade_moves",
+        "What a trade's slices say went from which right into which is what the events of those rights say of that moment.",
+        """
+        WITH sliced AS (
+            SELECT t.at, s.parent, s.child, s.units FROM exchange_trade t
+            CROSS JOIN LATERAL unnest(t.slice_parents, t.slice_children, t.slice_units) AS s(parent, child, units)),
+        said AS (
+            SELECT r.stream_id, s.at, 'rgt_' || s.parent AS parent, 'rgt_' || s.child AS child, sum(s.units) AS units FROM sliced s
+            JOIN rights_right c ON c.id = s.child JOIN rights_series r ON r.id = c.series_id GROUP BY 1, 2, 3, 4),
+        moves AS (
+            SELECT stream_id, at, type, body::jsonb -> 'payload' AS payload FROM rights_event
+            WHERE type IN ('right.split', 'right.merged', 'right.transferred')),
+        told AS (
+            SELECT stream_id, at, payload ->> CASE type WHEN 'right.split' THEN 'parent' WHEN 'right.merged' THEN 'source' ELSE 'right' END
+                AS parent, payload ->> CASE type WHEN 'right.split' THEN 'child' WHEN 'right.merged' THEN 'target' ELSE 'right' END AS child,
+                sum((payload ->> 'units')::numeric) AS units FROM moves GROUP BY 1, 2, 3, 4)
+        SELECT parent, child, at, s.units AS sold, t.units::text AS told FROM said s LEFT JOIN told t USING (stream_id, at, parent, child)
+        WHERE s.units IS DISTINCT FROM t.units
         """,
     ),
     Check(

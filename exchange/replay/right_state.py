@@ -56,6 +56,7 @@ class RightStates:
     def __init__(self) -> None:
         self.rights: dict[str, RightState] = {}
         self._lineages: dict[str, list[str]] = {}
+        self._netted: dict[tuple[str, str, str], RightState] = {}  # by root, holder and activation: the one that absorbs
         self._steps: dict[str, Callable[[Payload, str], None]] = {
             types.ISSUED: self._issued,
             types.ACTIVATED: self._activated,
@@ -130,6 +131,7 @@ class RightStates:
         right = self.named(payload["right"])
         _become(right, "active")
         right.activated_at = at
+        right.netted = False
 
     def _split(self, payload: Payload, at: str) -> None:
         parent = self.named(payload["parent"])
@@ -155,12 +157,24 @@ class RightStates:
             remaining_units=units,
             parent=parent.id,
             root=parent.root,
-            netted=payload["netted"],
+            netted=False,
             activated_at=parent.activated_at,
             acquired_at=parent.acquired_at if divided else at,
             created_at=at,
         )
         self._make(made)
+        self._net(made, netted=payload["netted"])
+
+    def _net(self, right: RightState, *, netted: bool) -> None:
+        """What a holder buys of a root joins one right, the latest that came to him to be it."""
+        right.netted = netted
+        if not netted:
+            return
+        place = (right.root, right.holder, right.activated_at)
+        former = self._netted.get(place)
+        if former is not None and former is not right and (former.root, former.holder, former.activated_at) == place:
+            former.netted = False
+        self._netted[place] = right
 
     def _merged(self, payload: Payload, at: str) -> None:
         source, target = self.named(payload["source"]), self.named(payload["target"])
@@ -177,7 +191,7 @@ class RightStates:
         if right.holder != payload["from"].removeprefix("acc_") or right.remaining_units != int(payload["units"]):
             raise RightError(f"{payload['from']} does not hold {payload['units']} units of rgt_{right.id}")
         right.holder = right.controller = payload["to"].removeprefix("acc_")
-        right.netted = False
+        self._net(right, netted=payload.get("netted", False))
         right.acquired_at = at
 
     def _frozen(self, payload: Payload, at: str) -> None:  # noqa: ARG002 - one shape for all steps

@@ -70,7 +70,7 @@ def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> tuple[D
         owner_of=work.owner_of,
         venue=Venue(rules.currency_id, rules.fee_account_id, rules.stream_id, ACTOR, rules.is_exact),
         new_id=lambda pair: numbered(header.now_us, header.book_id, first[pair], bit=1),
-        mergeable=lambda terms: not policies_of([terms])[terms].min_hold_s,
+        mergeable=lambda terms: policies_of([terms])[terms].joins,
         account_uuid=work.memory.account_uuid,
         more_events=header.events,
         memory=work.memory.delivered,

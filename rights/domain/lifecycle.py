@@ -42,10 +42,13 @@ def may_become(status: RightStatus, following: RightStatus) -> bool:
     return following in LIFECYCLE[status]
 
 
-def thawed_status(*, prior: RightStatus, remaining_units: int, window_end_us: int, now_us: int) -> RightStatus:
-    """What a frozen right becomes when it is unfrozen: its prior status, unless it was used up or ran out meanwhile."""
+def thawed_status(*, prior: RightStatus, max_units: int, remaining_units: int, window_end_us: int, now_us: int) -> RightStatus:
+    """What a frozen right becomes when it is unfrozen: its prior status, unless it was used up or ran out meanwhile.
+
+    One that sold everything has nothing left either, but nothing of it was used: its maximum went with its units.
+    """
     if now_us >= window_end_us:
         return RightStatus.EXPIRED
-    if remaining_units == 0 and prior is RightStatus.ACTIVE:
+    if remaining_units == 0 < max_units and prior is RightStatus.ACTIVE:
         return RightStatus.FULLY_CONSUMED
     return prior

@@ -81,7 +81,7 @@ def activated(*, right: str) -> Payload:
 def split(*, parent: str, child: str, units: int, to_account: str, netted: bool) -> Payload:
     """`units` leave the parent's max and remaining and become the child's; the child belongs to `to_account`.
 
-    A delivery splits straight into the buyer's hands (`netted`: later deliveries may join the child); it is the
+    A delivery splits straight into the buyer's hands (`netted`: later deliveries of the same root join the child); it is the
     change of holder too, and no `right.transferred` follows. A child that stays in the parent's hands keeps its
     controller and the moment since which it has been held; otherwise both begin with the event.
     """
@@ -92,24 +92,19 @@ def merged(*, source: str, target: str, units: int, source_status: str) -> Paylo
     """`units` leave the source's max and remaining and join the target's.
 
     Two siblings of one holder: the source ends `finalized`, the target is held since the later of both. Or a
-    delivery: the parent (source) sells more to the buyer of a netted child (target), stays what it is, and the
-    target is held since the event.
+    delivery: the source sells to the holder of a netted right (target) of the same root, stays what it is even when
+    nothing is left in it, and the target is held since the event.
     """
     return {"source": f"rgt_{source}", "source_status": source_status, "target": f"rgt_{target}", "units": str(units)}
 
 
-def merged_delivery(*, parent: str, child: str, units: int) -> Payload:
-    """A delivery of `units` joins an earlier netted child of the same parent and buyer."""
-    return merged(source=parent, target=child, units=units, source_status="active")
-
-
-def transferred(*, right: str, giver: str, taker: str, units: int) -> Payload:
-    """The whole right changes hands (holder and controller); `units` is what remained in it."""
-    return {"from": f"acc_{giver}", "right": f"rgt_{right}", "to": f"acc_{taker}", "units": str(units)}
+def transferred(*, right: str, giver: str, taker: str, units: int, netted: bool) -> Payload:
+    """The whole right changes hands (holder and controller); `units` is what remained in it. `netted`: as in `split`."""
+    return {"from": f"acc_{giver}", "netted": netted, "right": f"rgt_{right}", "to": f"acc_{taker}", "units": str(units)}
 
 
 def frozen(*, right: str, reason: str, prior_status: str, note: str) -> Payload:
-    """`reason` is a freeze reason (SPEC §2), `note` the operator's words. A netted child takes in no later deliveries from here on."""
+    """`reason` is a freeze reason (SPEC §2), `note` the operator's words. A netted right takes in no later deliveries from here on."""
     return {"note": note, "prior_status": prior_status, "reason": reason, "right": f"rgt_{right}"}
 
 

@@ -52,6 +52,11 @@ class TransferPolicy(msgspec.Struct, frozen=True, gc=False):
         return bool(self.required_attestations) or self.eligible_jurisdictions is not None
 
     @property
+    def joins(self) -> bool:
+        """Whether what is delivered under it may join what the receiver has: not where that would bind earlier units for longer."""
+        return not self.min_hold_s
+
+    @property
     def restricts(self) -> bool:
         """Whether there is anybody who may not receive."""
         return self.looks_up or self.asks_credentials or self.eligible_holder_types is not None or bool(self.denied_holders)

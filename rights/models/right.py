@@ -12,7 +12,7 @@ FREEZE_REASONS = ("issuer_pause", "dispute", "compliance", "settlement_lock", "g
 
 
 class Right(models.Model):
-    """0 ≤ reserved ≤ remaining ≤ max, whole units. `netted` children absorb later deliveries from the same parent."""
+    """0 ≤ reserved ≤ remaining ≤ max, whole units. A `netted` right absorbs later deliveries of its root."""
 
     id = models.UUIDField(primary_key=True)
     series = models.ForeignKey(Series, models.PROTECT, related_name="rights", db_index=False)
@@ -53,7 +53,12 @@ class Right(models.Model):
                 condition=Q(freeze_reason__in=FREEZE_REASONS, status="frozen") | Q(freeze_reason="") & ~Q(status="frozen"),
                 name="right_freeze_reason",
             ),
-            models.UniqueConstraint(fields=["parent", "holder"], condition=Q(netted=True, status="active"), name="right_netted_once"),
+            models.UniqueConstraint(
+                fields=["root_id", "holder", "activated_at"],
+                condition=Q(netted=True, status__in=("issued", "active")),
+                nulls_distinct=False,
+                name="right_netted_once",
+            ),
         ]
         indexes = [
             models.Index(fields=["holder", "series"], name="right_holder_series"),

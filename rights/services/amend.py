@@ -88,7 +88,9 @@ def _new_terms(right: Right, change: Change, manifest: Manifest, assurance: Assu
     right.terms = terms_for(compute_class=compute_class, manifest=manifest)
     right.series, right.updated_at = series, to_datetime(now_us)
     right.metadata = None
-    right.save(update_fields=["terms", "series", "assurance", "metadata", "updated_at"])
+    if series.pk != former_series.pk:
+        right.netted = False
+    right.save(update_fields=["terms", "series", "assurance", "metadata", "netted", "updated_at"])
     moved = None if series.pk == former_series.pk else _moved(right, former_series)
     kind, fact = _fact(right, change, former_terms, manifest=manifest.document, moved=moved)
     event = NewEvent(kind, "right", public("rgt", str(right.pk)), fact)

@@ -1,7 +1,8 @@
 """Units change hands: the registry's half of a delivery (SPEC §5), for a whole batch at once.
 
-Several deliveries from one parent to one buyer make one child; a child that an earlier batch made the same way absorbs
-them (siblings of the same terms and holder). When everything that is left of a right is sold, the right itself moves.
+A holder keeps one right of a root that grows: what a sale brings it joins there, whichever right of the same root it came from
+(docs/adr/0014). Otherwise a child is made; or, when everything that is left of a right is sold, the right itself moves. The right
+made or moved is then the one that grows.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,8 @@ from rights.kernel.trip import Answer, Trip
 from rights.services.journal import NewEvent
 
 Pair = tuple[str, int]  # (right, receiving account)
+Family = tuple[str, int]  # (root right, holder)
+Siblings = dict[Family, tuple[str, ...]]  # the rights that absorb, one for each moment of activation
 MOVABLE = ("issued", "active")
 
 
@@ -31,7 +34,7 @@ class UnitsGone(Exception):
 
 
 class Held(msgspec.Struct, gc=False):
-    """A right under lock."""
+    """A right under lock. `activated_us` is None until it is."""
 
     id: str
     holder_id: int
@@ -44,14 +47,23 @@ class Held(msgspec.Struct, gc=False):
     terms_hash: str
     issuer: str
     assurance_id: str
+    activated_us: int | None
+
+    def place(self, holder_id: int) -> tuple[str, int, int | None]:
+        """Where units of it go in those hands: rights of one place differ in nothing but their history."""
+        return self.root_id, holder_id, self.activated_us
 
 
 class Plan(msgspec.Struct, gc=False):
-    """What a set of deliveries does: the right each pair receives, and the facts for the journal."""
+    """What a set of deliveries does: the right each pair receives, the rights as they are then, and the facts for the journal.
+
+    `left`: the families that a right which changed hands was of.
+    """
 
     receives: dict[Pair, str]
     rights: dict[str, Held]
     events: list[NewEvent]
+    left: set[Family]
 
 
 _ROOTS = "SELECT id::text, root_id::text FROM rights_right WHERE id = ANY(%s::uuid[])"
@@ -59,15 +71,16 @@ MOST_ROOTS = 200_000
 _roots: dict[str, str] = {}  # by right; a lineage never changes, so memory is safe
 
 # Looked up before it is locked: a lock that has to wait judges its row anew, and only a plain list of ids is judged alike both times.
-# Another child of this kind can come meanwhile only from a second book that delivers the same right; then `right_netted_once` refuses the
-# batch, which runs again and finds it.
+# Another right of this kind can come meanwhile only from a second book that delivers of the same root; then `right_netted_once` refuses
+# the batch, which runs again and finds it.
 _ABSORBERS = """
-SELECT c.parent_id::text, c.holder_id, c.id::text FROM rights_right c JOIN unnest(%s::uuid[], %s::bigint[]) AS w(parent, holder)
-  ON c.parent_id = w.parent AND c.holder_id = w.holder WHERE c.netted AND c.status = 'active'
+SELECT r.root_id::text, r.holder_id, array_agg(r.id::text ORDER BY r.id) FROM rights_right r
+JOIN unnest(%s::uuid[], %s::bigint[]) AS w(root, holder) ON r.root_id = w.root AND r.holder_id = w.holder
+WHERE r.netted AND r.status IN ('issued', 'active') GROUP BY 1, 2
 """
 _LOCK = """
 SELECT r.id::text, r.holder_id, r.status, r.remaining_units, r.reserved_units, r.root_id::text, r.parent_id::text, r.netted,
-       r.terms_hash, i.slug, a.uuid::text
+       r.terms_hash, i.slug, a.uuid::text, (extract(epoch from r.activated_at) * 1000000)::bigint
 FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id JOIN rights_assurance a ON a.id = r.assurance_id
 WHERE r.id = ANY(%s::uuid[]) ORDER BY r.id FOR NO KEY UPDATE OF r
 """
@@ -80,8 +93,8 @@ FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::boolean[]) AS w(id, d, r
 
 _MOVE = """
 UPDATE rights_right r SET holder_id = w.holder, controller_id = w.holder, remaining_units = r.remaining_units + w.d,
-       max_units = r.max_units + w.d, reserved_units = r.reserved_units + w.res, netted = false, acquired_at = %s, updated_at = %s
-FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[]) AS w(id, holder, d, res) WHERE r.id = w.id
+       max_units = r.max_units + w.d, reserved_units = r.reserved_units + w.res, netted = w.netted, acquired_at = %s, updated_at = %s
+FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[]) AS w(id, holder, d, res, netted) WHERE r.id = w.id
 """
 
 _BRANCH = """
@@ -113,17 +126,28 @@ def remember_roots(found: Iterable[tuple[str, ...]]) -> None:
     _roots.update((right, root) for right, root in found)
 
 
-Siblings = dict[Pair, str | None]
-
-
 def absorbers_of(pairs: Iterable[Pair], known: Siblings) -> list[str]:
-    """The children that may absorb deliveries of these pairs. `known` is the caller's memory, for as long as nobody else makes such children."""
-    missing = [pair for pair in pairs if pair not in known]
+    """The rights that may absorb deliveries of these pairs. `known` is the caller's memory, for as long as nobody else makes such rights."""
+    asked = list(pairs)
+    roots = roots_of(right for right, _ in asked)
+    families = {(roots[right], holder) for right, holder in asked if right in roots}
+    missing = sorted(families - known.keys())
     if missing:
-        known.update(dict.fromkeys(missing))
-        found = rows.fetch_all(_ABSORBERS, [rows.array(p for p, _ in missing), rows.array(h for _, h in missing)])
-        known.update(((parent, holder), child) for parent, holder, child in found)
-    return [child for pair in pairs if (child := known[pair]) is not None]
+        known.update(dict.fromkeys(missing, ()))
+        found = rows.fetch_all(_ABSORBERS, [rows.array(root for root, _ in missing), rows.array(holder for _, holder in missing)])
+        known.update({(root, holder): tuple(ids) for root, holder, ids in found})
+    return [right for family in families for right in known[family]]
+
+
+def remember_absorbers(known: Siblings, plan: Plan) -> None:
+    """Keep the caller's memory with what was delivered."""
+    for family in plan.left:
+        known.pop(family, None)
+    for right_id in plan.receives.values():
+        right = plan.rights[right_id]
+        family = (right.root_id, right.holder_id)
+        if right.netted and right_id not in known.get(family, (right_id,)):
+            known[family] = (*known[family], right_id)
 
 
 def ask_rights(trip: Trip, right_ids: Iterable[str]) -> Answer:
@@ -162,7 +186,7 @@ def deliver_units(
     """Move `net[(right, buyer)]` units and change reservations, in the caller's transaction, which has `rights` under lock.
 
     `owner_of` is who the caller believes holds each right; `mergeable(terms_hash)` tells whether deliveries under those terms may
-    join an earlier child. Raises StaleRights before writing when a right froze, ended or changed hands meanwhile, UnitsGone when another
+    join what the receiver has. Raises StaleRights before writing when a right froze, ended or changed hands meanwhile, UnitsGone when another
     book or a lock took what was free.
     """
     check_rights(net, reserved_delta, owner_of, rights)
@@ -190,12 +214,19 @@ def check_rights(
         raise UnitsGone
 
 
+class _Born(msgspec.Struct, gc=False):
+    parent: str
+    holder: int
+    units: int
+    netted: bool
+
+
 class _Draft(msgspec.Struct, gc=False):
     receives: dict[Pair, str]
-    moved: dict[str, int]  # whole rights: right -> new holder
-    born: dict[str, tuple[str, int, int, bool]]  # child -> (parent, holder, units, netted)
+    moved: dict[str, tuple[int, bool]]  # whole rights: right -> (new holder, netted)
+    born: dict[str, _Born]
     added: dict[str, int]  # right -> units (negative: left it)
-    joined: set[str]  # children that took in a delivery, however much left them in the same batch
+    joined: set[str]  # rights that took in a delivery, however much left them in the same batch
     events: list[NewEvent]
 
 
@@ -211,33 +242,42 @@ def _plan(
     for pair, units in net.items():
         taken[pair[0]] = taken.get(pair[0], 0) + units
         last[pair[0]] = pair
-    absorbers = {
-        (r.parent_id, r.holder_id): r.id for r in rights.values() if r.netted and r.status == "active" and taken.get(r.id) != r.remaining
-    }
+    absorbers = {right.place(right.holder_id): right.id for right in rights.values() if right.netted and right.status in MOVABLE}
+    asked = {rights[right].place(holder) for right, holder in net if mergeable(rights[right].terms_hash)}
+    growing = {right for place, right in absorbers.items() if place in asked}  # these stay, whatever leaves them
     draft = _Draft({}, {}, {}, {}, set(), [])
     for pair, units in net.items():
-        right = rights[pair[0]]
-        buyer = account_uuid(pair[1])
-        if taken[right.id] == right.remaining and last[right.id] == pair:
-            draft.receives[pair] = right.id
-            draft.moved[right.id] = pair[1]
-            fact = right_events.transferred(right=right.id, giver=account_uuid(right.holder_id), taker=buyer, units=units)
-            draft.events.append(_event(right_events.TRANSFERRED, right.id, fact))
-            continue
-        draft.added[right.id] = draft.added.get(right.id, 0) - units
-        child = absorbers.get(pair) if mergeable(right.terms_hash) else None
-        if child is not None:
-            draft.added[child] = draft.added.get(child, 0) + units
-            draft.joined.add(child)
-            fact = right_events.merged_delivery(parent=right.id, child=child, units=units)
-            draft.events.append(_event(right_events.MERGED, child, fact))
+        right, buyer = rights[pair[0]], account_uuid(pair[1])
+        netted, place = mergeable(right.terms_hash), right.place(pair[1])
+        target = absorbers.get(place) if netted else None
+        if target is not None:
+            _join(draft, right, target, units)
+        elif taken[right.id] == right.remaining and last[right.id] == pair and right.id not in growing:
+            target = right.id
+            draft.moved[target] = pair[1], netted
+            fact = right_events.transferred(right=target, giver=account_uuid(right.holder_id), taker=buyer, units=units, netted=netted)
+            draft.events.append(_event(right_events.TRANSFERRED, target, fact))
         else:
-            child = new_id(pair)
-            draft.born[child] = (right.id, pair[1], units, mergeable(right.terms_hash) and right.status == "active")
-            fact = right_events.split(parent=right.id, child=child, units=units, to_account=buyer, netted=draft.born[child][3])
+            target = new_id(pair)
+            draft.added[right.id] = draft.added.get(right.id, 0) - units
+            draft.born[target] = _Born(right.id, pair[1], units, netted)
+            fact = right_events.split(parent=right.id, child=target, units=units, to_account=buyer, netted=netted)
             draft.events.append(_event(right_events.SPLIT, right.id, fact))
-        draft.receives[pair] = child
+        if netted:
+            absorbers[place] = target
+        draft.receives[pair] = target
     return draft
+
+
+def _join(draft: _Draft, right: Held, target: str, units: int) -> None:
+    draft.added[right.id] = draft.added.get(right.id, 0) - units
+    if target in draft.born:
+        draft.born[target].units += units
+    else:
+        draft.added[target] = draft.added.get(target, 0) + units
+        draft.joined.add(target)
+    fact = right_events.merged(source=right.id, target=target, units=units, source_status=right.status)
+    draft.events.append(_event(right_events.MERGED, target, fact))
 
 
 def _event(kind: str, right_id: str, fact: right_events.Payload) -> NewEvent:
@@ -254,10 +294,10 @@ def _write(draft: _Draft, rights: dict[str, Held], reserved_delta: Mapping[str, 
         rows.write(_ADD, [at, at, rows.array(changed), rows.array(added), rows.array(reserved), rows.array(joined)])
     if draft.moved:
         moved = sorted(draft.moved)
-        # What other buyers took in the same batch leaves; the rest moves with the right.
-        holders, leaving = (draft.moved[r] for r in moved), (draft.added.get(r, 0) for r in moved)
-        released = (reserved_delta.get(r, 0) for r in moved)
-        rows.write(_MOVE, [at, at, rows.array(moved), rows.array(holders), rows.array(leaving), rows.array(released)])
+        # What other buyers took in the same batch leaves, and what else the same buyer took joins; the rest moves with the right.
+        holders, deltas = (draft.moved[r][0] for r in moved), (draft.added.get(r, 0) for r in moved)
+        released, netted = (reserved_delta.get(r, 0) for r in moved), ("t" if draft.moved[r][1] else "f" for r in moved)
+        rows.write(_MOVE, [at, at, rows.array(moved), rows.array(holders), rows.array(deltas), rows.array(released), rows.array(netted)])
     if draft.born:
         born = sorted(draft.born.items())
         rows.write(
@@ -267,13 +307,31 @@ def _write(draft: _Draft, rights: dict[str, Held], reserved_delta: Mapping[str, 
                 at,
                 at,
                 rows.array(c for c, _ in born),
-                rows.array(b[0] for _, b in born),
-                rows.array(b[1] for _, b in born),
-                rows.array(b[2] for _, b in born),
-                rows.array("t" if b[3] else "f" for _, b in born),
+                rows.array(b.parent for _, b in born),
+                rows.array(b.holder for _, b in born),
+                rows.array(b.units for _, b in born),
+                rows.array("t" if b.netted else "f" for _, b in born),
             ],
         )
-    for child, (parent, holder, units, netted) in draft.born.items():
-        p = rights[parent]
-        rights[child] = Held(child, holder, p.status, units, 0, p.root_id, parent, netted, p.terms_hash, p.issuer, p.assurance_id)
-    return Plan(draft.receives, rights, draft.events)
+    return _done(draft, rights)
+
+
+def _done(draft: _Draft, rights: dict[str, Held]) -> Plan:
+    left: set[Family] = set()
+    for right_id, (holder, netted) in draft.moved.items():
+        right = rights[right_id]
+        left.add((right.root_id, right.holder_id))
+        right.holder_id, right.netted = holder, netted
+    for right_id, delta in draft.added.items():
+        rights[right_id].remaining += delta
+    for child, born in draft.born.items():
+        rights[child] = msgspec.structs.replace(
+            rights[born.parent],
+            id=child,
+            holder_id=born.holder,
+            remaining=born.units,
+            reserved=0,
+            parent_id=born.parent,
+            netted=born.netted,
+        )
+    return Plan(draft.receives, rights, draft.events, left)

@@ -21,7 +21,7 @@ def freeze_right(*, right_id: str, freeze_reason: str, note: str, actor: str, no
     prior = right.status
     move_status(right, RightStatus.FROZEN, now_us)
     right.prior_status, right.freeze_reason = prior, freeze_reason
-    # Meanwhile deliveries from the same parent make another child, which takes in the next ones for good.
+    # Meanwhile deliveries of the same root make another right, which takes in the next ones for good.
     right.netted = False
     right.save(update_fields=["status", "prior_status", "freeze_reason", "netted", "updated_at"])
     fact = right_events.frozen(right=str(right.pk), reason=freeze_reason, prior_status=prior, note=note)
@@ -40,7 +40,13 @@ def unfreeze_right(*, right_id: str, note: str, actor: str, now_us: int, approve
     if right.status != RightStatus.FROZEN:
         raise lifecycle_refused("lifecycle_refused", f"a right that is {right.status} is not frozen")
     prior = RightStatus(right.prior_status)
-    following = thawed_status(prior=prior, remaining_units=right.remaining_units, window_end_us=right_window_end_us(right), now_us=now_us)
+    following = thawed_status(
+        prior=prior,
+        max_units=right.max_units,
+        remaining_units=right.remaining_units,
+        window_end_us=right_window_end_us(right),
+        now_us=now_us,
+    )
     move_status(right, following, now_us)
     right.prior_status = right.freeze_reason = ""
     right.save(update_fields=["status", "prior_status", "freeze_reason", "updated_at"])

@@ -12,7 +12,7 @@ from rights.kernel.clock import rfc3339
 from rights.services.deliveries import MOVABLE, lock_rights
 from rights.services.journal import NewEvent, append
 
-# Meanwhile deliveries from the same parent make another child (rights/services/freeze.py), so none stays netted.
+# Meanwhile deliveries of the same root make another right (rights/services/freeze.py), so none stays netted.
 _FREEZE = """
 UPDATE rights_right SET prior_status = status, status = 'frozen', freeze_reason = %s, netted = false, updated_at = %s
 WHERE id = ANY(%s::uuid[])

@@ -20,6 +20,7 @@ from rights.services.deliveries import (
     check_rights,
     deliver_units,
     read_rights,
+    remember_absorbers,
     roots_of,
     touched_by,
 )
@@ -59,7 +60,7 @@ class Delivered(msgspec.Struct, gc=False):
 
 
 class Memory(msgspec.Struct, gc=False):
-    """What a caller remembers from one delivery to the next: balances that exist, and children that may absorb.
+    """What a caller remembers from one delivery to the next: balances that exist, and rights that may absorb.
 
     To be thrown away when a transaction fails, or when somebody else has delivered out of the same book.
     """
@@ -141,9 +142,7 @@ def deliver(
         now_us=now_us,
         rights=read_rights(locked) if locked else {},
     )
-    memory.siblings.update(
-        {pair: child for pair, child in plan.receives.items() if plan.rights[child].parent_id == pair[0] and plan.rights[child].netted}
-    )
+    remember_absorbers(memory.siblings, plan)
     balances = posting.balances()
     memory.balances.update(posting.keys)
     trades = [_trade_event(sale, plan) for sale in sales]

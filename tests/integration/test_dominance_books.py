@@ -118,7 +118,7 @@ def test_rights_of_three_series_trade_in_one_book(market: Market, forgets: bool)
         ((better.pk, LOT), (longer.pk, LOT)),
         ((longer.pk, LOT),),
     ]
-    assert {"right.split", "right.transferred"} <= set(stream_types(better.series)) & set(stream_types(market.series))
+    assert {"right.split", "right.merged"} <= set(stream_types(better.series)) & set(stream_types(market.series))
     assert stream_types(longer.series)[2:] == ["right.split", "right.merged"]  # one netted child takes in both
     assert stream_types(market.series).count("trade.executed") == 4
     assert "trade.executed" not in stream_types(longer.series) + stream_types(better.series)

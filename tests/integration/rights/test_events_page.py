@@ -42,7 +42,8 @@ def test_a_day_at_the_venue_writes_what_is_documented():
     floor.open("buyer")
     fund(account=floor.accounts["buyer"], amount="5000.00", currency="USD", reason="x", mint=MINT, actor="t", now_us=floor.now_us)
     right = floor.right("seller", 10)
-    for lots in (2, 3, 5):
+    floor.right("seller", 4)
+    for lots in (2, 3, 5, 4):  # the last is all of another right
         floor.place("seller", "sell", lots, 200)
         floor.place("buyer", "buy", lots, 200)
         floor.match()

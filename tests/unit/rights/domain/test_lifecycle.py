@@ -33,17 +33,18 @@ def test_models_and_domain_agree():
 
 
 @pytest.mark.parametrize(
-    ("prior", "remaining", "now", "becomes"),
+    ("prior", "most", "remaining", "now", "becomes"),
     [
-        ("active", 5, 99, "active"),
-        ("issued", 5, 99, "issued"),
-        ("active", 0, 99, "fully_consumed"),
-        ("active", 5, 100, "expired"),
-        ("active", 0, 101, "expired"),
-        ("issued", 5, 100, "expired"),
+        ("active", 9, 5, 99, "active"),
+        ("issued", 9, 5, 99, "issued"),
+        ("active", 9, 0, 99, "fully_consumed"),
+        ("active", 0, 0, 99, "active"),  # everything was sold, nothing used
+        ("active", 9, 5, 100, "expired"),
+        ("active", 9, 0, 101, "expired"),
+        ("issued", 9, 5, 100, "expired"),
     ],
 )
-def test_thawing_tells_what_has_come_true(prior, remaining, now, becomes):
-    found = thawed_status(prior=RightStatus(prior), remaining_units=remaining, window_end_us=100, now_us=now)
+def test_thawing_tells_what_has_come_true(prior, most, remaining, now, becomes):
+    found = thawed_status(prior=RightStatus(prior), max_units=most, remaining_units=remaining, window_end_us=100, now_us=now)
     assert found == becomes
     assert may_become(RightStatus.FROZEN, found)
