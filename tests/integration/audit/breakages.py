@@ -156,7 +156,9 @@ BREAKAGES = (
     breakage("trade_entry", "D1", "UPDATE settlement_posting SET kind = 'gift' WHERE kind = 'fee'"),
     breakage("trade_entry", "D1", "UPDATE settlement_posting SET entry_id = gen_random_uuid() WHERE kind = 'cash'"),
     breakage("trade_slices", "D1", f"UPDATE exchange_trade SET slice_children[1] = gen_random_uuid() WHERE id = {TRADE}"),
-    breakage("trade_moves", "D1", "UPDATE rights_event SET body = replace(body, '\"units\":\"', '\"units\":\"1') WHERE type = 'right.merged'"),
+    breakage(
+        "trade_moves", "D1", "UPDATE rights_event SET body = replace(body, '\"units\":\"', '\"units\":\"1') WHERE type = 'right.merged'"
+    ),
     breakage("trade_event", "D1", f"UPDATE exchange_trade SET event_seq = event_seq + 1000 WHERE id = {TRADE}"),
     breakage("trade_told", "D1", f"UPDATE exchange_trade SET slice_children[1] = slice_parents[1] WHERE id = {TRADE}"),
     breakage("trade_numbers", "D1", "UPDATE exchange_book SET trade_count = trade_count + 1"),
