@@ -2,6 +2,7 @@
 
 from exchange.audit.check import Check
 
+# OFFSET 0 keeps the unnesting of a trade's slices by itself: joined before it meets the trades, other tables would be read once for each.
 CHECKS = (
     Check(
         "D1",
@@ -39,12 +40,14 @@ CHECKS = (
         WHERE t.units <> (SELECT coalesce(sum(u), 0) FROM unnest(t.slice_units) u) OR 0 >= ANY(t.slice_units)
            OR cardinality(t.slice_units) <> ALL(ARRAY[cardinality(t.slice_children), cardinality(t.slice_parents), cardinality(t.slice_roots)])
         UNION ALL
-        SELECT t.id, t.units, t.slice_units FROM exchange_trade t JOIN exchange_instrument i ON i.id = t.book_id
-        CROSS JOIN LATERAL unnest(t.slice_children, t.slice_parents, t.slice_roots) AS s(child, parent, root)
+        SELECT s.id, s.units, s.slice_units FROM (
+            SELECT t.id, t.units, t.slice_units, t.book_id, t.at, u.child, u.parent, u.root FROM exchange_trade t
+            CROSS JOIN LATERAL unnest(t.slice_children, t.slice_parents, t.slice_roots) AS u(child, parent, root) OFFSET 0) s
+        JOIN exchange_instrument i ON i.id = s.book_id
         LEFT JOIN rights_right c ON c.id = s.child LEFT JOIN rights_right p ON p.id = s.parent
         WHERE c.root_id IS DISTINCT FROM s.root OR p.root_id IS DISTINCT FROM s.root OR c.series_id IS DISTINCT FROM p.series_id
            OR (c.series_id <> i.series_id AND NOT EXISTS (
-                SELECT 1 FROM exchange_deliverable d WHERE d.instrument_id = i.id AND d.series_id = c.series_id AND d.since <= t.at))
+                SELECT 1 FROM exchange_deliverable d WHERE d.instrument_id = i.id AND d.series_id = c.series_id AND d.since <= s.at))
         """,
     ),
     Check(
@@ -54,7 +57,7 @@ CHECKS = (
         """
         WITH sliced AS (
             SELECT t.at, s.parent, s.child, s.units FROM exchange_trade t
-            CROSS JOIN LATERAL unnest(t.slice_parents, t.slice_children, t.slice_units) AS s(parent, child, units)),
+            CROSS JOIN LATERAL unnest(t.slice_parents, t.slice_children, t.slice_units) AS s(parent, child, units) OFFSET 0),
         said AS (
             SELECT r.stream_id, s.at, 'rgt_' || s.parent AS parent, 'rgt_' || s.child AS child, sum(s.units) AS units FROM sliced s
             JOIN rights_right c ON c.id = s.child JOIN rights_series r ON r.id = c.series_id GROUP BY 1, 2, 3, 4),

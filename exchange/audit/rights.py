@@ -58,6 +58,16 @@ CHECKS = (
     ),
     Check(
         "G3",
+        "lineage_guard",
+        "The triggers by which a right descends from one that is there, and keeps its parent and root, are in force.",
+        """
+        SELECT g.trg AS "trigger" FROM (VALUES ('right_descends'), ('right_keeps_descent')) AS g(trg) WHERE NOT EXISTS (
+            SELECT 1 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgname = g.trg AND t.tgrelid = 'rights_right'::regclass
+              AND t.tgenabled IN ('O', 'A') AND p.proname = 'check_right_descends')
+        """,
+    ),
+    Check(
+        "G3",
         "terms",
         "Terms are stored under the SHA-256 of their canonical manifest, and their transfer policy is the manifest's.",
         """

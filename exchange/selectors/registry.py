@@ -24,6 +24,13 @@ def visible(principal: Principal) -> QuerySet[Right]:
     return every.filter(mine)
 
 
+def sees_family(principal: Principal, right: Right) -> bool:
+    """Whether the caller may look at every right of this one's lineage, whoever holds it."""
+    if principal.scopes & EVERYTHING:
+        return True
+    return principal.may("issue") and right.issuer.participant_id == principal.participant_id
+
+
 def right(principal: Principal, uuid: str) -> Right | None:
     """One right, if the caller may look at it."""
     return visible(principal).filter(pk=uuid).first()

@@ -17,7 +17,7 @@ class Right(models.Model):
     id = models.UUIDField(primary_key=True)
     series = models.ForeignKey(Series, models.PROTECT, related_name="rights", db_index=False)
     terms = models.ForeignKey(Terms, models.PROTECT, db_column="terms_hash")
-    issuer = models.ForeignKey(Issuer, models.PROTECT)
+    issuer = models.ForeignKey(Issuer, models.PROTECT, db_index=False)
     assurance = models.ForeignKey(Assurance, models.PROTECT)
     holder = models.ForeignKey(Account, models.PROTECT, related_name="rights", db_index=False)
     controller = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
@@ -27,8 +27,8 @@ class Right(models.Model):
     max_units = models.BigIntegerField()
     remaining_units = models.BigIntegerField()
     reserved_units = models.BigIntegerField(default=0)
-    parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children")
-    root_id = models.UUIDField(db_index=True)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children", db_index=False)
+    root_id = models.UUIDField()
     netted = models.BooleanField(default=False)
     # Usage of the epoch that began at `epoch_at`; another epoch's usage is none (SPEC §2, window).
     epoch_at = models.DateTimeField(null=True)
@@ -60,9 +60,16 @@ class Right(models.Model):
                 name="right_netted_once",
             ),
         ]
+        # Each begins with what a page asks for and ends with what it is sorted by (exchange/selectors/right_pages.py).
         indexes = [
-            models.Index(fields=["holder", "series"], name="right_holder_series"),
-            models.Index(fields=["series", "status"], name="right_series_status"),
+            models.Index(fields=["holder", "series", "id"], name="right_holder_series"),
+            models.Index(fields=["holder", "status", "id"], name="right_holder_status"),
+            models.Index(fields=["issuer", "status", "id"], name="right_issuer_status"),
+            models.Index(fields=["series", "status", "id"], name="right_series_status"),
+            models.Index(fields=["status", "id"], name="right_status"),
+            models.Index(fields=["parent", "id"], name="right_parent"),
+            models.Index(fields=["root_id", "id"], name="right_root"),
+            models.Index(fields=["root_id", "holder"], name="right_root_holder"),
         ]
 
     def __str__(self) -> str:

@@ -64,11 +64,6 @@ def rights_of(*, holder_id: int | None = None, class_key: str = "", status: str 
     return rights_with_all().filter(wanted).order_by("-id")
 
 
-def lineage(right: Right) -> QuerySet[Right]:
-    """The right's whole family, root first."""
-    return rights_with_all().filter(root_id=right.root_id).order_by("created_at", "id")
-
-
 def holder_facts(account: Account) -> HolderFacts:
     """The account as the gate sees it; suspended when it or its participant is."""
     active = account.status == "active" and account.participant.status == "active"

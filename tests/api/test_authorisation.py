@@ -78,6 +78,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("get", "orders/{order_id}/events"): (frozenset({"read"}), 404),
     ("get", "fills"): (frozenset({"read"}), 200),
     ("get", "fills/{fill_id}"): (frozenset({"read"}), 404),
+    ("get", "fills/{fill_id}/lineage"): (frozenset({"read"}), 404),
     ("get", "balances"): (frozenset({"read"}), 200),
     ("get", "positions"): (frozenset({"read"}), 200),
     ("get", "ledger"): (frozenset({"read"}), 200),

@@ -59,6 +59,10 @@ QUERY: dict[str, dict[str, Any]] = {
     "owner": {"schema": {"const": "me"}},
     "consents.state": {"schema": one_of(*CONSENT_STATES)},
     "listings.state": {"schema": one_of(*LISTING_STATES)},
+    "direction": {
+        "description": "`up`: the line to the root, the right itself first; `down`: what was made from it",
+        "schema": {**one_of("family", "up", "down"), "default": "family"},
+    },
     "kind": {"schema": one_of(*CONSENT_KINDS)},
     "participant": {"schema": _NAME},
     "instrument": {"schema": SYMBOL},

@@ -62,6 +62,26 @@ COMPONENTS: dict[str, Schema] = {
         },
         description="The manifest's members, and the accounting around them",
     ),
+    "LineageRight": answer(
+        {
+            "id": maybe(public_id("rgt")),
+            "parent_right_id": maybe(public_id("rgt")),
+            "root_right_id": public_id("rgt"),
+            "steps": {"type": ["integer", "null"], "minimum": 0, "description": "From the right that was asked for, going up"},
+            "holder": maybe(public_id("acc")),
+            "status": maybe(one_of(*RightStatus)),
+            "freeze_reason": maybe(_FREEZE),
+            "max_amount": maybe(WHOLE),
+            "remaining_amount": maybe(WHOLE),
+            "reserved_amount": maybe(WHOLE),
+            "issuer_id": TEXT,
+            "assurance_id": public_id("ast"),
+            "terms_hash": HASH,
+            "created_at": maybe(MOMENT),
+            "withheld": {**FLAG, "description": "It is in other hands: only what the caller's own right says of it"},
+        },
+        description="A right's place in its family",
+    ),
     "IssueRequest": request(
         {
             "manifest": ref("Manifest"),

@@ -76,17 +76,33 @@ _ORDER: dict[str, Schema] = {
     "created_at": MOMENT,
     "updated_at": MOMENT,
 }
-_DELIVERY = answer(
-    {
-        "right_id": public_id("rgt"),
-        "parent_right_id": public_id("rgt"),
-        "root_right_id": public_id("rgt"),
-        "units": WHOLE,
-        "issuer_id": TEXT,
-        "assurance_id": public_id("ast"),
-        "terms_hash": HASH,
-    }
-)
+_SLICE: dict[str, Schema] = {
+    "right_id": public_id("rgt"),
+    "parent_right_id": public_id("rgt"),
+    "root_right_id": public_id("rgt"),
+    "units": WHOLE,
+    "issuer_id": TEXT,
+    "assurance_id": public_id("ast"),
+    "terms_hash": HASH,
+}
+_DELIVERY = answer(_SLICE)
+_FILL: dict[str, Schema] = {
+    "id": public_id("fil"),
+    "trade_id": public_id("trd"),
+    "order_id": public_id("ord"),
+    "instrument": SYMBOL,
+    "side": SIDE,
+    "price": PRICE,
+    "quantity": WHOLE,
+    "units": WHOLE,
+    "liquidity": one_of(*wire.LIQUIDITY),
+    "fee": DECIMAL,
+    "book_seq": WHOLE,
+    "executed_at": MOMENT,
+    "deliveries": many(_DELIVERY),
+    "event_id": TEXT,
+    "receipt_hash": TEXT,
+}
 
 COMPONENTS: dict[str, Schema] = {
     "Order": answer(_ORDER),
@@ -147,23 +163,29 @@ COMPONENTS: dict[str, Schema] = {
         description="What the order would meet now; not a promise",
     ),
     "OrderEvent": answer({"at": MOMENT, "type": TEXT}),
-    "Fill": answer(
-        {
-            "id": public_id("fil"),
-            "trade_id": public_id("trd"),
-            "order_id": public_id("ord"),
-            "instrument": SYMBOL,
-            "side": SIDE,
-            "price": PRICE,
-            "quantity": WHOLE,
-            "units": WHOLE,
-            "liquidity": one_of(*wire.LIQUIDITY),
-            "fee": DECIMAL,
-            "book_seq": WHOLE,
-            "executed_at": MOMENT,
-            "deliveries": many(_DELIVERY),
-            "event_id": TEXT,
-            "receipt_hash": TEXT,
+    "Fill": answer(_FILL),
+    "FillLineage": answer(
+        _FILL
+        | {
+            "deliveries": many(
+                answer(
+                    _SLICE
+                    | {
+                        "kind": {
+                            **maybe(one_of("split", "merged", "transferred")),
+                            "description": "A right was made of it, it joined one that the buyer has, or the right itself moved",
+                        },
+                        "event_id": {**maybe(public_id("evt")), "description": "The event that says so"},
+                        "stream": TEXT,
+                        "seq": maybe(WHOLE),
+                        "line": {
+                            **many(maybe(public_id("rgt"))),
+                            "description": "From the parent up to the root; null stands for a right that is others' alone",
+                        },
+                        "line_goes_on": {**FLAG, "description": "The line is longer than what is shown"},
+                    }
+                )
+            )
         }
     ),
     "Balance": answer({"currency": TEXT, "total": DECIMAL, "available": DECIMAL, "held": DECIMAL}),

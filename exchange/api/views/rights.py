@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from exchange.api import fields
-from exchange.api.base import ApiView, listing, not_found, page
+from exchange.api.base import ApiView, not_found, page
 from exchange.api.doc import Doc
 from exchange.api.refusals import as_problems
 from exchange.selectors import registry
@@ -146,16 +146,6 @@ class EligibilityView(OneRight):
         verdicts = [msgspec.to_builtins(verdict) for verdict in selectors.eligibility(right, series, rules.delivery_rule)]
         eligible = all(verdict["passed"] for verdict in verdicts)
         return Response({"instrument": rules.symbol, "delivery_rule": rules.delivery_rule, "eligible": eligible, "verdicts": verdicts})
-
-
-class LineageView(OneRight):
-    scopes: ClassVar = {"GET": "read"}
-    docs: ClassVar = {"GET": Doc("The right's family that the caller may see, root first", "Right", listed=True)}
-
-    def get(self, _request: Request, right_id: str) -> Response:
-        root = self.right(right_id).root_id
-        family = list(registry.visible(self.principal).filter(root_id=root).order_by("created_at", "pk")[:1000])
-        return listing(documents(family, self.now_us))
 
 
 class TransferChecksView(OneRight):

@@ -151,6 +151,7 @@ BREAKAGES = (
     breakage("lifecycle_guard", "G3", "INSERT INTO rights_lifecycle VALUES ('burned', 'active')"),
     breakage("lineage", "G3", f"UPDATE rights_right SET issuer_id = issuer_id + 1000 WHERE id = {CHILD}"),
     breakage("lineage", "G3", f"UPDATE rights_right SET parent_id = id WHERE id = {CHILD}"),
+    breakage("lineage_guard", "G3", "DROP TRIGGER right_keeps_descent ON rights_right"),
     breakage("terms", "G3", "UPDATE rights_terms SET transfer_policy = transfer_policy || '{\"splittable\": false}'"),
     breakage("terms", "G3", "UPDATE rights_terms SET manifest = manifest || ' '"),
     breakage("trade_entry", "D1", "UPDATE settlement_posting SET kind = 'gift' WHERE kind = 'fee'"),

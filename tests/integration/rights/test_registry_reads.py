@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from rights import selectors
 from rights.models import Right
+from rights.selectors import lineage
 from rights.services.freeze import freeze_right
 from rights.services.split import split_right
 from tests.registry_desk import MINT, NOW_US, Desk
@@ -58,7 +59,12 @@ def test_the_family_comes_root_first(desk):
     root = desk.issue(100)
     child = split_right(right_id=str(root.pk), units=30, child_id=MINT.uuid(NOW_US + 1), actor="test", now_us=NOW_US + 1)[1]
     grandchild = split_right(right_id=str(child.pk), units=10, child_id=MINT.uuid(NOW_US + 2), actor="test", now_us=NOW_US + 2)[1]
-    assert [r.pk for r in selectors.lineage(grandchild)] == [root.pk, child.pk, grandchild.pk]
+    line = [str(right.pk) for right in (grandchild, child, root)]
+    assert [(one.id, one.steps) for one in lineage.line(right_id=line[0], root_id=line[2], limit=9)] == list(
+        zip(line, range(3), strict=True)
+    )
+    assert [one.id for one in lineage.family(root_id=line[2], limit=9)] == line[::-1]
+    assert [one.id for one in lineage.children(right_id=line[2], limit=9)] == [line[1]]
     document = shown(grandchild)
     assert (document["parent_right_id"], document["root_right_id"]) == (f"rgt_{child.pk}", f"rgt_{root.pk}")
     assert document["terms_hash"] == shown(root)["terms_hash"]
