@@ -36,10 +36,10 @@ from settlement.services.ledger import LedgerRefusal
 
 LIMIT = 1000
 ATTEMPTS = 8
-# How long a batch may hold its book, whatever its worker does; usually it takes some milliseconds. One that has to read the book anew
-# may take longer, and so has one that comes after a batch that was cut off.
+# How long a batch may hold its book, whatever its worker does; usually it takes some milliseconds. Reading the book anew may take longer,
+# and so may a batch after one that failed: it may have been cut off because it is a slow machine.
 HOLD_MS = 3000
-HOLD_READING_MS = 30_000
+HOLD_LONGER_MS = 30_000
 
 
 class Outcome(enum.Enum):
@@ -68,13 +68,15 @@ class Matched(msgspec.Struct, frozen=True):
 
 # With the lock goes its end: a worker that was stopped does not keep it. (Before PostgreSQL 17 only one that was stopped between two
 # statements; the others end with their connection.)
-_BOOK = """
+_END = "CASE WHEN current_setting('server_version_num')::int >= 170000 THEN 'transaction_timeout' ELSE 'idle_in_transaction_session_timeout' END"
+_BOOK = f"""
 SELECT phase, seq, last_command_seq, trade_count, last_hash,
        coalesce((extract(epoch from next_expiry) * 1000000)::bigint, 0), last_price_ticks, post_only::int,
-       set_config(CASE WHEN current_setting('server_version_num')::int >= 170000 THEN 'transaction_timeout'
-           ELSE 'idle_in_transaction_session_timeout' END, CASE WHEN seq = %s THEN %s ELSE %s END, true)
+       set_config({_END}, CASE WHEN seq = %s THEN %s ELSE %s END, true)
 FROM exchange_book WHERE instrument_id = %s FOR NO KEY UPDATE SKIP LOCKED
 """
+# A limit that runs is not changed but by ending it.
+_HURRY = f"SELECT set_config({_END}, '0', true), set_config({_END}, %s, true)"
 
 
 def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
@@ -91,13 +93,14 @@ def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
             _learn(lane, book_id, changed, pulls, shut)
         except CONFLICTS as error:
             if not is_transient(error) or attempt == ATTEMPTS - 1:
-                lane.drop(book_id)
+                lane.fail(book_id)
                 raise
         except BaseException:
-            lane.drop(book_id)
+            lane.fail(book_id)
             raise
         else:
             if matched.outcome is Outcome.MATCHED:
+                lane.failed.discard(book_id)
                 bell.notify(book_id, matched.seq)
             return matched
         lane.drop(book_id)
@@ -116,7 +119,7 @@ def _learn(lane: LaneMemory, book_id: int, changed: Exception, pulls: list[NewCo
 
 def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewCommand], shut: AbstractSet[Pair]) -> Matched:
     trip = Trip()
-    book = trip.ask(_BOOK, [lane.seq(book_id), str(HOLD_MS), str(HOLD_READING_MS), book_id])
+    book = trip.ask(_BOOK, [lane.seq(book_id), str(HOLD_MS), str(HOLD_LONGER_MS), book_id])
     # Sent behind the lock and seen after it: nobody moves the book's mark between the two.
     look = ask_pending(trip, book_id=book_id, limit=LIMIT)
     trip.go()
@@ -129,7 +132,10 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
         return Matched(Outcome.IDLE)
     full = len(commands) == LIMIT
     rules = rules_of(book_id)
+    is_read = lane.seq(book_id) == seq
     memory = lane.book(rules, phase, seq, post_only)
+    if not is_read and book_id not in lane.failed:
+        rows.fetch_one(_HURRY, [str(HOLD_MS)])
     if pulls:
         commands = [*_record_pulls(pulls, now_us), *commands]
     asked = [decode(c.kind, c.payload) for c in commands]

@@ -52,6 +52,7 @@ class LaneMemory:
 
     def __init__(self) -> None:
         self.books: dict[int, BookMemory] = {}
+        self.failed: set[int] = set()  # books whose last batch ended in an error
 
     def seq(self, book_id: int) -> int:
         """The batch as of which a book is remembered; -1 when it is not."""
@@ -69,6 +70,11 @@ class LaneMemory:
     def drop(self, book_id: int) -> None:
         """Forget a book that a failed batch may have changed."""
         self.books.pop(book_id, None)
+
+    def fail(self, book_id: int) -> None:
+        """Forget it, and remember that its batch ended in an error."""
+        self.drop(book_id)
+        self.failed.add(book_id)
 
 
 def rebuild(rules: Rules, phase: int, seq: int, post_only: int = 0) -> BookMemory:

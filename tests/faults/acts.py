@@ -103,7 +103,7 @@ _lane = LaneMemory()  # of this process: a second match finds the book remembere
 
 
 def _match(act: Act, again: bool) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + act.get("patience_s", PATIENCE_S)
     applied = 0
     while True:
         matched = match_once(_lane, book_id=act["book"], now_us=act["now_us"])
