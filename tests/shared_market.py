@@ -35,5 +35,5 @@ def market(made_market: HonestMarket) -> Iterator[HonestMarket]:
 
 def hold_for_ever(patch: pytest.MonkeyPatch) -> None:
     """Where all of a test, or of a module, is one transaction, that is older than any batch may be."""
-    for name in ("HOLD_MS", "HOLD_READING_MS"):
+    for name in ("HOLD_MS", "HOLD_LONGER_MS"):
         patch.setattr(batch, name, 0)

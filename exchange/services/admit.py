@@ -11,6 +11,9 @@ from exchange.services.payload import AmendPayload, PlacePayload
 from exchange.services.working import Working
 from rights.domain.gates import restriction_key
 
+# One fill may take all of an ask: each right behind it is a leg of one ledger entry.
+MAX_SLICES = 1000
+
 
 class Refusal(Exception):
     """The command is refused by a rule; nothing has changed."""
@@ -96,7 +99,7 @@ def reserve(work: Working, order: Live, units: int, chosen: list[str] | None) ->
     elif order.slices:
         # The core keeps the terms an ask was placed with: what is added must be under the same ones.
         parcels = [p for p in parcels if _same_terms(p, order)]
-    taken, left = _pick(parcels, units, work.rules.lot_size)
+    taken, left = _pick(parcels, units, work.rules.lot_size, MAX_SLICES - len(order.slices))
     if left:
         shut = any(p.units for p in parcels if p.refused)
         raise Refusal(Reason.GATE_REFUSED if shut else Reason.INSUFFICIENT_RIGHTS)
@@ -105,15 +108,15 @@ def reserve(work: Working, order: Live, units: int, chosen: list[str] | None) ->
     _bind_rules(work, order, [p for p, _ in taken])
 
 
-def _pick(parcels: list[Parcel], units: int, lot_size: int) -> tuple[list[tuple[Parcel, int]], int]:
-    """Parts of parcels that make up `units` (whole lots), and what is missing.
+def _pick(parcels: list[Parcel], units: int, lot_size: int, most: int) -> tuple[list[tuple[Parcel, int]], int]:
+    """Parts of at most `most` parcels that make up `units` (whole lots), and what is missing.
 
     A fill may be as small as one lot, whoever the takers are. So a right whose terms let it move only in certain amounts joins with whole
     lots at lot boundaries, and only where one lot is such an amount: every fill is then a transfer that its terms allow.
     """
     taken: list[tuple[Parcel, int]] = []
     for parcel in parcels:
-        if units == 0:
+        if units == 0 or len(taken) == most:
             break
         part = min(parcel.units, units)
         if not parcel.splittable or parcel.min_units > 1:

@@ -7,7 +7,6 @@ the orders concerned pulled first, as recorded commands.
 
 import enum
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 
 import msgspec
 from django.db import transaction
@@ -20,8 +19,9 @@ from exchange.services.facts import Parcel, Party, ask_parcels, ask_parties, loa
 from exchange.services.header import Header
 from exchange.services.intake import INSERT, NewCommand, parameters
 from exchange.services.lane import LaneMemory
+from exchange.services.lessons import Lessons, Pair
 from exchange.services.messages import Suspended
-from exchange.services.pairs import Pair, block_resting, pairs_behind
+from exchange.services.pairs import block_resting, pairs_behind
 from exchange.services.payload import AmendPayload, Payload, PlacePayload, decode
 from exchange.services.pending import Pending, ask_pending, read_pending
 from exchange.services.retry import CONFLICTS, is_transient
@@ -82,15 +82,15 @@ _HURRY = f"SELECT set_config({_END}, '0', true), set_config({_END}, %s, true)"
 def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
     """One batch of at most LIMIT commands. Publishes a notice after commit."""
     pulls: list[NewCommand] = []
-    shut: set[Pair] = set()
+    lessons = Lessons()
     for attempt in range(ATTEMPTS):
         try:
             with transaction.atomic(durable=True):
-                matched = _batch(lane, book_id, now_us, pulls, shut)
+                matched = _batch(lane, book_id, now_us, pulls, lessons)
                 if matched.outcome is not Outcome.MATCHED:
                     transaction.set_rollback(True)  # a lock alone needs no commit, and no wait for the disk
         except (StaleRights, UnitsGone, Suspended, Shut, LedgerRefusal) as changed:
-            _learn(lane, book_id, changed, pulls, shut)
+            _learn(lane, book_id, changed, pulls, lessons, attempt + 1)
         except CONFLICTS as error:
             if not is_transient(error) or attempt == ATTEMPTS - 1:
                 lane.fail(book_id)
@@ -107,17 +107,17 @@ def match_once(lane: LaneMemory, *, book_id: int, now_us: int) -> Matched:
     raise RuntimeError(f"book {book_id}: nothing settled after {ATTEMPTS} attempts")
 
 
-def _learn(lane: LaneMemory, book_id: int, changed: Exception, pulls: list[NewCommand], shut: set[Pair]) -> None:
+def _learn(lane: LaneMemory, book_id: int, changed: Exception, pulls: list[NewCommand], lessons: Lessons, attempt: int) -> None:
     """What the next attempt has to know. Cash or units that left through another book need no more than another look."""
     if isinstance(changed, StaleRights):
         pulls += pulls_for(lane, book_id, rights=changed.statuses)
     elif isinstance(changed, Suspended):
         pulls += pulls_for(lane, book_id, accounts=changed.accounts)
     elif isinstance(changed, Shut):
-        shut |= changed.pairs
+        lessons.learn(changed.pairs, attempt)
 
 
-def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewCommand], shut: AbstractSet[Pair]) -> Matched:
+def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewCommand], lessons: Lessons) -> Matched:
     trip = Trip()
     book = trip.ask(_BOOK, [lane.seq(book_id), str(HOLD_MS), str(HOLD_LONGER_MS), book_id])
     # Sent behind the lock and seen after it: nobody moves the book's mark between the two.
@@ -154,7 +154,7 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
         last_price=last_price,
     )
     expire(work, header)
-    block_resting(work, shut)
+    block_resting(work, lessons)
     for command, payload in zip(commands, asked, strict=True):
         apply_command(work, header, command, payload)
     try:

@@ -10,6 +10,7 @@ from exchange.services import batch_record
 from exchange.services.header import Header
 from exchange.services.messages import Numbers, ask_numbers, check_standing, counts_of, tell
 from exchange.services.order_rows import insert_orders, insert_trades, update_orders
+from exchange.services.pairs import looks_again
 from exchange.services.pending import Pending
 from exchange.services.working import TradeFacts, Working
 from rights.kernel import rows
@@ -23,7 +24,7 @@ from settlement.services.ledger import Key
 
 ACTOR = "venue:matcher"
 DEPTH = 10  # levels in the checksum
-_SLICES = 1 << 8  # numbers kept per trade for the rights it makes
+_SLICES = 1 << 16  # numbers kept per trade for the rights it makes; an ask has fewer slices (admit.MAX_SLICES)
 
 
 class FenceBroken(RuntimeError):
@@ -76,14 +77,9 @@ def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> tuple[D
         memory=work.memory.delivered,
         then=draw,
         now_us=header.now_us,
-        careful=any(t.sell.policy and _looks_again(work, t.sell.policy) for t in work.trades),
+        careful=any(t.sell.policy and looks_again(work.memory.policies[t.sell.policy]) for t in work.trades),
     )
     return delivered, drawn[0]
-
-
-def _looks_again(work: Working, key: int) -> bool:
-    """Whether the receivers' rules behind a policy key may have changed since the batch looked."""
-    return any(receiver.policy.looks_up or receiver.policy.asks_credentials for receiver in work.memory.policies[key])
 
 
 def _sale(work: Working, trade: TradeFacts, trade_id: str) -> Sale:

@@ -30,6 +30,7 @@ class BookMemory:
         self.seq = seq
         self.core = Book(phase=phase, post_only=post_only)
         self.live: dict[str, Live] = {}
+        self.bids_of: dict[int, dict[str, Live]] = {}  # the live buys by participant, where a position is limited
         self.policies: dict[int, list[Receiver]] = {}  # receiver rules behind the policy keys of resting asks
         self.delivered = Memory()
 
@@ -42,9 +43,13 @@ class BookMemory:
 
     def remember(self, order: Live) -> None:
         self.live[order.id] = order
+        if order.is_buy and self.rules.position_limit_lots is not None:
+            self.bids_of.setdefault(order.participant, {})[order.id] = order
 
     def forget(self, order: Live) -> None:
         self.live.pop(order.id, None)
+        if order.participant in self.bids_of:
+            self.bids_of[order.participant].pop(order.id, None)
 
 
 class LaneMemory:

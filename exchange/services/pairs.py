@@ -8,72 +8,76 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from exchange.domain.command import Side
 from exchange.services.facts import load_parties
+from exchange.services.lessons import Lessons, Pair
+from exchange.services.messages import Suspended
 from exchange.services.working import Working
 from rights.domain.gates import HolderFacts, LineageCounts, Receiver, Verdict, taker_refusals
 from rights.selectors.reception import Holdings, holdings_of, permits_for, permits_of, scope_of, with_credentials
 
-Pair = tuple[int, int]  # (policy key of an ask, account of a bidder)
 
-
-def block_resting(work: Working, shut: Iterable[Pair] = ()) -> None:
-    """Judge the policies of resting asks against everybody who bids now or in this batch; `shut` are pairs refused under the locks."""
-    core = work.memory.core
-    core.blocked = frozenset(shut)
+def block_resting(work: Working, lessons: Lessons) -> None:
+    """Judge the policies of resting asks against everybody who bids now or in this batch."""
+    work.memory.core.blocked = frozenset(lessons.shut)
+    work.lessons = lessons
     if work.memory.policies:
         in_play = {o.policy for o in work.memory.live.values() if o.policy}
         work.memory.policies = {key: rules for key, rules in work.memory.policies.items() if key in in_play}
-        for key in work.memory.policies:
-            block(work, key)
+        _judge(work, work.memory.policies)
 
 
 def block(work: Working, key: int) -> None:
     """Judge one policy against every bidder; called again when an ask brings a new policy."""
-    if key in work.judged:
-        return
-    work.judged.add(key)
+    if key not in work.judged:
+        _judge(work, {key: work.memory.policies[key]})
+
+
+def looks_again(receivers: Iterable[Receiver]) -> bool:
+    """Whether these receivers' rules may have changed since the batch looked."""
+    return any(receiver.policy.looks_up or receiver.policy.asks_credentials for receiver in receivers)
+
+
+def _judge(work: Working, policies: Mapping[int, Sequence[Receiver]]) -> None:
+    work.judged.update(policies)
     missing = {o.account for o in work.memory.live.values() if o.side == Side.BUY} - work.parties.keys() - work.bidders.keys()
     if missing:
         work.bidders.update(load_parties(work.rules, missing))
     takers = {party.id: party.facts for party in (*work.parties.values(), *work.bidders.values())}
-    refused = {(key, account) for account in refused_takers(work, work.memory.policies[key], takers)}
-    work.memory.core.blocked = work.memory.core.blocked | refused
-
-
-def refused_takers(work: Working, receivers: Iterable[Receiver], takers: dict[int, HolderFacts]) -> set[int]:
-    """The accounts that one of `receivers` keeps from receiving a lot."""
-    asked = list(receivers)
+    asked = [receiver for receivers in policies.values() for receiver in receivers]
     if any(receiver.policy.asks_credentials for receiver in asked):
         takers = with_credentials(takers.values(), now_us=work.now_us)
     permits = permits_of({scope_of(r) for r in asked if r.policy.needs_permits}, now_us=work.now_us)
     holdings = holdings_of({r.root for r in asked if r.policy.counts_holders})
-    lot = work.rules.lot_size
-    return {
-        account
-        for account, taker in takers.items()
-        if any(
-            taker_refusals(
-                receiver.policy,
-                taker,
-                units=lot,
-                counts=_at_best(holdings, receiver.root, account, lot),
-                permits=permits_for(receiver, permits),
-            )
-            for receiver in asked
-        )
-    }
+    lot, lessons = work.rules.lot_size, work.lessons
+
+    def refuses(receiver: Receiver, taker: HolderFacts) -> bool:
+        counts = _counts(holdings, receiver.root, taker.account_id, lot, at_worst=lessons.at_worst)
+        return bool(taker_refusals(receiver.policy, taker, units=lot, counts=counts, permits=permits_for(receiver, permits)))
+
+    refused: set[Pair] = set()
+    for key, receivers in policies.items():
+        turned_away = (takers.keys() if lessons.closed else lessons.weary) if looks_again(receivers) else ()
+        refused |= {(key, account) for account in turned_away}
+        refused |= {(key, account) for account, taker in takers.items() if any(refuses(receiver, taker) for receiver in receivers)}
+    work.memory.core.blocked = work.memory.core.blocked | refused
 
 
-def _at_best(holdings: Holdings, root: str, taker: int, units: int) -> LineageCounts | None:
-    """The counts as if the giver were to give his last: what is refused even so is refused at any fill."""
+def _counts(holdings: Holdings, root: str, taker: int, units: int, *, at_worst: bool) -> LineageCounts | None:
+    """The counts as if the giver were to give his last: what is refused even so is refused at any fill. At worst he keeps something."""
     held = holdings.get(root)
-    return None if held is None else LineageCounts(holders=len(held), taker_units=held.get(taker, 0), giver_units=units)
+    if held is None:
+        return None
+    return LineageCounts(holders=len(held), taker_units=held.get(taker, 0), giver_units=units + 1 if at_worst else units)
 
 
 def pairs_behind(work: Working, verdicts: Mapping[tuple[str, int], Sequence[Verdict]]) -> set[Pair]:
     """The pairs whose trades the gate refused under the locks; `verdicts` by (right, receiving account).
 
     When a lineage is full, everybody who could be its next new holder is refused with them: else each would have his own attempt.
+    Raises Suspended for takers that may receive nothing at all, which no pair could say of rights that go to anybody.
     """
+    suspended = {account for (_, account), found in verdicts.items() if any(verdict.code == "taker_suspended" for verdict in found)}
+    if suspended:
+        raise Suspended(suspended)
     shut: set[Pair] = set()
     everybody = work.parties.keys() | work.bidders.keys()
     for trade in work.trades:

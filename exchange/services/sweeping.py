@@ -3,6 +3,8 @@
 import logging
 import time
 
+from django.db import connection
+
 from exchange.services import bell
 from exchange.services.batch import Outcome, match_once
 from exchange.services.lane import LaneMemory
@@ -37,10 +39,19 @@ def sweep_once(lane: LaneMemory, *, now_us: int) -> int:
         age = now_us - since_us
         if age >= DRAIN_AFTER_US:
             _LOG.warning("book %s has waited %.1f s; draining it here", book_id, age / 1e6)
-            _drain(lane, book_id)
+            _drain_or_tell(lane, book_id)
         elif age >= RING_AFTER_US:
             bell.ring(book_id, lane_number)
     return len(waiting)
+
+
+def _drain_or_tell(lane: LaneMemory, book_id: int) -> None:
+    """Drain a book; whatever is wrong with it, the others get their turn."""
+    try:
+        _drain(lane, book_id)
+    except Exception:  # noqa: BLE001 - whatever it is, it is told, and must not stop the venue
+        _LOG.exception("book %s can't be drained; the others go on", book_id)
+        connection.close_if_unusable_or_obsolete()
 
 
 def _drain(lane: LaneMemory, book_id: int) -> None:

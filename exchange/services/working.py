@@ -4,6 +4,7 @@ import msgspec
 
 from exchange.services.facts import Parcel, Party
 from exchange.services.lane import BookMemory
+from exchange.services.lessons import Lessons
 from exchange.services.live import Live
 
 
@@ -47,6 +48,7 @@ class Working:
         self.changed: dict[str, Live] = {}
         self.trades: list[TradeFacts] = []
         self.trade_count = trade_count
+        self.lessons = Lessons()
         self.judged: set[int] = set()  # policy keys whose blocked pairs are known
         self.bidders: dict[int, Party] = {}  # owners of resting bids, when a policy had to be judged
         self._by_right = {p.right_id: p for owned in parcels.values() for p in owned}
@@ -67,8 +69,8 @@ class Working:
 
     def position(self, order: Live) -> int:
         """Lots the order's participant holds here or is bidding for with other orders; only asked when there is a limit."""
-        bids = (o.remaining for o in self.memory.live.values() if o.participant == order.participant and o.is_buy and o is not order)
-        return self.holdings.get(order.participant, 0) + sum(bids)
+        bids = self.memory.bids_of.get(order.participant, {})
+        return self.holdings.get(order.participant, 0) + sum(bid.remaining for bid in bids.values() if bid is not order)
 
     def passed(self, seller: Live, buyer: Live, lots: int) -> None:
         """Lots changed hands."""
