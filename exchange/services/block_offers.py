@@ -115,6 +115,7 @@ def accept_offer(*, offer_id: str, buyer: Account, mint: Mint, actor: str, now_u
         with transaction.atomic():
             moved = transfer_package(
                 package_id=str(package.uuid),
+                holder_id=row.seller_id,
                 taker=buyer,
                 mint=mint,
                 actor=actor,

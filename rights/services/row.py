@@ -10,8 +10,11 @@ from rights.services.refusals import lifecycle_refused
 
 
 def locked(right_id: str) -> Right:
-    """The right, locked until the transaction ends, with its series. Raises Right.DoesNotExist."""
-    return Right.objects.select_for_update(of=("self",), no_key=True).select_related("series").get(pk=right_id)
+    """The right, locked until the transaction ends. Raises Right.DoesNotExist.
+
+    Without joins: a right that changed its series while this waited for it would no longer meet the one it was joined to.
+    """
+    return Right.objects.select_for_update(no_key=True).get(pk=right_id)
 
 
 def move_status(right: Right, following: RightStatus, now_us: int) -> None:

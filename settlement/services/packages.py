@@ -65,9 +65,12 @@ def create_package(
 
 
 @transaction.atomic
-def amend_package(*, package_id: str, composition: Composition, actor: str, now_us: int) -> Package:
-    """Another label, policy, rules or parts for what stays this package. Raises LifecycleRefusedError `package_ended`, and as create."""
-    row = locked_package(package_id)
+def amend_package(*, package_id: str, holder_id: int, composition: Composition, actor: str, now_us: int) -> Package:
+    """Another label, policy, rules or parts for what stays this package.
+
+    Raises LifecycleRefusedError `package_ended`, `right_not_held` when somebody else than `holder_id` holds it, and as create.
+    """
+    row = _held(package_id, holder_id)
     if composition.type != row.type:
         raise LifecycleRefusedError([Refusal("package_type", "a package keeps its type", "type")])
     _check(composition)
@@ -82,10 +85,13 @@ def amend_package(*, package_id: str, composition: Composition, actor: str, now_
 
 @transaction.atomic
 def split_package(
-    *, package_id: str, parts: Sequence[PartFacts], label: str, child_id: str, actor: str, now_us: int
+    *, package_id: str, holder_id: int, parts: Sequence[PartFacts], label: str, child_id: str, actor: str, now_us: int
 ) -> tuple[Package, Package]:
-    """(what is left, a new package of `parts` under the same policy). Raises LifecycleRefusedError `package_split`."""
-    row = locked_package(package_id)
+    """(what is left, a new package of `parts` under the same policy).
+
+    Raises LifecycleRefusedError `package_ended`, `right_not_held`, `package_split`.
+    """
+    row = _held(package_id, holder_id)
     held = {part.right_id: part for part in parts_of(row)}
     for part in parts:
         if part.right_id not in held or part.units > held[part.right_id].units:
@@ -110,10 +116,21 @@ def split_package(
 
 @transaction.atomic
 def transfer_package(
-    *, package_id: str, taker: Account, mint: Mint, actor: str, now_us: int, payment: Sequence[Move] = (), entry_id: str | None = None
+    *,
+    package_id: str,
+    holder_id: int,
+    taker: Account,
+    mint: Mint,
+    actor: str,
+    now_us: int,
+    payment: Sequence[Move] = (),
+    entry_id: str | None = None,
 ) -> Moved:
-    """The whole package to `taker`, every component through its gate, and the package's own policy too. Raises TransferRefused."""
-    row = locked_package(package_id)
+    """The whole package from its holder to `taker`, every component through its gate, and the package's own policy too.
+
+    Raises TransferRefused, LifecycleRefusedError `package_ended`, `right_not_held`.
+    """
+    row = _held(package_id, holder_id)
     giver, parts = row.holder, parts_of(row)
     refusals = _policy_refusals(row, parts, taker, now_us)
     ref = public("pkg", str(row.uuid))
@@ -144,9 +161,9 @@ def transfer_package(
 
 
 @transaction.atomic
-def finalize_package(*, package_id: str, reason: str, actor: str, now_us: int) -> Package:
-    """Take it apart; its units are free again. Raises LifecycleRefusedError `package_ended`, ReasonMissing."""
-    row = locked_package(package_id)
+def finalize_package(*, package_id: str, holder_id: int, reason: str, actor: str, now_us: int) -> Package:
+    """Take it apart; its units are free again. Raises LifecycleRefusedError `package_ended`, `right_not_held`, ReasonMissing."""
+    row = _held(package_id, holder_id)
     reason = stated_reason(reason)
     _empty(row, now_us)
     row.state = "finalized"
@@ -157,9 +174,17 @@ def finalize_package(*, package_id: str, reason: str, actor: str, now_us: int) -
 
 def locked_package(package_id: str) -> Package:
     """The package under lock. Raises Package.DoesNotExist, LifecycleRefusedError `package_ended`."""
-    row = Package.objects.select_for_update(of=("self",), no_key=True).select_related("holder", "parent").get(uuid=package_id)
+    # Without joins: a row that changed hands while this waited for it would no longer meet the holder it was joined to.
+    row = Package.objects.select_for_update(no_key=True).get(uuid=package_id)
     if row.state != "active":
         raise lifecycle_refused("package_ended", "the package was taken apart")
+    return row
+
+
+def _held(package_id: str, holder_id: int) -> Package:
+    row = locked_package(package_id)
+    if row.holder_id != holder_id:
+        raise lifecycle_refused("right_not_held", "the package is in other hands")
     return row
 
 

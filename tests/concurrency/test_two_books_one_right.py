@@ -1,11 +1,8 @@
 """One right that two books deliver, both at the same moment: neither loses, doubles or stalls."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from exchange.audit.run import audit
 from exchange.domain.command import Phase, Reason
@@ -21,6 +18,7 @@ from rights.models import Right
 from rights.services import deliveries
 from rights.services.split import split_right
 from tests.honest_market import MINT, HonestMarket
+from tests.seam import elsewhere, once_after
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LOT = 1_000_000
@@ -54,29 +52,7 @@ class TwoBooks(HonestMarket):
 
     def elsewhere(self, book: int) -> None:
         """The other book's batch, on a connection of its own, up to its commit."""
-
-        def run() -> None:
-            try:
-                self.work(book)
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(run).result(20)
-
-
-def once_after(function: Callable[..., Any], act: Callable[[], None]) -> Callable[..., Any]:
-    """The function, with `act` done after its first call that returns something."""
-    done: list[bool] = []
-
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        found = function(*args, **kwargs)
-        if not done:
-            done.append(True)
-            act()
-        return found
-
-    return wrapped
+        elsewhere(lambda: self.work(book))
 
 
 def sound(market: TwoBooks) -> None:

@@ -52,7 +52,12 @@ def compose(desk, *parts, kind="bundle", policy=None, holder="holder"):
 
 def give(desk, package, to="other"):
     return packages.transfer_package(
-        package_id=str(package.uuid), taker=desk.accounts[to], mint=MINT, actor="test", now_us=NOW_US + 1_000_000
+        package_id=str(package.uuid),
+        holder_id=desk.accounts["holder"].pk,
+        taker=desk.accounts[to],
+        mint=MINT,
+        actor="test",
+        now_us=NOW_US + 1_000_000,
     )
 
 
@@ -67,7 +72,7 @@ def test_a_package_locks_its_parts_and_taking_it_apart_frees_them(desk):
     with pytest.raises(LifecycleRefusedError) as refused:
         compose(desk, part(first, 41))
     assert codes(refused) == ["units_unavailable"]
-    packages.finalize_package(package_id=str(package.uuid), reason="sold out", actor="test", now_us=NOW_US)
+    packages.finalize_package(package_id=str(package.uuid), holder_id=package.holder_id, reason="sold out", actor="test", now_us=NOW_US)
     assert not UnitLock.objects.filter(released_at=None).exists()
     compose(desk, part(first, 100))
     clean()
@@ -135,17 +140,14 @@ def test_amended_and_split_it_never_holds_more_than_there_is(desk):
     first, second = desk.issue(100), desk.issue(100)
     package = compose(desk, part(first, 60), part(second, 40))
     wider = Composition("bundle", "more", [part(first, 100), part(second, 1)])
-    amended = packages.amend_package(package_id=str(package.uuid), composition=wider, actor="test", now_us=NOW_US)
+    told = {"package_id": str(package.uuid), "holder_id": package.holder_id, "actor": "test", "now_us": NOW_US}
+    amended = packages.amend_package(composition=wider, **told)
     assert (amended.revision, Right.objects.get(pk=second.pk).reserved_units) == (2, 1)
-    left, child = packages.split_package(
-        package_id=str(package.uuid), parts=[part(first, 30)], label="cut", child_id=MINT.uuid(NOW_US), actor="test", now_us=NOW_US
-    )
+    left, child = packages.split_package(parts=[part(first, 30)], label="cut", child_id=MINT.uuid(NOW_US), **told)
     assert [p.units for p in packages.parts_of(left)] == [70, 1]
     assert [p.units for p in packages.parts_of(child)] == [30]
     with pytest.raises(LifecycleRefusedError, match="has no 71 units"):
-        packages.split_package(
-            package_id=str(package.uuid), parts=[part(first, 71)], label="x", child_id=MINT.uuid(NOW_US), actor="test", now_us=NOW_US
-        )
+        packages.split_package(parts=[part(first, 71)], label="x", child_id=MINT.uuid(NOW_US), **told)
     clean()
 
 
@@ -270,7 +272,11 @@ def test_a_block_that_can_not_go_whole_does_not_go(rich, why):
         freeze_right(right_id=str(right.pk), freeze_reason="dispute", note="x", actor="test", now_us=NOW_US)
     elif why == "changed":
         packages.amend_package(
-            package_id=str(package.uuid), composition=Composition("bundle", "less", [part(right, 1)]), actor="test", now_us=NOW_US
+            package_id=str(package.uuid),
+            holder_id=package.holder_id,
+            composition=Composition("bundle", "less", [part(right, 1)]),
+            actor="test",
+            now_us=NOW_US,
         )
     elif why == "late":
         now_us = NOW_US + DAY_US

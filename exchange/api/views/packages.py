@@ -127,7 +127,13 @@ class PackageAmendView(OnePackage):
 
         def act() -> Done:
             with as_problems():
-                services.amend_package(package_id=str(row.uuid), composition=composition, actor=self.principal.actor, now_us=self.now_us)
+                services.amend_package(
+                    package_id=str(row.uuid),
+                    holder_id=self.principal.account_id,
+                    composition=composition,
+                    actor=self.principal.actor,
+                    now_us=self.now_us,
+                )
             return Done(200, self.shown(row))
 
         return self.once(act)
@@ -148,6 +154,7 @@ class PackageSplitView(OnePackage):
             with as_problems():
                 left, child = services.split_package(
                     package_id=str(row.uuid),
+                    holder_id=self.principal.account_id,
                     parts=parts,
                     label=label,
                     child_id=MINT.uuid(self.now_us),
@@ -177,7 +184,12 @@ class PackageTransferView(OnePackage):
         def act() -> Done:
             with as_problems():
                 moved = services.transfer_package(
-                    package_id=str(row.uuid), taker=taker, mint=MINT, actor=self.principal.actor, now_us=self.now_us
+                    package_id=str(row.uuid),
+                    holder_id=self.principal.account_id,
+                    taker=taker,
+                    mint=MINT,
+                    actor=self.principal.actor,
+                    now_us=self.now_us,
                 )
             received = [{"right_id": public("rgt", a), "received_right_id": public("rgt", b)} for a, b in moved.receives.items()]
             answer = {"package_id": package_id, "to": public("acc", str(taker.uuid)), "entry_id": moved.entry_id, "received": received}
@@ -197,7 +209,13 @@ class PackageFinalizeView(OnePackage):
 
         def act() -> Done:
             with as_problems():
-                services.finalize_package(package_id=str(row.uuid), reason=reason, actor=self.principal.actor, now_us=self.now_us)
+                services.finalize_package(
+                    package_id=str(row.uuid),
+                    holder_id=self.principal.account_id,
+                    reason=reason,
+                    actor=self.principal.actor,
+                    now_us=self.now_us,
+                )
             return Done(200, self.shown(row))
 
         return self.once(act)
