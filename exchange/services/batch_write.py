@@ -69,6 +69,7 @@ def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> tuple[D
         reserved_delta={right: delta for right, delta in work.reserved_delta.items() if delta},
         held_delta=work.held_delta,
         owner_of=work.owner_of,
+        terms_seen=work.terms_seen,
         venue=Venue(rules.currency_id, rules.fee_account_id, rules.stream_id, ACTOR, rules.is_exact),
         new_id=lambda pair: numbered(header.now_us, header.book_id, first[pair], bit=1),
         mergeable=lambda terms: policies_of([terms])[terms].joins,

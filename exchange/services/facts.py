@@ -40,6 +40,7 @@ class Parcel(msgspec.Struct, gc=False):
     receiver: Receiver
     restricted: bool
     issuer: str
+    series_id: int
 
 
 _PARTIES = """
@@ -52,7 +53,7 @@ WHERE a.id = ANY(%s::bigint[])
 _PARCEL = """
 SELECT r.holder_id, r.id::text, r.remaining_units, r.reserved_units, r.status, r.freeze_reason,
        (extract(epoch from r.activated_at) * 1000000)::bigint, (extract(epoch from r.acquired_at) * 1000000)::bigint, r.terms_hash,
-       i.slug, r.root_id::text"""
+       i.slug, r.root_id::text, r.series_id"""
 _OFFERED = "r.holder_id = ANY(%s::bigint[]) AND r.remaining_units > r.reserved_units ORDER BY r.created_at, r.id"
 _PARCELS = f"{_PARCEL} FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id WHERE r.series_id = %s AND {_OFFERED}"
 # By dominance: of every series the book delivers, each right with the window it has itself.
@@ -149,6 +150,7 @@ def read_parcels(answer: Answer, rules: Rules, parties: dict[int, Party], now_us
                 receiver=receiver,
                 restricted=policy.restricts,
                 issuer=receiver.issuer,
+                series_id=row[11],
             )
         )
     return parcels
@@ -169,7 +171,7 @@ def _right_ends_us(rules: Rules, row: tuple[Any, ...]) -> int:
     return ends_us(mode=mode, window_end_us=window_end_us, period_s=period_s, activated_us=row[6])
 
 
-_OWN_WINDOW = 11  # columns of a row whose window is the book's
+_OWN_WINDOW = 12  # columns of a row whose window is the book's
 
 
 def _until(policy: TransferPolicy, right_ends_us: int, rules: Rules) -> int:

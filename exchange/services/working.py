@@ -45,6 +45,7 @@ class Working:
         self.held_delta: dict[int, int] = {}  # account -> cash minor units
         self.reserved_delta: dict[str, int] = {}  # right -> units
         self.owner_of: dict[str, int] = {}  # right -> the account that holds it
+        self.terms_seen: dict[str, tuple[int, str]] = {}  # right -> its series and terms when this batch judged it
         self.changed: dict[str, Live] = {}
         self.trades: list[TradeFacts] = []
         self.trade_count = trade_count
@@ -82,6 +83,7 @@ class Working:
         """Lock units of one right for an ask, behind what it has locked already."""
         parcel.units -= units
         right = parcel.right_id
+        self.terms_seen[right] = (parcel.series_id, parcel.receiver.terms_hash)
         self._reserved(order, right, units)
         if order.slices and order.slices[-1][0] == right:
             order.slices[-1] = (right, order.slices[-1][1] + units)

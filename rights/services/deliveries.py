@@ -6,6 +6,7 @@ made or moved is then the one that grows.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -17,6 +18,7 @@ from rights.services.journal import NewEvent
 
 Pair = tuple[str, int]  # (right, receiving account)
 Family = tuple[str, int]  # (root right, holder)
+TermsSeen = Mapping[str, tuple[int, str]]  # by right: the series and the terms hash that a caller judged it by
 Siblings = dict[Family, tuple[str, ...]]  # the rights that absorb, one for each moment of activation
 MOVABLE = ("issued", "active")
 
@@ -48,6 +50,7 @@ class Held(msgspec.Struct, gc=False):
     issuer: str
     assurance_id: str
     activated_us: int | None
+    series_id: int
 
     def place(self, holder_id: int) -> tuple[str, int, int | None]:
         """Where units of it go in those hands: rights of one place differ in nothing but their history."""
@@ -80,7 +83,7 @@ WHERE r.netted AND r.status IN ('issued', 'active') GROUP BY 1, 2
 """
 _LOCK = """
 SELECT r.id::text, r.holder_id, r.status, r.remaining_units, r.reserved_units, r.root_id::text, r.parent_id::text, r.netted,
-       r.terms_hash, i.slug, a.uuid::text, (extract(epoch from r.activated_at) * 1000000)::bigint
+       r.terms_hash, i.slug, a.uuid::text, (extract(epoch from r.activated_at) * 1000000)::bigint, r.series_id
 FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id JOIN rights_assurance a ON a.id = r.assurance_id
 WHERE r.id = ANY(%s::uuid[]) ORDER BY r.id FOR NO KEY UPDATE OF r
 """
@@ -182,27 +185,36 @@ def deliver_units(
     account_uuid: Callable[[int], str],
     now_us: int,
     rights: dict[str, Held],
+    terms_seen: TermsSeen = MappingProxyType({}),
 ) -> Plan:
     """Move `net[(right, buyer)]` units and change reservations, in the caller's transaction, which has `rights` under lock.
 
     `owner_of` is who the caller believes holds each right; `mergeable(terms_hash)` tells whether deliveries under those terms may
-    join what the receiver has. Raises StaleRights before writing when a right froze, ended or changed hands meanwhile, UnitsGone when another
-    book or a lock took what was free.
+    join what the receiver has. Raises StaleRights before writing when a right froze, ended, changed hands or got other terms than
+    `terms_seen` meanwhile, UnitsGone when another book or a lock took what was free.
     """
-    check_rights(net, reserved_delta, owner_of, rights)
+    check_rights(net, reserved_delta, owner_of, rights, terms_seen)
     return _write(_plan(net, rights, new_id, mergeable, account_uuid), rights, reserved_delta, now_us)
 
 
 def check_rights(
-    net: Mapping[Pair, int], reserved_delta: Mapping[str, int], owner_of: Mapping[str, int], rights: Mapping[str, Held]
+    net: Mapping[Pair, int],
+    reserved_delta: Mapping[str, int],
+    owner_of: Mapping[str, int],
+    rights: Mapping[str, Held],
+    terms_seen: TermsSeen = MappingProxyType({}),
 ) -> None:
-    """Raise StaleRights when a right under lock froze, ended or changed hands since the caller decided on it, UnitsGone when units left."""
+    """Raise StaleRights when a right under lock froze, ended, changed hands or was amended since the caller decided on it.
+
+    Raises UnitsGone when units left.
+    """
     touched = touched_by(net, reserved_delta)
     stale = {
         r: (rights[r].status if r in rights else "missing")
         for r in touched
         if r not in rights
         or rights[r].holder_id != owner_of[r]
+        or (r in terms_seen and terms_seen[r] != (rights[r].series_id, rights[r].terms_hash))
         or (rights[r].status not in MOVABLE and (reserved_delta.get(r, 0) > 0 or any(right == r for right, _ in net)))
     }
     if stale:

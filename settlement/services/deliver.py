@@ -15,6 +15,7 @@ from rights.services.deliveries import (
     Plan,
     Siblings,
     StaleRights,
+    TermsSeen,
     absorbers_of,
     ask_rights,
     check_rights,
@@ -91,6 +92,7 @@ def deliver(
     reserved_delta: Mapping[str, int],
     held_delta: Mapping[int, int],
     owner_of: Mapping[str, int],
+    terms_seen: TermsSeen,
     venue: Venue,
     new_id: Callable[[Pair], str],
     mergeable: Callable[[str], bool],
@@ -121,7 +123,7 @@ def deliver(
         locked = ask_rights(trip, [*touched, *absorbers_of(net, memory.siblings), *roots])
     if careful and locked:
         trip.go()  # what is looked at again is locked behind the rights and before all else
-        check_rights(net, reserved_delta, owner_of, rights := read_rights(locked))
+        check_rights(net, reserved_delta, owner_of, rights := read_rights(locked), terms_seen)
         check_reception(net, rights, now_us=now_us)
     moves = [move for sale in sales for move in _moves_of(sale, venue, assets)]
     holds = _holds(held_delta, reserved_delta, owner_of, venue, assets)
@@ -141,6 +143,7 @@ def deliver(
         account_uuid=account_uuid,
         now_us=now_us,
         rights=read_rights(locked) if locked else {},
+        terms_seen=terms_seen,
     )
     remember_absorbers(memory.siblings, plan)
     balances = posting.balances()
