@@ -40,6 +40,7 @@ _REFUSALS: dict[int, tuple[str, dict[str, Any]]] = {
     429: ("Too many requests of this class", _LATER),
     500: ("Something broke on our side", {}),
     503: ("A part of the venue does not answer, or too much waits for the book", _LATER),
+    504: ("Nobody has heard what became of it; `order_id` is to be asked about, or the same sent again", {}),
 }
 RESPONSES = {
     f"Refused{status}": {

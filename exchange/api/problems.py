@@ -28,7 +28,10 @@ _ALWAYS = {"unauthenticated": {"WWW-Authenticate": "Bearer"}, "unavailable": {"R
 
 
 class Problem(Exception):
-    """A refusal on its way to the caller. `status` and `retryable` come from the error table unless given."""
+    """A refusal on its way to the caller. `status` and `retryable` come from the error table unless given.
+
+    `order_id` is that of an order whose fate is not known (API.md: to ask about).
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Problem(Exception):
         gates: Iterable[Mapping[str, Any]] = (),
         retryable: bool | None = None,  # noqa: FBT001
         headers: Mapping[str, str] | None = None,
+        order_id: str = "",
     ) -> None:
         row = row_of(code)
         super().__init__(detail or row.title)
@@ -47,6 +51,7 @@ class Problem(Exception):
         self.retryable = row.retryable if retryable is None else retryable
         self.field_errors = [dict(error) for error in field_errors]
         self.gates = [dict(gate) for gate in gates]
+        self.order_id = order_id
         self.headers = {**_ALWAYS.get(code, {}), **(headers or {})}
 
 
@@ -64,7 +69,7 @@ def of_malformed(error: Malformed) -> Problem:
 
 def problem_body(problem: Problem, request_id: str) -> dict[str, Any]:
     """The members of the answer, in the order people read them."""
-    return {
+    body = {
         "type": TYPE_BASE + problem.code,
         "title": problem.title,
         "status": problem.status,
@@ -75,6 +80,7 @@ def problem_body(problem: Problem, request_id: str) -> dict[str, Any]:
         "gates": problem.gates,
         "request_id": request_id,
     }
+    return body | {"order_id": f"ord_{problem.order_id}"} if problem.order_id else body
 
 
 def problem_response(problem: Problem, request_id: str) -> HttpResponse:

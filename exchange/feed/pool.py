@@ -6,6 +6,7 @@ Connections are in autocommit: one statement is one transaction, unless the call
 import asyncio
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -48,6 +49,10 @@ def _make(name: str, max_size: int, min_size: int = 1) -> Connections:
     )
 
 
+class Unanswered(psycopg.OperationalError):
+    """The line was lost behind statements that had been sent: whether they are done, nobody has heard."""
+
+
 class Held:
     """One connection kept from a pool for one user at a time; given back when something goes wrong with it."""
 
@@ -56,13 +61,16 @@ class Held:
         self._kept: AsyncConnection[TupleRow] | None = None
 
     async def go(self, trip: Trip) -> None:
-        """Send a trip over it."""
+        """Send a trip over it. Raises Unanswered when its answers were lost."""
         if self._kept is not None and is_lost(self._kept):
             await self.let_go()
         if self._kept is None:
             self._kept = await self._connections.getconn()
         try:
             await trip.over(self._kept)
+        except (psycopg.Error, OSError) as error:
+            await self.let_go()
+            raise Unanswered(str(error)) from error
         except BaseException:
             await self.let_go()
             raise

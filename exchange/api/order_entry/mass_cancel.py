@@ -9,6 +9,7 @@ from exchange.api.order_entry.operations import Ready, run
 from exchange.api.order_entry.parse import cancel_many_payload
 from exchange.api.order_entry.promise import Promise
 from exchange.api.order_entry.told import Outcomes
+from exchange.api.problems import Problem
 from exchange.feed.accounts import Outcome
 from exchange.feed.pool import pool
 from exchange.models.book import CommandKind
@@ -51,7 +52,12 @@ async def ready_cancel_many(source: Mapping[str, Any], who: Principal) -> list[R
 
 
 def cancelled(promises: Sequence[Promise], outcomes: Mapping[int, Outcome]) -> dict[str, Any]:
-    """Ids and count of what was cancelled; `complete` is false when a book has not answered in time."""
+    """Ids and count of what was cancelled; `complete` is false when a book has not answered in time.
+
+    Raises Problem `timeout` when it is not known whether they were stored.
+    """
+    if any(p.failed for p in promises):
+        raise Problem("timeout")
     ids = [f"ord_{order}" for o in outcomes.values() for order in o.result.orders]
     return {"ids": ids, "count": len(ids), "complete": len(outcomes) == len(promises)}
 

@@ -1,11 +1,14 @@
 """Place, amend, cancel: from a parsed request to a stored command to its outcome."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
+import psycopg
 from channels.db import database_sync_to_async
+from django.db import DatabaseError, InterfaceError
 
 from exchange.api import fields
 from exchange.api.fields import FieldError
@@ -155,9 +158,23 @@ async def run(ready: Sequence[Ready], who: Principal, wait_s: float) -> tuple[li
     return promises, Outcomes(outcomes)
 
 
-def not_stored(promise: Promise) -> Problem:
-    """Why a command that met no twin was not stored: no room, or its key was revoked between the look and the insert."""
+def not_stored(promise: Promise, order_id: str = "") -> Problem:
+    """Why a command that met no twin is not known to be stored.
+
+    No room, or its key was revoked between the look and the insert, or the line to the database was lost.
+    """
+    if promise.failed:
+        return Problem(promise.failed, order_id=order_id if promise.failed == "timeout" else "")
     return Problem("busy" if promise.busy else "unauthenticated")
+
+
+@contextmanager
+def _stored(order_id: str) -> Iterator[None]:
+    """Where the command is stored and only its answer is still to be read: whoever loses the database here has done what was asked."""
+    try:
+        yield
+    except (psycopg.Error, OSError, DatabaseError, InterfaceError) as error:
+        raise Problem("timeout", order_id=order_id) from error
 
 
 async def place_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who: Principal) -> tuple[int, dict[str, Any]]:
@@ -174,19 +191,20 @@ async def place_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who: 
 async def _twin(ready: Ready, promise: Promise, who: Principal) -> tuple[int, dict[str, Any]]:
     """The same client_order_id came before: a replay when everything is the same, a conflict when not."""
     if promise.twin_order_id is None:
-        raise not_stored(promise)
+        raise not_stored(promise, ready.command.order_id or "")
     if promise.twin_payload != ready.command.payload or promise.twin_book != ready.command.book_id:
         raise Problem(
             "client_order_id_reused", field_errors=[{"field": "client_order_id", "code": "reused", "detail": "belongs to another order"}]
         )
     record = None
     until = time.monotonic() + 2
-    hub = await hubs.started()
-    with await hub.expect(who.account_id) as waiter:
-        while record is None:
-            record = await stored(promise.twin_order_id, who)
-            if record is None and promise.twin_n is not None and not await waiter.result(promise.twin_n, until - time.monotonic()):
-                break
+    with _stored(promise.twin_order_id):
+        hub = await hubs.started()
+        with await hub.expect(who.account_id) as waiter:
+            while record is None:
+                record = await stored(promise.twin_order_id, who)
+                if record is None and promise.twin_n is not None and not await waiter.result(promise.twin_n, until - time.monotonic()):
+                    break
     body = record or answers.pending(promise.twin_order_id, ready.command.client_order_id, ready.rules)
     return 200, {**body, "replayed": True}
 
@@ -204,18 +222,22 @@ async def stored(order_id: str, who: Principal) -> dict[str, Any] | None:
 
 async def change_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who: Principal) -> tuple[int, dict[str, Any]]:
     """(status, body) of an amend or a cancel: the order after it. Raises Problem when a rule refused it."""
-    if promise.n is None:
-        raise not_stored(promise)
     order_id = ready.command.order_id or ""
+    if promise.n is None:
+        raise not_stored(promise, order_id)
     outcome = outcomes.get(promise.n)
     if outcome is None:
         return 202, answers.pending(order_id, None, ready.rules) | {"status": "pending"}
     if outcome.result.reason:
         code = answers.reason_code(outcome.result.reason)
-        if code == "order_unknown" and await stored(order_id, who) is not None:
-            code = "order_terminal"
+        with _stored(order_id):
+            if code == "order_unknown" and await stored(order_id, who) is not None:
+                code = "order_terminal"
         raise Problem(code)
-    body = answers.changed(outcomes.told(outcome), order_id, ready.rules) or await stored(order_id, who) or {}
+    body = answers.changed(outcomes.told(outcome), order_id, ready.rules)
+    if body is None:
+        with _stored(order_id):
+            body = await stored(order_id, who) or {}
     if outcome.result.priority_kept is not None:
         body["priority"] = "kept" if outcome.result.priority_kept else "lost"
     return 200, body

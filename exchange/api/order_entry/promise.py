@@ -4,6 +4,7 @@ One INSERT, one commit, no lock. A client is told "accepted" only after it.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,13 +12,14 @@ import msgspec
 import psycopg
 
 from exchange.feed.backlog import Backlog, backlog
-from exchange.feed.pool import held, pool
+from exchange.feed.pool import Unanswered, held, pool
 from exchange.models.book import CommandKind
 from exchange.services import bell
 from exchange.services.intake import INSERT, NewCommand, parameters
 from rights.kernel.clock import now_us
 from rights.kernel.trip import Trip
 
+_LOG = logging.getLogger(__name__)
 MOST_TOGETHER = 2000
 BOUNDED = frozenset((int(CommandKind.PLACE), int(CommandKind.AMEND)))
 
@@ -25,11 +27,13 @@ BOUNDED = frozenset((int(CommandKind.PLACE), int(CommandKind.AMEND)))
 class Promise(msgspec.Struct, gc=False):
     """What became of one command at the door: its number, or the number of the twin that was there first.
 
-    `busy`: too many wait for its book, so it was not stored.
+    `busy`: too many wait for its book, so it was not stored. `failed`: the code of what is told instead: `timeout` when whether it was
+    stored is not known, `unavailable` when it was not and nobody could say whether a twin was.
     """
 
     n: int | None
     busy: bool = False
+    failed: str = ""
     twin_n: int | None = None
     twin_order_id: str | None = None
     twin_payload: str | None = None
@@ -103,6 +107,9 @@ class Door:
         commands = [c for group in taken for c in group.commands]
         try:
             promises = await _insert(commands)
+        except Unanswered as error:
+            _LOG.warning("the answer to %d commands was lost: %s", len(commands), error)
+            promises = [Promise(None, failed="timeout") for _ in commands]
         except (psycopg.Error, OSError) as error:
             for group in taken:
                 backlog().leave(group.counts, stored=False)
@@ -115,7 +122,7 @@ class Door:
             if not group.future.done():
                 group.future.set_result(promises[start : start + len(group.commands)])
             start += len(group.commands)
-        books = {c.book_id for c, p in zip(commands, promises, strict=True) if p.n is not None}
+        books = {c.book_id for c, p in zip(commands, promises, strict=True) if p.n is not None or p.failed == "timeout"}
         for book_id in books:
             ring = asyncio.get_running_loop().run_in_executor(None, bell.ring_book, book_id)
             self._ring_tasks.add(ring)
@@ -138,7 +145,12 @@ async def _insert(commands: list[NewCommand]) -> list[Promise]:
     trip = Trip()
     answer = trip.ask(INSERT, parameters(commands, now_us()))
     await (await held()).go(trip)
-    inserted = answer.rows()
+    try:
+        inserted = answer.rows()
+    except psycopg.Error as error:
+        if error.sqlstate is None:  # not the server's word: libpq's, that the line is gone
+            raise Unanswered(str(error)) from error
+        raise
     if len(inserted) == len(commands):
         return [Promise(row[0]) for row in inserted]
     # Rows came back in our order, with those left out that met a twin or whose key was revoked meanwhile.
@@ -160,9 +172,15 @@ async def _find_twins(missed: Sequence[tuple[NewCommand, Promise]]) -> None:
     named = [(c, p) for c, p in missed if c.client_order_id is not None]
     if not named:
         return
-    async with (await pool()).connection() as connection:
-        cursor = await connection.execute(_TWINS, [[c.account_id for c, _ in named], [c.client_order_id for c, _ in named]])
-        twins = {(row[0], row[1]): row[2:] for row in await cursor.fetchall()}
+    try:
+        async with (await pool()).connection() as connection:
+            cursor = await connection.execute(_TWINS, [[c.account_id for c, _ in named], [c.client_order_id for c, _ in named]])
+            twins = {(row[0], row[1]): row[2:] for row in await cursor.fetchall()}
+    except (psycopg.Error, OSError) as error:
+        _LOG.warning("twins could not be looked up: %s", error)
+        for _, promise in named:
+            promise.failed = "unavailable"
+        return
     for command, promise in named:
         twin = twins.get((command.account_id, command.client_order_id))
         if twin is not None:

@@ -36,9 +36,10 @@ _PLACE = Doc(
     body="PlaceOrder",
     status=201,
     description="Waits until the order has been applied. Refused by a rule: 422, and the order exists as rejected.",
+    errors=("timeout",),
 )
-_AMEND = Doc("Amend an order; the answer says whether it kept its priority", "PlacedOrder", body="AmendOrder")
-_CANCEL = Doc("Cancel an order", "PlacedOrder")
+_AMEND = Doc("Amend an order; the answer says whether it kept its priority", "PlacedOrder", body="AmendOrder", errors=("timeout",))
+_CANCEL = Doc("Cancel an order", "PlacedOrder", errors=("timeout",))
 _BY_ID, _BY_CLIENT_ID = f"{_ROOT}/{{order_id}}", f"{_ROOT}/by-client-id/{{client_order_id}}"
 
 PATHS: dict[str, dict[str, Any]] = {
@@ -47,7 +48,7 @@ PATHS: dict[str, dict[str, Any]] = {
         **_described(
             _ROOT,
             "DELETE",
-            Doc("Cancel everything that rests, narrowed by the parameters", "Cancelled"),
+            Doc("Cancel everything that rests, narrowed by the parameters", "Cancelled", errors=("timeout",)),
             "cancel",
             ("instrument", "class", "side", "group"),
         ),

@@ -78,6 +78,18 @@ test("an order whose answer was lost is sent again as it was, once known it is d
   assert.deepEqual(sent, [order, order, order]);
 });
 
+for (const status of [500, 502, 503, 504]) {
+  test(`a failure of the venue's own (${status}) says nothing about the order`, async () => {
+    const failing = async () => { throw new Problem({ title: "no" }, status); };
+    const asked = [];
+    const api = { post: async (path, body) => { asked.push(body); if (asked.length < 2) return failing(); return { id: "ord_1", replayed: true }; } };
+    const answer = await placeOrder({ state: "open", request: failing }, { quantity: "1" }, { api, wait: async () => {} });
+    assert.deepEqual([answer.id, asked.length], ["ord_1", 2]);
+    const never = placeOrder({ state: "open", request: failing }, {}, { api: { post: failing }, wait: async () => {} });
+    await assert.rejects(never, (problem) => problem.code === "outcome_unknown");
+  });
+}
+
 test("a refusal is final and is not asked again", async () => {
   const venue = { state: "open", request: async () => { throw new Problem({ code: "insufficient_funds", detail: "no" }); } };
   const api = { post: async () => assert.fail("asked again") };

@@ -30,7 +30,7 @@ export async function placeOrder(venue, order, { unsure = () => {}, api = rest, 
   throw new OutcomeUnknown("The venue could not be asked what became of this order. Look at your open orders before you repeat it.");
 }
 
-/** A time-out of the venue's own (504) says no more than a broken line does. */
+/** A failure of the venue's own, or of whoever stands before it (5xx), says no more than a broken line does. */
 function unheard(failure) {
-  return failure instanceof OutcomeUnknown || (failure instanceof Problem && failure.code === "timeout");
+  return failure instanceof OutcomeUnknown || (failure instanceof Problem && failure.status >= 500);
 }

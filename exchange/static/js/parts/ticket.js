@@ -242,7 +242,7 @@ class Ticket extends Part {
     this.serverProblems = byField(problem);
     const rest = this.showProblems(this.serverProblems);
     const more = Object.values(rest).map((text) => h("p", {}, text));
-    this.say("bad", h("p", {}, h("strong", {}, "Not placed. "), refusalWords(problem)), ...more);
+    this.say("bad", h("p", {}, h("strong", {}, problem.code === "outcome_unknown" ? "Outcome unknown. " : "Not placed. "), refusalWords(problem)), ...more);
     this.querySelector("[data-wrong]")?.focus();
   }
 
