@@ -10,22 +10,26 @@ from exchange.api.order_entry.parse import cancel_many_payload
 from exchange.api.order_entry.promise import Promise
 from exchange.api.order_entry.told import Outcomes
 from exchange.api.problems import Problem
+from exchange.domain.command import Phase
 from exchange.feed.accounts import Outcome
 from exchange.feed.pool import pool
 from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
 from exchange.services.intake import NewCommand
 from exchange.services.payload import encode
+from exchange.services.pending import UNREAD_SINCE
 from exchange.services.rules import rules_of
 
-# Books in which the caller has something resting, or something on its way.
-_BOOKS = """
-SELECT i.id FROM exchange_instrument i JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
+# Books in which the caller has something resting, or something on its way; in a closed one neither comes to anything.
+# `+ 0`: by the index of what is unread, never by that of all that an account has ever asked for.
+_BOOKS = f"""
+SELECT i.id FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
 WHERE (%(symbol)s::text IS NULL OR i.symbol = %(symbol)s) AND (%(class)s::text IS NULL OR c.key = %(class)s)
+  AND b.phase <> {int(Phase.CLOSED)}
   AND (EXISTS (SELECT 1 FROM exchange_order o WHERE o.account_id = %(account)s AND o.book_id = i.id AND o.is_open)
-       OR EXISTS (SELECT 1 FROM exchange_command x JOIN exchange_book b ON b.instrument_id = x.book_id
-                  WHERE x.book_id = i.id AND x.account_id = %(account)s AND x.xid::text::bigint >= b.scan_xid
-                    AND NOT EXISTS (SELECT 1 FROM exchange_batch t WHERE t.book_id = i.id AND t.max_xid >= b.scan_xid AND x.n = ANY(t.command_ns))))
+       OR EXISTS (SELECT 1 FROM exchange_command x
+                  WHERE x.book_id = i.id AND x.account_id + 0 = %(account)s AND x.xid >= {UNREAD_SINCE}
+                    AND NOT EXISTS (SELECT 1 FROM exchange_batch t WHERE t.book_id = i.id AND t.max_xid >= {UNREAD_SINCE}::text::bigint AND x.n = ANY(t.command_ns))))
 ORDER BY i.id
 """
 
