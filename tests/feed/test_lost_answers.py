@@ -82,7 +82,7 @@ async def test_a_socket_hears_the_same(url, owner, order, in_thread, monkeypatch
 async def test_a_refusal_at_the_commit_is_not_taken_for_a_yes(http, order, in_thread):
     """The INSERT is answered before the commit that fails."""
 
-    def refusing(on: bool) -> None:  # noqa: FBT001
+    def refusing(on: bool) -> None:
         with connection.cursor() as cursor:
             cursor.execute("DROP TRIGGER IF EXISTS test_refuses ON exchange_command")
             cursor.execute("CREATE OR REPLACE FUNCTION test_refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'full'; END $$")
