@@ -140,7 +140,7 @@ class RightAdmin(ReadOnlyAdmin):
 
     list_display = ("public_id", "compute_class", "window", "owned_by", "shown_status", "max_units", "remaining_units", "reserved_units")
     list_select_related = ("series__compute_class", "holder__participant")
-    list_filter = ("status",)
+    list_filter = ("status", "freeze_reason")
     search_fields = ("id",)
     search_help_text = "a whole right id, rgt_…"
     id_prefix = "rgt"

@@ -2,10 +2,26 @@
 
 from django.contrib import admin
 
-from exchange.admin import access, assurances, instruments, issuers, listings, members, orders, parties, proposals, rights_desk, supply
+from exchange.admin import (
+    access,
+    assurances,
+    attestations,
+    consents,
+    instruments,
+    issuers,
+    listings,
+    members,
+    orders,
+    parties,
+    proposals,
+    rights_desk,
+    roles,
+    supply,
+)
 
 __all__ = [
-    "access", "assurances", "instruments", "issuers", "listings", "members", "orders", "parties", "proposals", "rights_desk", "supply",
+    "access", "assurances", "attestations", "consents", "instruments", "issuers", "listings", "members", "orders", "parties",
+    "proposals", "rights_desk", "roles", "supply",
 ]  # fmt: skip
 
 admin.site.index_title = "Overview"

@@ -25,7 +25,8 @@ from rights.services.define_class import define_class
 MOST_MANIFEST = 64 * 1024
 
 
-def _participants() -> list[tuple[int, str]]:
+def participant_choices() -> list[tuple[int, str]]:
+    """For a form: who takes part, by slug."""
     return [(row.pk, f"{row.slug} ({row.name})") for row in Participant.objects.exclude(slug="venue").order_by("slug")[:1000]]
 
 
@@ -39,7 +40,7 @@ def _choice(choices: Any, **more: Any) -> forms.TypedChoiceField:
 
 
 class IssuerForm(ReasonForm):
-    participant = _choice(_participants, coerce=int)
+    participant = _choice(participant_choices, coerce=int)
     slug = forms.CharField(max_length=40, widget=UnfoldAdminTextInputWidget(), help_text="the name manifests give: a-z, 0-9, inner hyphens")
     issuer_type = _choice([(t, t) for t in ISSUER_TYPES])
     tier = forms.IntegerField(

@@ -14,6 +14,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from exchange.admin.acts import Act, ReasonForm, actor_of, answer, row_or_404
+from exchange.admin.attestations import attesting, state_of
 from exchange.admin.proposals import proposed
 from exchange.domain.amounts import decimal_text
 from exchange.models import Membership
@@ -151,12 +152,13 @@ class AccountAdmin(ReadOnlyAdmin):
         ("name", "code"),
         ("participant", "shown_status"),
         ("holder_type", "jurisdiction"),
+        "attested",
         "cash",
         "history",
         "created_at",
     )
-    readonly_fields = ("public_id", "shown_status", "cash", "history")
-    actions_detail = ("fund", "withdraw")
+    readonly_fields = ("public_id", "shown_status", "attested", "cash", "history")
+    actions_detail = ("fund", "withdraw", "attest")
 
     @display(description="account")
     def public_id(self, account: Account) -> str:
@@ -165,6 +167,20 @@ class AccountAdmin(ReadOnlyAdmin):
     @display(description="status", label=STATUS_COLOURS)
     def shown_status(self, account: Account) -> str:
         return account.status
+
+    @display(description="attested")
+    def attested(self, account: Account) -> SafeString:
+        """What is vouched for now, and what has run out; a jurisdiction attested outranks the declared one."""
+        found = account.attestations.filter(revoked_at=None).order_by("kind")[:50]
+        lines = (
+            (reverse("admin:rights_attestation_change", args=[a.pk]), f"{a.kind} {a.value}".strip(), state_of(a), a.evidence) for a in found
+        )
+        return format_html_join("", '<div><a href="{}">{}</a> {}: {}</div>', lines) or format_html("{}", "nothing")
+
+    @action(description="Attest", permissions=["operate"], icon="verified_user", variant=ActionVariant.PRIMARY)
+    def attest(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        account = row_or_404(Account, object_id, "participant")
+        return attesting(request, reverse("admin:rights_account_change", args=[account.pk]), account)
 
     @display(description="cash")
     def cash(self, account: Account) -> str:

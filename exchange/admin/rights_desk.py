@@ -3,17 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import (
-    UnfoldAdminSelectWidget,
-)
 
-from exchange.admin.acts import Act, ReasonForm, actor_of, answer, row_or_404
+from exchange.admin.acts import Act, actor_of, answer, row_or_404
+from exchange.admin.freeze_desk import EFFECT, FreezeForm
 from exchange.admin.proposals import proposed
 from exchange.services.freeze import freeze_right
 from exchange.services.proposal_kinds import UNFREEZE, unfreeze_payload
@@ -21,14 +18,8 @@ from rights.admin import RightAdmin
 from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint, public
 from rights.models import Right
-from rights.models.right import FREEZE_REASONS
 
 MINT = Mint()
-
-
-class FreezeForm(ReasonForm):
-    freeze_reason = forms.ChoiceField(label="Kind", choices=[(r, r) for r in FREEZE_REASONS], widget=UnfoldAdminSelectWidget())
-    field_order = ("freeze_reason", "reason")
 
 
 @admin.register(Right)
@@ -49,9 +40,8 @@ class RightDesk(RightAdmin):
             )
             return "The right is frozen; its asks are being pulled."
 
-        explanation = "A frozen right never moves, and its resting asks are pulled. Its holder keeps it."
         back = reverse("admin:rights_right_change", args=[right.pk])
-        return answer(request, Act(f"Freeze {public('rgt', str(right.pk))}", explanation, "Freeze", back, run, FreezeForm))
+        return answer(request, Act(f"Freeze {public('rgt', str(right.pk))}", EFFECT, "Freeze", back, run, FreezeForm))
 
     @action(description="Unfreeze", permissions=["operate"], icon="sunny", variant=ActionVariant.SUCCESS)
     def unfreeze(self, request: HttpRequest, object_id: str) -> HttpResponse:

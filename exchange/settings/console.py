@@ -65,12 +65,16 @@ UNFOLD: dict[str, Any] = {
                     _item("Users", "person", "admin:auth_user_changelist"),
                     _item("API keys", "key", "admin:exchange_apikey_changelist"),
                     _item("Issuers", "verified", "admin:rights_issuer_changelist"),
+                    _item("Attestations", "verified_user", "admin:rights_attestation_changelist"),
+                    _item("Registry roles", "shield_person", "admin:rights_rolegrant_changelist"),
                 ],
             },
             {
                 "title": "Registry",
                 "items": [
                     _item("Rights", "confirmation_number", "admin:rights_right_changelist"),
+                    _item("Freeze desk", "ac_unit", "console_freeze_desk"),
+                    _item("Consents", "handshake", "admin:rights_consent_changelist"),
                     _item("Assurances", "shield", "admin:rights_assurance_changelist"),
                     _item("Suppliers", "factory", "admin:rights_supplier_changelist"),
                     _item("Capabilities", "tune", "admin:rights_capability_changelist"),
