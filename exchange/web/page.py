@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from exchange.domain.symbol import LONGEST
 from exchange.models import Membership
+from exchange.web.desk_reads import is_issuer
 from rights.models import Participant
 
 THEMES = ("dark", "light")
@@ -35,6 +36,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "symbol": last if 0 < len(last) <= LONGEST and last.isascii() and last.isprintable() and "/" not in last else "",
         "member": SimpleLazyObject(lambda: member_of(request)),
+        "issues": SimpleLazyObject(lambda: is_issuer(member_of(request))),
         "demo": settings.DEMO,
     }
 

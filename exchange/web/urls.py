@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exchange.web import account, market, password, session
+from exchange.web import account, desk, market, password, session
 
 app_name = "web"
 urlpatterns = [
@@ -10,6 +10,11 @@ urlpatterns = [
     path("trade/<str:symbol>", market.trade, name="trade"),
     path("rights", account.rights, name="rights"),
     path("account", account.account, name="account"),
+    path("desk", desk.assurances, name="desk-assurances"),
+    path("desk/issued", desk.issued, name="desk-issued"),
+    path("desk/listings", desk.listings, name="desk-listings"),
+    path("desk/consents", desk.consents, name="desk-consents"),
+    path("desk/supply", desk.supply, name="desk-supply"),
     path("login", session.log_in, name="login"),
     path("password", password.password, name="password"),
     path("logout", session.log_out, name="logout"),

@@ -45,6 +45,8 @@ async function call(method, path, { params, body, headers = {}, signal } = {}) {
 
 export const get = (path, params, options = {}) => call("GET", path, { params, ...options });
 export const post = (path, body, options = {}) => call("POST", path, { body, ...options });
+export const put = (path, body, options = {}) => call("PUT", path, { body, ...options });
+export const patch = (path, body, options = {}) => call("PATCH", path, { body, ...options });
 export const del = (path, params, options = {}) => call("DELETE", path, { params, ...options });
 
 /** A fresh key for a call that must not happen twice; also a fresh client_order_id. */
