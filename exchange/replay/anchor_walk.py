@@ -10,8 +10,9 @@ import orjson
 
 from exchange.replay.finding import Findings
 from exchange.replay.snapshot import stream_rows
-from rights.domain.anchor_body import GENESIS, Signed, signed_faults
+from rights.domain.anchor_body import GENESIS
 from rights.domain.merkle import Tree
+from rights.domain.statement import Signed, signed_faults
 from rights.kernel import rows
 
 CHECK = "anchors"

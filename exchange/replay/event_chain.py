@@ -38,11 +38,11 @@ class StreamHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
 
 class Chain:
-    """One stream, read from its first event on."""
+    """One stream, read from its first event on, or from the one after number `seq`, whose hash is given."""
 
-    def __init__(self) -> None:
-        self.seq = 0
-        self.hash = GENESIS
+    def __init__(self, seq: int = 0, digest: str = GENESIS) -> None:
+        self.seq = seq
+        self.hash = digest
 
     def faults(self, row: EventRow) -> tuple[list[str], dict[str, Any]]:
         """What is wrong with the next row, and its body (empty when it can't be read). Reading goes on from the row as it stands."""

@@ -12,12 +12,14 @@ UNION ALL
 SELECT DISTINCT e.stream_id::text, '', '0', repeat('0', 64) FROM rights_event e
 WHERE NOT EXISTS (SELECT 1 FROM rights_stream s WHERE s.id = e.stream_id)
 """
-_EVENTS = """
+_EVENT = """
 SELECT e.stream_id::text, %s, e.seq::text, e.id::text, e.type, e.object_id,
        coalesce(to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ''), e.body, e.hash,
        coalesce(e.ref_right, '')
-FROM rights_event e WHERE e.stream_id = %s ORDER BY e.seq
+FROM rights_event e WHERE e.stream_id = %s
 """
+_EVENTS = _EVENT + "ORDER BY e.seq"
+_BETWEEN = _EVENT + "AND e.seq BETWEEN %s AND %s ORDER BY e.seq"
 
 
 def stream_heads(code: str | None = None) -> list[StreamHead]:
@@ -31,3 +33,8 @@ def events_of(head: StreamHead) -> Iterator[EventRow]:
     """A stream's events in order."""
     for row in stream_rows(_EVENTS, [head.stream, int(head.stream_id)]):
         yield EventRow(*row)
+
+
+def events_between(head: StreamHead, first: int, last: int) -> list[EventRow]:
+    """Some of a stream's events in order, both ends included."""
+    return [EventRow(*row) for row in rows.fetch_all(_BETWEEN, [head.stream, int(head.stream_id), first, last])]

@@ -1,11 +1,14 @@
 """The event chain as a file: one JSON object a line, first where each stream ends, then every event; verifiable without a database."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
+import orjson
 
-from exchange.replay.event_chain import Chain, EventRow, StreamHead
+from exchange.replay.event_chain import GENESIS, Chain, EventRow, StreamHead
 from exchange.replay.event_source import events_of, stream_heads
+from rights.domain.statement import HEAD, document_faults
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(EventRow | StreamHead).decode
@@ -70,3 +73,16 @@ def verify_rows(rows: Iterable[EventRow | StreamHead | str]) -> Verdict:
     for stream_id, head in sorted(heads.items()):
         verdict.faults += [f"{head.stream or stream_id}: {fault}" for fault in chains.get(stream_id, Chain()).end_faults(head)]
     return verdict
+
+
+def export_head_faults(
+    rows: Iterable[EventRow | StreamHead | str], head: Mapping[str, Any], keys: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[str]:
+    """What is wrong with a signed end of a stream, or with an export that does not have the event it names."""
+    found = document_faults(head, version=HEAD, keys=keys)
+    if found:
+        return found
+    said = orjson.loads(head["body"])
+    stream, seq = said["stream"], said["seq"]
+    there = GENESIS if seq == "0" else next((r.hash for r in rows if isinstance(r, EventRow) and (r.stream, r.seq) == (stream, seq)), "")
+    return [] if there == said["hash"] else [f"{stream} does not have the event {seq} that the venue signed at {said['at']}"]

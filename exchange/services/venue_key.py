@@ -28,6 +28,17 @@ def current_signer(*, actor: str, now_us: int) -> Signer:
     return signer
 
 
+def live_signer() -> Signer:
+    """Who signs now, for rooms that only read: nothing is made or published. Raises VenueKeyRefusal when this process lacks the live key."""
+    signer = stored_signer()
+    live = VenueKey.objects.filter(retired_at=None).first()
+    if live is None:
+        raise VenueKeyRefusal("the venue has no key yet: the timetable publishes one with the first anchor")
+    if signer is None or signer.key_id != live.key_id:
+        raise VenueKeyRefusal(f"the venue signs with key {live.key_id}, which is not at hand here: set VENUE_KEY")
+    return signer
+
+
 def stored_signer() -> Signer | None:
     """The private half as this process finds it; None before the first use. Raises VenueKeyRefusal when it is no key."""
     text = settings.VENUE_KEY

@@ -9,14 +9,12 @@ import orjson
 
 from rights.domain.canonical_json import canonical_json
 from rights.domain.merkle import is_included
-from rights.domain.moment import parse_us
-from rights.domain.signing import is_signed, key_id_of
+from rights.domain.statement import BROKEN, Signed, signed_faults
 
 VERSION: Final = "synthference/anchor/v1"
 PROOF: Final = "synthference/inclusion-proof/v1"
 MADE: Final = "anchor.made"
 GENESIS: Final = "0" * 64
-_BROKEN = (KeyError, TypeError, AttributeError, ValueError)
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -32,15 +30,6 @@ class Span(msgspec.Struct, frozen=True):
     @property
     def leaves(self) -> int:
         return self.last_seq - self.first_seq + 1
-
-
-class Signed(msgspec.Struct, frozen=True):
-    """`body` is the canonical JSON that was hashed and signed."""
-
-    body: str
-    hash: str
-    key_id: str
-    signature: str
 
 
 def anchor_body(
@@ -96,34 +85,6 @@ def proof_document(
     }
 
 
-def signed_faults(signed: Any, *, public_key: str, keys: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
-    """What is wrong with signed bytes; `keys` are the venue's, by id, as /.well-known/venue-keys lists them, when somebody has them."""
-    try:
-        body = signed["body"].encode()
-        found = []
-        if hashlib.sha256(body).hexdigest() != signed["hash"]:
-            found.append("the hash is not that of the signed body")
-        if key_id_of(public_key) != signed["key_id"] or orjson.loads(body)["key_id"] != signed["key_id"]:
-            found.append("the key id is not that of the public key")
-        if not is_signed(public_key=public_key, signature=signed["signature"], data=body):
-            found.append("the signature is not the key's over the body")
-        if keys is not None:
-            found += _key_faults(keys, signed["key_id"], public_key, orjson.loads(body)["at"])
-    except _BROKEN as fault:
-        return [f"not a signed document: {fault!r}"]
-    return found
-
-
-def _key_faults(keys: Mapping[str, Mapping[str, Any]], key_id: str, public_key: str, at: str) -> list[str]:
-    key = keys.get(key_id)
-    if key is None or key["public_key"] != public_key:
-        return [f"key {key_id} is not one of the venue's"]
-    moment = parse_us(at)
-    if moment < parse_us(key["from"]) or (key["until"] is not None and moment > parse_us(key["until"])):
-        return [f"key {key_id} was not the venue's at {at}"]
-    return []
-
-
 def proof_faults(proof: Any, keys: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
     """Everything in which an inclusion proof fails; empty when the event is in the signed anchor."""
     try:
@@ -146,6 +107,6 @@ def proof_faults(proof: Any, keys: Mapping[str, Mapping[str, Any]] | None = None
             found.append("the path does not lead from the event to the anchor's root")
         if "event" in proof and hashlib.sha256(proof["event"].encode()).hexdigest() != proof["event_hash"]:
             found.append("event_hash is not the SHA-256 of the event")
-    except _BROKEN as fault:
+    except BROKEN as fault:
         return [f"not an inclusion proof: {fault!r}"]
     return found

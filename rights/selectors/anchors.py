@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from rights.domain.anchor_body import Signed, proof_document
+from rights.domain.anchor_body import proof_document
 from rights.domain.merkle import inclusion_path
+from rights.domain.statement import Signed
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import owner_and_number, public

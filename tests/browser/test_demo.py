@@ -150,6 +150,10 @@ def test_what_a_document_says_to_type_works(demo: Venue, document: str) -> None:
         assert re.search(r"^ord_\S+ is filled\n1 lot at .*: \d+ units, yours now as\n  rgt_\S+ out of rgt_", said["python"], re.MULTILINE)
         assert ", 0 broken" in said["proof"]
         assert "equal, byte for byte" in said["proof"]
+    if document == "docs/receipts.md":
+        assert "ok: the receipt is sound" in said["receipt"]
+        assert '"intact":true' in said["head"]
+        assert "gapless, chained" in said["export"]
     for name, output in said.items():
         assert output.strip(), f"{document}: {name} printed nothing"
 

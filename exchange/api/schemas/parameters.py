@@ -71,6 +71,8 @@ QUERY: dict[str, dict[str, Any]] = {
     "type": {"description": "`right.frozen`, or a family: `right`", "schema": _NAME},
     "stream": {"description": "`registry` or `series:<n>`", "schema": _NAME},
     "after_seq": {"description": "Only events with a greater sequence number", "schema": _whole(0, 2**63 - 1)},
+    "from_seq": {"description": "The first sequence number to check; 1 unless given", "schema": _whole(1, 2**63 - 1)},
+    "to_seq": {"description": "The last one; as many as one answer checks unless given", "schema": _whole(1, 2**63 - 1)},
     "event": {"schema": public_id("evt")},
     "holder": {"schema": {"anyOf": [{"const": "me"}, public_id("acc")]}},
     "side": {"schema": SIDE},
