@@ -94,6 +94,7 @@ urlpatterns = [
     path("roles", roles.RolesView.as_view()),
     path("roles/<str:role_id>/revoke", roles.RoleRevokeView.as_view()),
     path("manifest-schema", documents.ManifestSchemaView.as_view()),
+    path("manifest-examples", documents.ManifestExamplesView.as_view()),
     path("rights/<str:right_id>/transfer", transfers.TransferView.as_view()),
     path("consents", consents.ConsentsView.as_view()),
     path("consents/<str:consent_id>", consents.ConsentView.as_view()),

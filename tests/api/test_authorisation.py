@@ -99,6 +99,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("post", "rights/{right_id}/freeze"): (frozenset({"operate", "issue"}), 400),
     ("post", "rights/{right_id}/unfreeze"): (frozenset({"operate", "issue"}), 400),
     ("get", "manifest-schema"): (None, 200),
+    ("get", "manifest-examples"): (None, 200),
     ("post", "rights/{right_id}/merge"): (frozenset({"transfer", "issue"}), 400),
     ("post", "rights/{right_id}/amend"): (frozenset({"issue", "operate"}), 400),
     ("post", "rights/{right_id}/finalize"): (frozenset({"operate"}), 400),

@@ -127,6 +127,16 @@ COMPONENTS: dict[str, Schema] = {
         }
     ),
     "ManifestSchema": {"type": "object", "required": ["$schema", "properties"]},
+    "ManifestExample": answer(
+        {
+            "name": TEXT,
+            "about": {**TEXT, "description": "The rule it is an example of"},
+            "valid": FLAG,
+            "expect": {**many(answer({"field": TEXT, "code": TEXT})), "description": "Every fault; none of a valid one"},
+            "terms_hash": maybe(HASH),
+            "manifest": {"type": "object"},
+        }
+    ),
     "MergeRequest": request({"source_right_id": public_id("rgt")}, required=("source_right_id",)),
     "AmendRequest": request(
         {

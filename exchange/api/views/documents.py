@@ -14,6 +14,7 @@ from exchange.api.base import ApiView
 from exchange.api.doc import Doc
 from exchange.api.permissions import PUBLIC
 from rights.domain.manifest import SCHEMA
+from rights.domain.reference_manifests import Reference, reference_manifests
 
 
 class SchemaView(ApiView):
@@ -35,6 +36,30 @@ class ManifestSchemaView(ApiView):
 
     def get(self, _request: Request) -> Response:
         return Response(SCHEMA, headers={"Cache-Control": "public, max-age=300"})
+
+
+class ManifestExamplesView(ApiView):
+    """Reference manifests, valid and invalid, each with the verdict it gets here."""
+
+    scopes: ClassVar = {"GET": PUBLIC}
+    docs: ClassVar = {
+        "GET": Doc("Reference manifests with their verdicts, to try another implementation by", "ManifestExample", listed=True)
+    }
+
+    def get(self, _request: Request) -> Response:
+        found = [_example(reference) for reference in reference_manifests()]
+        return Response({"data": found, "next_cursor": None}, headers={"Cache-Control": "public, max-age=300"})
+
+
+def _example(reference: Reference) -> dict[str, Any]:
+    return {
+        "name": reference.name,
+        "about": reference.about,
+        "valid": not reference.expect,
+        "expect": [{"field": field, "code": code} for field, code in reference.expect],
+        "terms_hash": reference.terms_hash,
+        "manifest": reference.manifest,
+    }
 
 
 @require_safe

@@ -1,10 +1,11 @@
 """The example manifests of rights/fixtures, and how the invalid ones are made of the valid."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-FIXTURES = Path(__file__).resolve().parents[4] / "rights" / "fixtures" / "manifests"
+from rights.domain.reference_manifests import FIXTURES, merged
+
+__all__ = ["FIXTURES", "chat_day", "merged", "names", "valid"]
 
 
 def valid(name: str = "chat-day") -> dict[str, Any]:
@@ -13,19 +14,6 @@ def valid(name: str = "chat-day") -> dict[str, Any]:
 
 def names(kind: str) -> list[str]:
     return sorted(path.stem for path in (FIXTURES / kind).glob("*.json"))
-
-
-def merged(document: Any, patch: Any) -> Any:
-    """RFC 7396."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(document) if isinstance(document, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = merged(result.get(name), value)
-    return result
 
 
 def chat_day(**patch: Any) -> dict[str, Any]:

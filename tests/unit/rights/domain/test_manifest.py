@@ -1,15 +1,20 @@
 """Manifests: every example has its verdict, and one meaning has one form and one hash."""
 
 import json
+from contextlib import nullcontext
 
+import msgspec
 import pytest
+from django.core.management import CommandError, call_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from exchange.management.commands import check_manifest
 from rights.domain.canonical_json import NotCanonicalError, canonical_json
 from rights.domain.manifest import SCHEMA, ManifestRefusedError, read_manifest, stored_manifest
-from tests.unit.rights.domain.manifests import FIXTURES, chat_day, merged, names, valid
+from rights.domain.reference_manifests import reference_manifests, verdict_of
+from tests.unit.rights.domain.manifests import FIXTURES, chat_day, names, valid
 
 GOLDEN = json.loads((FIXTURES / "golden.json").read_text(encoding="utf-8"))
 
@@ -22,7 +27,7 @@ def faults_of(document):
 
 def test_the_schema_is_a_schema():
     Draft202012Validator.check_schema(SCHEMA)
-    assert len(names("valid")) + len(names("invalid")) >= 12
+    assert len(names("valid")) + len(names("invalid")) >= 40
 
 
 @pytest.mark.parametrize("name", names("valid"))
@@ -34,11 +39,34 @@ def test_valid_examples_keep_their_hash(name):
     assert manifest.document.keys() == SCHEMA["properties"].keys()
 
 
-@pytest.mark.parametrize("name", names("invalid"))
-def test_invalid_examples_say_what_is_wrong(name):
-    example = json.loads((FIXTURES / "invalid" / f"{name}.json").read_text(encoding="utf-8"))
-    expected = [(fault["field"], fault["code"]) for fault in example["expect"]]
-    assert sorted(faults_of(merged(valid(example["of"]), example["merge"]))) == sorted(expected)
+@pytest.mark.parametrize("reference", reference_manifests(), ids=lambda reference: reference.name)
+def test_every_example_gets_exactly_its_verdict(reference):
+    assert verdict_of(reference.manifest) == (tuple(sorted(reference.expect)), reference.terms_hash)
+    assert reference.about.endswith(".")
+
+
+def test_the_examples_are_tried_by_command(tmp_path, capsys, monkeypatch):
+    call_command("check_manifest", reference=True)
+    assert f"{len(names('valid')) + len(names('invalid'))} reference manifests, 0 with another verdict" in capsys.readouterr().out
+    path = tmp_path / "manifest.json"
+    for reference in reference_manifests():
+        if reference.name == "control-characters":  # not even JSON that is taken here
+            continue
+        path.write_text(json.dumps(reference.manifest))
+        with pytest.raises(SystemExit) if reference.expect else nullcontext():
+            call_command("check_manifest", str(path))
+        said = capsys.readouterr().out
+        if reference.expect:
+            assert all(f"({code})" in said and field in said for field, code in reference.expect), reference.name
+        else:
+            assert json.loads(said)["terms_hash"] == reference.terms_hash
+    wrong = msgspec.structs.replace(reference_manifests()[0], terms_hash="0" * 64)
+    monkeypatch.setattr(check_manifest, "reference_manifests", lambda: (wrong,))
+    with pytest.raises(SystemExit):
+        call_command("check_manifest", reference=True)
+    assert "WRONG" in capsys.readouterr().out
+    with pytest.raises(CommandError):
+        call_command("check_manifest")
 
 
 def test_every_rule_across_fields_is_published_and_exampled():
