@@ -21,12 +21,17 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """A field above the table. `condition` holds one %s; `read` turns the text into its value, or None: no such thing."""
+    """A field above the table. `condition` holds one %s; `read` turns the text into its value, or None: no such thing.
+
+    `narrowed`: the condition for this very value, where another one finds a better index. `kind` is the input's type.
+    """
 
     name: str
     label: str
     condition: str
     read: Callable[[str], object | None]
+    narrowed: Callable[[object], str] | None = None
+    kind: str = "text"
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -52,7 +57,8 @@ def read_page(table: Table, *, given: dict[str, str], after: str | None) -> Page
     for item in table.filters:
         if text := given.get(item.name, "").strip():
             value = item.read(text)
-            conditions.append(item.condition if value is not None else "false")
+            wanted = item.narrowed(value) if item.narrowed and value is not None else item.condition
+            conditions.append(wanted if value is not None else "false")
             values += [value] if value is not None else []
     cursor = _open(after, len(table.key)) if after else None
     if cursor is not None:

@@ -1,4 +1,4 @@
-"""Events, postings, balances and batches: append-only or composite-keyed tables, shown page by page to whoever may look."""
+"""Postings, balances and batches: append-only or composite-keyed tables, shown page by page to whoever may look. Events: events.py."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -20,14 +20,12 @@ from exchange.domain.amounts import decimal_text
 from exchange.services.rules import rules_named
 from rights.admin import may_look
 
-PREFIXES = {"rgt": "admin:rights_right_change", "ord": "admin:exchange_order_change", "trd": "admin:exchange_trade_change"}
 
-
-def _moment(at: datetime) -> str:
+def moment_text(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _short(digest: str) -> SafeString:
+def short_hash(digest: str) -> SafeString:
     return format_html('<code title="{}">{}</code>', digest, digest[:12])
 
 
@@ -37,18 +35,6 @@ def _amount(packed: str) -> str:
     return decimal_text(int(amount), int(scale))
 
 
-def object_link(object_id: str) -> SafeString | str:
-    """An object's public id, leading to its page when it has one."""
-    prefix, _, uuid = object_id.partition("_")
-    if prefix not in PREFIXES:
-        return object_id
-    return format_html('<a href="{}">{}</a>', reverse(PREFIXES[prefix], args=[uuid]), object_id)
-
-
-def _folded(body: str) -> SafeString:
-    return format_html('<details><summary>body</summary><pre class="record-body">{}</pre></details>', body)
-
-
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
@@ -56,7 +42,7 @@ def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
 
 
-def _any(text: str) -> str:
+def any_text(text: str) -> str:
     return text[:120].replace("\x00", "")
 
 
@@ -67,28 +53,10 @@ def _uuid(text: str) -> str | None:
 
 
 def _book(symbol: str) -> int | None:
-    rules = rules_named(_any(symbol))
+    rules = rules_named(any_text(symbol))
     return rules.book_id if rules else None
 
 
-EVENTS = Table(
-    title="Events",
-    source="rights_event e JOIN rights_stream s ON s.id = e.stream_id",
-    key=("e.id",),
-    columns=(
-        Column("at", "e.at", _moment),
-        Column("stream", "s.code"),
-        Column("seq", "e.seq"),
-        Column("type", "e.type"),
-        Column("object", "e.object_id", object_link),
-        Column("hash", "e.hash", _short),
-        Column("body", "e.body", _folded),
-    ),
-    filters=(
-        Filter("object", "object id", "e.object_id = %s", _any),
-        Filter("stream", "stream", "s.code = %s", _any),
-    ),
-)
 POSTINGS = Table(
     title="Postings",
     source=(
@@ -98,7 +66,7 @@ POSTINGS = Table(
     ),
     key=("p.entry_id", "p.leg"),
     columns=(
-        Column("at", "p.at", _moment),
+        Column("at", "p.at", moment_text),
         Column("entry", "p.entry_id"),
         Column("leg", "p.leg"),
         Column("kind", "p.kind"),
@@ -131,20 +99,20 @@ BATCHES = Table(
     source="exchange_batch t JOIN exchange_instrument i ON i.id = t.book_id",
     key=("t.book_id", "t.seq"),
     columns=(
-        Column("at", "t.at", _moment),
+        Column("at", "t.at", moment_text),
         Column("instrument", "i.symbol"),
         Column("seq", "t.seq"),
         Column("first command", "t.first_command_seq"),
         Column("commands", "cardinality(t.command_ns)"),
         Column("input bytes", "octet_length(t.inputs)"),
         Column("checksum", "t.checksum"),
-        Column("hash", "t.hash", _short),
+        Column("hash", "t.hash", short_hash),
     ),
     filters=(Filter("instrument", "symbol", "t.book_id = %s", _book),),
 )
 
 
-def table_page(request: HttpRequest, *, table: Table) -> HttpResponse:
+def table_page(request: HttpRequest, *, table: Table, template: str = "admin/record_page.html") -> HttpResponse:
     """One page of the table, newest first, with a link to the older one."""
     if not may_look(request.user):
         raise PermissionDenied
@@ -155,23 +123,22 @@ def table_page(request: HttpRequest, *, table: Table) -> HttpResponse:
         **admin.site.each_context(request),
         "title": table.title,
         "page": page,
-        "filters": [{"name": f.name, "label": f.label, "value": given[f.name]} for f in table.filters],
+        "filters": [{"name": f.name, "label": f.label, "value": given[f.name], "kind": f.kind} for f in table.filters],
         "older": older,
         "filtered": any(given.values()) or "after" in request.GET,
         "is_fullwidth": "1",
     }
-    return TemplateResponse(request, "admin/record_page.html", context)
+    return TemplateResponse(request, template, context)
 
 
-def _view(table: Table) -> Callable[..., HttpResponse]:
-    return admin.site.admin_view(partial(table_page, table=table))
+def view(table: Table, template: str = "admin/record_page.html") -> Callable[..., HttpResponse]:
+    return admin.site.admin_view(partial(table_page, table=table, template=template))
 
 
 def urls() -> list[Any]:
     """The pages' addresses, under the console's own prefix."""
     return [
-        path("records/events/", _view(EVENTS), name="console_events"),
-        path("records/postings/", _view(POSTINGS), name="console_postings"),
-        path("records/balances/", _view(BALANCES), name="console_balances"),
-        path("records/batches/", _view(BATCHES), name="console_batches"),
+        path("records/postings/", view(POSTINGS), name="console_postings"),
+        path("records/balances/", view(BALANCES), name="console_balances"),
+        path("records/batches/", view(BATCHES), name="console_batches"),
     ]

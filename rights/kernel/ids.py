@@ -53,6 +53,11 @@ def numbered(now_us: int, owner: int, number: int, bit: int = 0) -> str:
     return _text(now_us // 1000, packed >> 62, packed)
 
 
+def first_at(now_us: int) -> str:
+    """The smallest id of its millisecond: whatever was numbered or minted earlier is less."""
+    return _text(now_us // 1000, 0, 0)
+
+
 def owner_and_number(uuid: str) -> tuple[int, int]:
     """What `numbered` was given; of any other id, numbers that mean nothing."""
     whole = int(uuid.replace("-", ""), 16)

@@ -6,6 +6,9 @@ from django.db.models import Q
 # Every fill writes some of these; they are found by object or by stream. All other types have an index of their own.
 FREQUENT_TYPES = ("right.merged", "right.split", "right.transferred", "trade.executed")
 
+# Who delivers fills. Everybody else's events are found by actor too (an index of the migration 0008).
+MATCHER = "venue:matcher"
+
 
 class Stream(models.Model):
     """One chain of events. Appending locks this row last of all (ARCHITECTURE.md, lock order)."""

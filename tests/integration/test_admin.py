@@ -16,7 +16,7 @@ from tests.integration.console_market import a_market
 from tests.people import in_console
 
 pytestmark = pytest.mark.django_db
-RECORDS = ("console_events", "console_postings", "console_balances", "console_batches")
+RECORDS = ("console_events", "console_chain", "console_postings", "console_balances", "console_batches")
 WRITE_ONCE = [m for m in admin.site._registry if m is not User]
 
 
