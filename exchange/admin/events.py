@@ -110,7 +110,7 @@ def event_page(request: HttpRequest, stream_id: int, seq: int) -> HttpResponse:
         "title": f"{event.type}, number {seq} of {event.stream.code}",
         "event": event,
         "moment": moment_text(event.at),
-        "object": object_link(event.object_id),
+        "shown_object": object_link(event.object_id),
         "object_type": body["object"]["type"],
         "actor": name_of(body["actor"]),
         "says": orjson.dumps({"payload": body["payload"], "refs": body["refs"]}, option=orjson.OPT_INDENT_2).decode(),

@@ -6,7 +6,7 @@ from django.db.models import Q
 # Every fill writes some of these; they are found by object or by stream. All other types have an index of their own.
 FREQUENT_TYPES = ("right.merged", "right.split", "right.transferred", "trade.executed")
 
-# Who delivers fills. Everybody else's events are found by actor too (an index of the migration 0008).
+# Who delivers fills. Everybody else's events are found by actor too (the index event_actor).
 MATCHER = "venue:matcher"
 
 

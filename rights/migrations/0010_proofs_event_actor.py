@@ -8,5 +8,5 @@ CREATE INDEX event_actor ON rights_event (split_part(body, '"', 4), id) WHERE sp
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rights", "0007_journal_refs")]
+    dependencies = [("rights", "0009_scale_reads")]
     operations = [migrations.RunSQL(FORWARD, "DROP INDEX event_actor")]
