@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from exchange.domain.symbol import LONGEST
 from exchange.models import Membership
+from exchange.services.identity import Principal, principal_of_user
 from exchange.web.desk_reads import is_issuer
 from rights.models import Participant
 
@@ -27,6 +28,12 @@ def membership_of(request: HttpRequest) -> Membership | None:
 def member_of(request: HttpRequest) -> Participant | None:
     membership = membership_of(request)
     return membership.participant if membership else None
+
+
+def reader_of(request: HttpRequest) -> Principal | None:
+    """The account the browser's user acts for, as the API would know it; None when it may not read there."""
+    principal = principal_of_user(request.user)
+    return principal if principal is not None and principal.may("read") else None
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

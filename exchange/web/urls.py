@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from exchange.web import account, desk, market, password, session
+from exchange.web import account, desk, inventory, market, packages, password, right, session
 
 app_name = "web"
 urlpatterns = [
     path("", market.markets, name="markets"),
     path("trade/<str:symbol>", market.trade, name="trade"),
-    path("rights", account.rights, name="rights"),
+    path("rights", inventory.rights, name="rights"),
+    path("rights/<str:right_id>", right.right, name="right"),
+    path("packages", packages.packages, name="packages"),
+    path("packages/new", packages.compose, name="compose"),
     path("account", account.account, name="account"),
     path("desk", desk.assurances, name="desk-assurances"),
     path("desk/issued", desk.issued, name="desk-issued"),

@@ -18,7 +18,7 @@ function query(params) {
   return text ? `?${text}` : "";
 }
 
-async function call(method, path, { params, body, headers = {}, signal } = {}) {
+export async function call(method, path, { params, body, headers = {}, signal } = {}) {
   const options = { method, signal, credentials: "same-origin", headers: { Accept: "application/json", ...headers } };
   if (method !== "GET") options.headers["X-CSRFToken"] = csrfToken();
   if (body !== undefined) {

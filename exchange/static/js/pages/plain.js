@@ -22,6 +22,7 @@ shortcut("t", "Change between dark and light", toggleTheme);
 shortcut("g m", "Go to the markets", go("/"));
 if (document.querySelector('.bar nav a[href="/rights"]')) {
   shortcut("g r", "Go to your rights", go("/rights"));
+  shortcut("g p", "Go to your packages", go("/packages"));
   shortcut("g a", "Go to your account", go("/account"));
 }
 listenForShortcuts();

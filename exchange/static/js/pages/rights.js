@@ -15,15 +15,23 @@ const rights = document.querySelector("sx-rights");
 document.querySelector("sx-connection").connect({ venue });
 document.querySelector("sx-positions")?.connect({ own });
 rights?.connect();
-document.querySelector("[data-status]")?.addEventListener("change", (event) => rights.choose(event.target.value));
+const status = document.querySelector("[data-status]");
+const classKey = document.querySelector("[data-class]");
+for (const choice of [status, classKey]) choice?.addEventListener("change", () => rights.choose(status.value, classKey.value));
 
 learnWords();
 if (rights) {
   own.start();
   let soon;
-  own.addEventListener("filled", () => {
+  const moved = () => {
     clearTimeout(soon);
-    soon = setTimeout(() => rights.restart(), 1000);
-  });
+    soon = setTimeout(() => {
+      rights.restart();
+      window.htmx?.trigger("#standing", "moved");
+    }, 1000);
+  };
+  own.addEventListener("filled", moved);
+  // The first positions are what the page was drawn with; later ones follow fills and asks.
+  own.addEventListener("positions", () => own.addEventListener("positions", moved), { once: true });
 }
 venue.open();

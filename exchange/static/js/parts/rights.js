@@ -27,8 +27,8 @@ class Rights extends Paged {
     this.follow(new PagedList("/rights", { holder: "me", status: "active", limit: 50 }));
   }
 
-  choose(status) {
-    this.restart({ holder: "me", status: status || null, limit: 50 });
+  choose(status, classKey) {
+    this.restart({ holder: "me", status: status || null, class: classKey || null, limit: 50 });
   }
 
   nothing() {
@@ -50,7 +50,7 @@ class Rights extends Paged {
       h(
         "tr",
         {},
-        h("th", { scope: "row" }, right.metadata?.label || plain(right.resource.type), h("span", { class: "under" }, words, " · ", shortId(right.id))),
+        h("th", { scope: "row" }, h("a", { href: `/rights/${right.id}` }, right.metadata?.label || plain(right.resource.type)), h("span", { class: "under" }, words, " · ", shortId(right.id))),
         h("td", {}, windowText(right.window.start, right.window.end)),
         h(
           "td",

@@ -1,0 +1,4 @@
+// The package builder.
+
+import "./plain.js";
+import "../parts/builder.js";

@@ -1,0 +1,179 @@
+// The package builder: units out of the reader's rights, checked as they are typed, composed by one call.
+
+import { get } from "../lib/api.js";
+import { grouped } from "../lib/decimal.js";
+import { define, empty, failed, h, loading, setText } from "../lib/dom.js";
+import { clearFaults, listOf, placeFaults } from "../lib/form_body.js";
+import { drawn, freeUnits, loosened, partFaults, sumsOf } from "../lib/package_rules.js";
+import { PagedList } from "../lib/pages_of.js";
+import { windowText } from "../lib/time.js";
+import { units } from "../lib/words.js";
+import { Act } from "./act.js";
+import { shortId } from "./preview.js";
+
+const WAIT_MS = 150;
+const READ = {
+  not: (control) => (control.checked ? false : null),
+  yes: (control) => (control.checked ? true : null),
+  count: (control) => (/^(0|[1-9][0-9]{0,9})$/.test(control.value.trim()) ? Number(control.value) : control.value.trim() || null),
+  units: (control) => control.value.trim() || null,
+  moment: (control) => (control.value ? `${control.value}:00Z` : null),
+  list: (control) => (control.value.trim() ? listOf(control.value) : null),
+};
+
+class Builder extends Act {
+  connectedCallback() {
+    super.connectedCallback();
+    this.table = this.querySelector("[data-rights]");
+    this.rows = new Map(); // right's id → {right, row, units, tier, branch}
+    this.list = new PagedList("/rights", { holder: "me", status: "active", limit: 25 });
+    this.list.addEventListener("change", () => this.shown());
+    this.table.replaceChildren(loading("Loading your rights"));
+    this.form.addEventListener("input", () => this.later());
+    this.form.addEventListener("change", () => this.later());
+    this.begin();
+  }
+
+  /** A right that the address names comes first, whatever the list's first page holds. */
+  async begin() {
+    const wanted = new URLSearchParams(location.search).get("right");
+    if (/^rgt_[0-9a-f-]{36}$/.test(wanted ?? "")) {
+      try {
+        this.add(await get(`/rights/${wanted}`));
+      } catch {
+        // It is not the reader's any more: the list shows what is.
+      }
+    }
+    this.list.load();
+  }
+
+  get kind() {
+    return this.form.elements.type.value;
+  }
+
+  shown() {
+    const { list } = this;
+    if (!list.rows) {
+      if (list.failure) this.table.replaceChildren(failed(list.failure, () => this.list.load()));
+      return;
+    }
+    for (const right of list.rows) this.add(right);
+    if (!this.rows.size) {
+      this.table.replaceChildren(empty("Nothing is free", "Units in asks, in other packages or of rights that are not active can't go into a package."));
+      return;
+    }
+    const heads = [["Right", ""], ["Window", "wide"], ["Free", "num"], ["Into the package", ""]];
+    this.tbody ??= h("tbody");
+    this.tbody.append(...[...this.rows.values()].map((entry) => entry.row));
+    const table = h("table", { class: "table choose" }, h("caption", { class: "sr-only" }, "Rights of yours with free units"), h("thead", {}, h("tr", {}, ...heads.map(([text, kind]) => h("th", { scope: "col", class: kind }, text)))), this.tbody);
+    const more = list.more ? h("div", { class: "more-line" }, h("button", { class: "button", type: "button", onclick: () => list.load() }, "Show more")) : "";
+    this.table.replaceChildren(h("div", { class: "scroll" }, table), more);
+    this.check();
+  }
+
+  add(right) {
+    const free = freeUnits(right);
+    if (this.rows.has(right.id) || free === "0" || !["issued", "active"].includes(right.status)) return;
+    const name = right.metadata?.label || right.class_key;
+    const input = (label, extra) => h("input", { type: "text", autocomplete: "off", "aria-label": `${label} of ${name}, ${right.id.slice(-8)}`, ...extra });
+    const entry = {
+      right,
+      units: input("Units", { inputmode: "numeric", placeholder: "units", id: `u-${right.id}` }),
+      tier: h("select", { id: `t-${right.id}`, "aria-label": `Layer of ${name}, ${right.id.slice(-8)}` }, h("option", { value: "baseline" }, "Baseline"), h("option", { value: "overflow" }, "Overflow")),
+      branch: input("Branch", { placeholder: "branch", maxlength: "40", id: `b-${right.id}` }),
+    };
+    const all = h("button", { class: "button small", type: "button", "aria-label": `All free units of ${name}, ${right.id.slice(-8)}`, onclick: () => this.fill(entry, free) }, "All");
+    entry.row = h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, h("a", { href: `/rights/${right.id}` }, name), h("span", { class: "under" }, right.class_key, " · ", shortId(right.id))),
+      h("td", { class: "wide" }, windowText(right.window.start, right.window.end)),
+      h("td", { class: "num" }, grouped(free), h("span", { class: "under" }, right.resource.unit)),
+      h("td", {}, h("div", { class: "field" }, h("div", { class: "choose-units" }, entry.units, all), h("div", { class: "for-tranche" }, entry.tier), h("div", { class: "for-strategy" }, entry.branch))),
+    );
+    this.rows.set(right.id, entry);
+  }
+
+  fill(entry, free) {
+    entry.units.value = free;
+    this.check();
+  }
+
+  later() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.check(), WAIT_MS);
+  }
+
+  /** The parts as they are chosen, in the order they are drawn from. */
+  parts() {
+    const chosen = [...this.rows.values()].filter((entry) => entry.units.value.trim());
+    const { kind } = this;
+    const part = (entry) => ({ entry, right: entry.right, units: entry.units.value.trim(), tier: kind === "tranche" ? entry.tier.value : "", branch: kind === "strategy" ? entry.branch.value.trim() : "" });
+    return drawn(kind, chosen.map(part));
+  }
+
+  policy() {
+    const policy = {};
+    for (const control of this.form.querySelectorAll("[data-policy]")) {
+      const value = READ[control.dataset.kind](control);
+      if (value !== null) policy[control.dataset.policy] = value;
+    }
+    return policy;
+  }
+
+  /** Sums, and what is wrong so far, without moving the reader's focus. */
+  check() {
+    this.dataset.kind = this.kind;
+    const parts = this.parts();
+    const sums = sumsOf(parts).map(([unit, sum]) => `${grouped(sum)} ${units(sum, unit)}`);
+    setText(this.querySelector("[data-sums]"), parts.length ? `${parts.length} ${parts.length === 1 ? "right" : "rights"}: ${sums.join(", ") || "no units yet"}` : "Nothing chosen yet");
+    const focused = document.activeElement;
+    this.clear();
+    const faults = this.faults(parts).filter((fault) => fault.field !== "parts" || parts.length);
+    placeFaults(faults, (field) => this.control(field, parts));
+    if (focused !== document.activeElement) focused?.focus();
+  }
+
+  faults(parts) {
+    const components = parts.map((part) => part.right);
+    return [...partFaults(this.kind, parts), ...this.numbers(), ...loosened(this.valid(this.policy()), components)];
+  }
+
+  /** Counts that are none. */
+  numbers() {
+    return [...this.form.querySelectorAll("[data-kind=count], [data-kind=units]")]
+      .filter((control) => control.value.trim() && !/^(0|[1-9][0-9]{0,18})$/.test(control.value.trim()))
+      .map((control) => ({ field: `policy.${control.dataset.policy}`, detail: "a whole number" }));
+  }
+
+  /** The fields that can be compared. */
+  valid(policy) {
+    const wrong = new Set(this.numbers().map((fault) => fault.field));
+    return Object.fromEntries(Object.entries(policy).filter(([name]) => !wrong.has(`policy.${name}`)));
+  }
+
+  control(field, parts = this.sent ?? []) {
+    const [head, place, name] = field.split(".");
+    if (head === "policy") return this.form.querySelector(`[data-policy="${place}"]`);
+    if (head !== "parts") return this.form.elements[field] ?? null;
+    const entry = parts[Number(place)]?.entry;
+    return entry ? (entry[name] ?? entry.units) : null;
+  }
+
+  async body() {
+    clearTimeout(this.timer); // a check still to come would take the faults named now off again
+    this.sent = this.parts();
+    const { label } = this.form.elements;
+    const faults = this.faults(this.sent);
+    if (!label.value.trim()) faults.unshift({ field: "label", detail: "name it" });
+    if (faults.length) {
+      const homeless = placeFaults(faults, (field) => this.control(field));
+      if (homeless.length) this.refused({ fieldErrors: [], gates: [], message: homeless.map((fault) => fault.detail).join("; ") });
+      return null;
+    }
+    const parts = this.sent.map(({ right, units: amount, tier, branch }) => ({ right_id: right.id, units: amount, ...(tier ? { tier } : {}), ...(branch ? { branch } : {}) }));
+    return { type: this.kind, label: label.value.trim(), parts, policy: this.policy() };
+  }
+}
+
+define("sx-builder", Builder);

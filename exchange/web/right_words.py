@@ -1,0 +1,101 @@
+"""What a right's state, its gates and its events mean, in sentences. Each table is complete: a test holds it against the domain's."""
+
+from rights.domain import right_events
+from rights.domain.lifecycle import LIFECYCLE, FreezeReason, RightStatus
+
+_S = RightStatus
+STATUS = {
+    _S.ISSUED: "Issued, but not active yet: it can't be used.",
+    _S.ACTIVE: "Active: it may be used within its window, and change hands as its terms allow.",
+    _S.FROZEN: "Frozen: it neither moves nor works until somebody lets it go on.",
+    _S.FULLY_CONSUMED: "Used up: every unit was delivered.",
+    _S.EXPIRED: "Its window is over; what was left is gone.",
+    _S.FINALIZED: "Closed for good. It stays on record.",
+    _S.BURNED: "Taken out of existence. It stays on record.",
+}
+FREEZE = {
+    FreezeReason.ISSUER_PAUSE: "The issuer paused it and may lift that.",
+    FreezeReason.DISPUTE: "A dispute about it is open; its decision lifts this.",
+    FreezeReason.COMPLIANCE: "For compliance; two operators lift it.",
+    FreezeReason.SETTLEMENT_LOCK: "While a settlement is under way.",
+    FreezeReason.GOVERNANCE: "By the registry's governance; two operators lift it.",
+    FreezeReason.CUSTOM: "For a reason of its own, which its event tells.",
+}
+# Every step of the lifecycle's table: what has to happen for it.
+NEXT = {
+    (_S.ISSUED, _S.ACTIVE): "its issuer activates it",
+    (_S.ISSUED, _S.FROZEN): "its issuer or a freezer stops it",
+    (_S.ISSUED, _S.EXPIRED): "its window ends",
+    (_S.ISSUED, _S.BURNED): "a burner takes it back",
+    (_S.ACTIVE, _S.FROZEN): "its issuer or a freezer stops it",
+    (_S.ACTIVE, _S.EXPIRED): "its window ends",
+    (_S.ACTIVE, _S.FULLY_CONSUMED): "its last unit is used",
+    (_S.ACTIVE, _S.FINALIZED): "it is merged into a sibling, replaced, or closed by a finalizer",
+    (_S.FROZEN, _S.ISSUED): "it is let go on, and was not active before",
+    (_S.FROZEN, _S.ACTIVE): "it is let go on",
+    (_S.FROZEN, _S.EXPIRED): "its window ends",
+    (_S.FROZEN, _S.FULLY_CONSUMED): "it is let go on, and nothing is left",
+    (_S.FROZEN, _S.FINALIZED): "a finalizer closes it",
+    (_S.FROZEN, _S.BURNED): "a burner takes it back",
+    (_S.FULLY_CONSUMED, _S.FINALIZED): "a finalizer closes it",
+    (_S.FULLY_CONSUMED, _S.BURNED): "a burner takes it out",
+    (_S.EXPIRED, _S.FINALIZED): "a finalizer closes it",
+    (_S.EXPIRED, _S.BURNED): "a burner takes it out",
+}
+# What would make a gate that refuses pass, by the gate's code.
+LIFTS = {
+    "right_not_active": "Its issuer activates it.",
+    "right_frozen": "Whoever froze it lets it go on; an operator's freeze takes two of them.",
+    "right_expired": "Nothing: its time is over.",
+    "right_fully_consumed": "Nothing: it is used up.",
+    "right_finalized": "Nothing: it is closed for good.",
+    "right_burned": "Nothing: it no longer exists.",
+    "not_transferable": "Only other terms: the issuer would have to replace it.",
+    "units_unavailable": "Ask for less, cancel the asks that reserve it, or take apart the package it is in.",
+    "not_splittable": "Move all of it at once.",
+    "below_min_transfer": "Move more at once.",
+    "locked_up": "Wait until the lock-up is over.",
+    "hold_period": "Wait until it has been held long enough.",
+    "transfer_cutoff": "Nothing any more: it is too close to its end. It can still be used.",
+    "venue_not_allowed": "Only other terms: the issuer would have to replace it.",
+    "giver_suspended": "An operator reinstates the giver.",
+    "taker_suspended": "An operator reinstates the receiver.",
+    "holder_type_not_eligible": "Another receiver, of a kind its terms name.",
+    "jurisdiction_not_eligible": "Another receiver, or an attestation that the receiver is at home where its terms allow.",
+    "holder_denied": "Another receiver.",
+    "attestation_missing": "The receiver has the operators record what is missing.",
+    "max_holders": "A receiver who holds some already, or one of the present holders giving up all of his.",
+    "max_units_per_holder": "Fewer units, or another receiver.",
+    "consent_missing": "The issuer consents: ask for it with the right's id, the receiver and the units.",
+    "acknowledgment_missing": "The registry acknowledges: ask for it with the right's id, the receiver and the units.",
+}
+EVENTS = {
+    right_events.ISSUED: "Issued",
+    right_events.ACTIVATED: "Activated",
+    right_events.AMENDED: "Amended",
+    right_events.BALANCE_CHANGED: "Units changed",
+    right_events.PARTIALLY_CONSUMED: "Used in part",
+    right_events.FULLY_CONSUMED: "Used up",
+    right_events.FROZEN: "Frozen",
+    right_events.UNFROZEN: "Let go on",
+    right_events.EXPIRED: "Expired",
+    right_events.FINALIZED: "Finalized",
+    right_events.BURNED: "Burned",
+    right_events.SPLIT: "Split",
+    right_events.MERGED: "Merged",
+    right_events.TRANSFERRED: "Changed hands",
+    right_events.REPLACED: "Replaced",
+    right_events.REISSUED_FROM: "Reissued",
+    right_events.MIGRATED: "Migrated",
+}
+RELATIONS = {"equal": "the same", "better": "better", "worse": "worse", "incomparable": "different"}
+
+
+def status_name(status: str) -> str:
+    """A status as a heading: "Fully consumed"."""
+    return status.replace("_", " ").capitalize()
+
+
+def steps_from(status: RightStatus) -> list[tuple[str, str]]:
+    """What may become of a right: (the status it would have, what has to happen for it), in the order of a life."""
+    return [(status_name(following), NEXT[status, following]) for following in RightStatus if following in LIFECYCLE[status]]
