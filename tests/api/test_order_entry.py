@@ -2,11 +2,12 @@
 
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from tests.plugins.live import LiveExchange
+from tests.plugins.live import LiveExchange, wait_until
 
 ROOT = "/api/v1/orders"
 
@@ -137,6 +138,42 @@ def test_a_batch_is_applied_in_order_and_never_all_or_nothing(buyer, symbol):
     assert [r["status"] for r in results] == [201, 400, 200, 200, 404, 400]
     assert results[1]["error"]["field_errors"][0]["field"] == "quantity"
     assert results[3]["order"]["status"] == "cancelled"
+
+
+def test_a_batch_sent_again_means_the_orders_that_are_there(buyer, symbol):
+    """The answer to the first order was lost; whoever sends it again with a cancel behind it gets rid of it."""
+    body = order(symbol, client_order_id=(cid := own()))
+    first = buyer.post(ROOT, json=body).json()
+    operations = [
+        {"op": "place", **body},
+        {"op": "amend", "client_order_id": cid, "quantity": "2"},
+        {"op": "cancel", "client_order_id": cid},
+    ]
+    results = buyer.post(f"{ROOT}/batch", json={"operations": operations}).json()["results"]
+    assert [(r["status"], r.get("order", {}).get("id")) for r in results] == [(200, first["id"])] * 3
+    assert buyer.get(f"{ROOT}/{first['id']}").json()["status"] == "cancelled"
+
+
+def test_an_order_whose_time_is_over_is_still_there_when_it_is_sent_again(buyer, symbol):
+    soon = datetime.now(UTC) + timedelta(milliseconds=800)
+    body = order(symbol, client_order_id=own(), time_in_force="gtd", expire_time=soon.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    first = buyer.post(ROOT, json=body).json()
+    wait_until(lambda: buyer.get(f"{ROOT}/{first['id']}").json()["status"] == "expired", 20, "the order expires")
+    again = buyer.post(ROOT, json=body)
+    assert (again.status_code, again.json()["id"], again.json()["replayed"]) == (200, first["id"], True)
+    other = buyer.post(ROOT, json=body | {"quantity": "2"})
+    assert (other.status_code, other.json()["code"]) == (409, "client_order_id_reused")
+    operations = [
+        {"op": "place", **body},
+        {"op": "place", **body, "client_order_id": own()},
+        {"op": "place", **body, "client_order_id": None},
+    ]
+    results = buyer.post(f"{ROOT}/batch", json={"operations": operations}).json()["results"]
+    assert [r["status"] for r in results] == [200, 400, 400]
+    for fresh in (body | {"client_order_id": own()}, body | {"client_order_id": None}):
+        refused = buyer.post(ROOT, json=fresh)
+        assert (refused.status_code, [e["field"] for e in refused.json()["field_errors"]]) == (400, ["expire_time"])
+    assert buyer.post(f"{ROOT}/preview", json=body).status_code == 400
 
 
 def test_refused_by_a_rule_is_a_rejected_order(buyer, symbol):

@@ -1,13 +1,16 @@
 """A committed market for the tests of the feed. Its rows are append-only, so nothing is wiped: each test lists its own instrument."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
+import httpx
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import call_command
 from django.db import connections
 
 from exchange.feed import hub as feed
+from exchange.models import Instrument
 from tests.feed.market import Lane, Owner, list_one, open_account, open_owner
 from tests.feed.serving import serving
 
@@ -61,3 +64,20 @@ async def url(in_thread) -> AsyncIterator[str]:
 async def owner(in_thread) -> Owner:
     """A new participant's account with a key."""
     return await in_thread(open_owner)()
+
+
+@pytest.fixture
+async def http(url, owner) -> AsyncIterator[httpx.AsyncClient]:
+    """The owner's calls to the same web process; it waits for no outcome."""
+    base = url.replace("ws://", "http://").removesuffix("/ws/v1") + "/api/v1"
+    async with httpx.AsyncClient(
+        base_url=base, headers={"Authorization": f"Bearer {owner.token}", "Prefer": "respond-async"}, timeout=30
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def order(lane, in_thread) -> dict[str, Any]:
+    """A small bid in the lane's book."""
+    instrument = await in_thread(Instrument.objects.get)(pk=lane.book_id)
+    return {"instrument": instrument.symbol, "side": "buy", "quantity": "1", "price": "0.010"}

@@ -1,34 +1,18 @@
 """The line to the database is lost behind an INSERT that was sent: the caller hears that it is not known, and whom to ask about."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from django.db import connection
 
-from exchange.models import Command, Instrument
+from exchange.models import Command
 from rights.kernel.trip import Trip
 from tests.feed.client import Client
 
 pytestmark = pytest.mark.usefixtures("hub")
 _over = Trip.over
-AT_ONCE = {"Prefer": "respond-async"}
-
-
-@pytest.fixture
-async def http(url, owner) -> AsyncIterator[httpx.AsyncClient]:
-    base = url.replace("ws://", "http://").removesuffix("/ws/v1") + "/api/v1"
-    async with httpx.AsyncClient(base_url=base, headers={"Authorization": f"Bearer {owner.token}", **AT_ONCE}, timeout=30) as client:
-        yield client
-
-
-@pytest.fixture
-async def order(lane, in_thread) -> dict[str, Any]:
-    instrument = await in_thread(Instrument.objects.get)(pk=lane.book_id)
-    return {"instrument": instrument.symbol, "side": "buy", "quantity": "1", "price": "0.010"}
 
 
 async def _heard_by_nobody(trip: Trip, link: psycopg.AsyncConnection[Any]) -> None:

@@ -22,7 +22,7 @@ from exchange.api.query import Query
 from exchange.api.request_id import request_id
 from exchange.api.strict_json import MAX_BYTES, Malformed, parse_object
 from exchange.services.identity import Principal
-from exchange.services.rate_limit import check_async
+from exchange.services.rate_limit import RateLimited, check_async
 from rights.kernel.clock import now_us
 
 Scope = dict[str, Any]
@@ -49,7 +49,7 @@ class Call(msgspec.Struct):
     body: dict[str, Any]
     wait_s: float
     request_id: str
-    order: str = ""
+    limited: RateLimited | None = None  # of a batch: only its cancels are done
 
 
 class Answer(msgspec.Struct):
@@ -99,8 +99,13 @@ async def _answer(scope: Scope, receive: Receive, rid: str) -> Answer:
     handler, wanted, weight_class = _route(scope)
     need(who, *wanted)
     body = await _body(scope, receive)
-    limit_headers = await check_async(who.account_id, *_weight(weight_class, body))
     call = Call(scope["method"], scope["path"], scope["query_string"], who, body, _wait(scope), rid)
+    try:
+        limit_headers = await check_async(who.account_id, *_weight(weight_class, body))
+    except RateLimited as limited:
+        if handler is not _batch or not any(map(_is_cancel, _listed(body))):
+            raise
+        call.limited, limit_headers = limited, limited.decision.headers()
     answer = await handler(call)
     answer.headers.update(limit_headers)
     return answer
@@ -108,11 +113,20 @@ async def _answer(scope: Scope, receive: Receive, rid: str) -> Answer:
 
 def _weight(action: str, body: dict[str, Any]) -> tuple[str, int]:
     """What the call draws: a batch its orders, but its cancels are never blocked."""
-    listed = body.get("operations")
-    if not isinstance(listed, list):
+    listed = _listed(body)
+    if not listed:
         return action, 1
-    weight = sum(not isinstance(each, dict) or each.get("op") != "cancel" for each in listed)
+    weight = len(listed) - sum(map(_is_cancel, listed))
     return (action, weight) if weight else ("cancel", 1)
+
+
+def _listed(body: dict[str, Any]) -> list[Any]:
+    listed = body.get("operations")
+    return listed if isinstance(listed, list) else []
+
+
+def _is_cancel(operation: Any) -> bool:
+    return isinstance(operation, dict) and operation.get("op") == "cancel"
 
 
 def _route(scope: Scope) -> tuple[Callable[[Call], Awaitable[Answer]], tuple[str, ...], str]:
@@ -169,9 +183,10 @@ def _query(call: Call, *names: str) -> Query:
 
 async def _place(call: Call) -> Answer:
     only_look = _query(call, "validate_only").choice("validate_only", {"true": True, "false": False})
-    ready = await ops.ready_place(call.body, call.who, now_us())
     if only_look:
-        return Answer(200, {**await preview(ready, call.who), "validate_only": True})
+        looked = await preview(await ops.new_place(call.body, call.who, now_us()), call.who)
+        return Answer(200, {**looked, "validate_only": True})
+    ready = await ops.ready_place(call.body, call.who, now_us())
     promises, outcomes = await ops.run([ready], call.who, call.wait_s)
     status, order = await ops.place_answer(ready, promises[0], outcomes, call.who)
     outcome = outcomes.get(promises[0].n or 0)
@@ -187,13 +202,13 @@ async def _place(call: Call) -> Answer:
 
 async def _batch(call: Call) -> Answer:
     _query(call)
-    results, seq = await run_batch(call.body, call.who, call.wait_s, now_us(), call.request_id)
+    results, seq = await run_batch(call.body, call.who, call.wait_s, now_us(), call.request_id, call.limited)
     return Answer(200, {"results": results}, seq or None)
 
 
 async def _preview(call: Call) -> Answer:
     _query(call)
-    return Answer(200, await preview(await ops.ready_place(call.body, call.who, now_us()), call.who))
+    return Answer(200, await preview(await ops.new_place(call.body, call.who, now_us()), call.who))
 
 
 async def _target(call: Call) -> ops.Target:

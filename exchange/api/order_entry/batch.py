@@ -1,6 +1,6 @@
 """POST /orders/batch: up to 500 operations, applied in order, one result each, never all or nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from exchange.api.order_entry.operations import (
     change_answer,
     orders_of_client_ids,
     place_answer,
-    ready_place,
+    read_place,
     run,
 )
 from exchange.api.order_entry.parse import amend_payload
@@ -26,28 +26,34 @@ from exchange.models.book import CommandKind
 from exchange.services.identity import Principal
 from exchange.services.intake import NewCommand
 from exchange.services.payload import encode
+from exchange.services.rate_limit import RateLimited
 from exchange.services.rules import known_book, rules_of
 
 MOST = 500
 SCOPES = {"place": "trade", "amend": "trade", "cancel": "cancel"}
-REFUSED = (FieldError, BadFields, Problem)
+REFUSED = (FieldError, BadFields, Problem, RateLimited)
 
 
 class Slot(msgspec.Struct, gc=False):
-    """One operation: ready to be stored, or already refused."""
+    """One operation: ready to be stored, or already refused. `late` refuses a place unless the same is there already."""
 
     op: str
     ready: Ready | None = None
     problem: Problem | None = None
+    late: BadFields | None = None
 
 
 class Aimed(msgspec.Struct, gc=False):
-    """An amend or a cancel whose order is still to be looked up, by id or by client_order_id."""
+    """An amend or a cancel whose order is still to be looked up, by id or by client_order_id.
+
+    `fresh` would place the order of that client_order_id earlier in this call.
+    """
 
     slot: Slot
     order_id: str | None
     cid: str | None
     rest: Mapping[str, Any]
+    fresh: Slot | None
 
 
 def operations_of(body: Any) -> list[Any]:
@@ -56,9 +62,11 @@ def operations_of(body: Any) -> list[Any]:
     return fields.several(listed, "operations", 1, MOST)
 
 
-async def run_batch(body: Any, who: Principal, wait_s: float, now_us: int, request_id: str) -> tuple[list[dict[str, Any]], int]:
-    """One result per operation, and the newest book sequence among them."""
-    slots = await _prepare(operations_of(body), who, now_us)
+async def run_batch(
+    body: Any, who: Principal, wait_s: float, now_us: int, request_id: str, limited: RateLimited | None = None
+) -> tuple[list[dict[str, Any]], int]:
+    """One result per operation, and the newest book sequence among them. Cancels are done also when the rate is `limited`."""
+    slots = await _prepare(operations_of(body), who, now_us, limited)
     listed = [s.ready for s in slots if s.ready is not None]
     promises, outcomes = await run(listed, who, wait_s) if listed else ([], Outcomes({}))
     answers = iter(promises)
@@ -92,44 +100,48 @@ def _op_of(source: Any, who: Principal) -> str:
     return str(op)
 
 
-async def _prepare(listed: list[Any], who: Principal, now_us: int) -> list[Slot]:
+async def _prepare(listed: list[Any], who: Principal, now_us: int, limited: RateLimited | None) -> list[Slot]:
+    """Everything read and its orders looked up. `limited` refuses all but the cancels."""
     slots: list[Slot] = []
-    fresh: dict[str, Ready] = {}  # orders this very call places, by client_order_id
+    fresh: dict[str, Slot] = {}  # places of this very call, by client_order_id
     later: list[Aimed] = []
     for source in listed:
         slot = Slot("unknown")
         slots.append(slot)
         try:
             slot.op = _op_of(source, who)
+            if limited is not None and slot.op != "cancel":
+                raise limited
             rest = {k: v for k, v in source.items() if k != "op"}
             if slot.op == "place":
-                slot.ready = await ready_place(rest, who, now_us)
+                slot.ready, slot.late = await read_place(rest, who, now_us)
                 if slot.ready.command.client_order_id:
-                    fresh.setdefault(slot.ready.command.client_order_id, slot.ready)
+                    fresh.setdefault(slot.ready.command.client_order_id, slot)
             else:
-                _target(slot, rest, who, fresh, later, now_us)
+                later.append(_aimed(slot, rest, fresh))
         except REFUSED as error:
             slot.problem = problem_of(error)
-    await _resolve(later, who, now_us)
+    late = [slot for slot in slots if slot.late is not None]
+    if later or late:
+        await _resolve(later, late, who, now_us)
     return slots
 
 
-def _target(slot: Slot, source: dict[str, Any], who: Principal, fresh: Mapping[str, Ready], later: "list[Aimed]", now_us: int) -> None:
-    """Find which order an amend or a cancel means: by `id` or `client_order_id`, also one placed earlier in this call."""
+def _aimed(slot: Slot, source: dict[str, Any], fresh: Mapping[str, Slot]) -> Aimed:
+    """Which order an amend or a cancel means: by `id` or `client_order_id`, also one placed earlier in this call."""
     order_id, cid, rest = aim_of(source)
     if slot.op == "cancel" and rest:
         raise BadFields([unknown(name) for name in rest])
-    if cid is not None and cid in fresh:
-        _aim(slot, fresh[cid].command.order_id or "", fresh[cid].command.book_id, rest, who, now_us)
-    else:
-        later.append(Aimed(slot, order_id, cid, rest))
+    return Aimed(slot, order_id, cid, rest, fresh.get(cid or ""))
 
 
-async def _resolve(later: "list[Aimed]", who: Principal, now_us: int) -> None:
-    """Look up all orders that were named, at once."""
-    if not later:
-        return
-    by_cid = await orders_of_client_ids([a.cid for a in later if a.cid is not None], who)
+async def _resolve(later: Sequence[Aimed], late: Sequence[Slot], who: Principal, now_us: int) -> None:
+    """Look up all orders that were named, at once. What bears a client_order_id already is meant by it, whatever this call would place."""
+    late_cids = [slot.ready.command.client_order_id or "" for slot in late if slot.ready is not None]
+    by_cid = await orders_of_client_ids([*late_cids, *(a.cid for a in later if a.cid is not None)], who)
+    for slot, cid in zip(late, late_cids, strict=True):
+        if cid not in by_cid and slot.late is not None:
+            slot.ready, slot.problem = None, problem_of(slot.late)
     ids = [a.order_id for a in later if a.order_id is not None]
     books = await books_of(ids, who) if ids else {}
     books.update(by_cid.values())
@@ -137,7 +149,11 @@ async def _resolve(later: "list[Aimed]", who: Principal, now_us: int) -> None:
         if not known_book(book_id):
             await database_sync_to_async(rules_of, thread_sensitive=False)(book_id)
     for aimed in later:
-        order_id = aimed.order_id if aimed.cid is None else by_cid.get(aimed.cid, ("", 0))[0]
+        order_id = aimed.order_id or by_cid.get(aimed.cid or "", ("", 0))[0]
+        if not order_id and aimed.fresh is not None and aimed.fresh.ready is not None:
+            command = aimed.fresh.ready.command
+            order_id = command.order_id or ""
+            books[order_id] = command.book_id
         if order_id not in books:
             aimed.slot.problem = Problem("not_found")
             continue

@@ -11,7 +11,7 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError, InterfaceError
 
 from exchange.api import fields
-from exchange.api.fields import FieldError
+from exchange.api.fields import BadFields, FieldError
 from exchange.api.order_entry import answers
 from exchange.api.order_entry.parse import amend_payload, place_payload
 from exchange.api.order_entry.promise import Promise, door
@@ -61,12 +61,41 @@ def aim_of(source: Mapping[str, Any]) -> tuple[str | None, str | None, dict[str,
     return None, fields.client_id(cid, "client_order_id"), rest
 
 
-async def ready_place(source: Mapping[str, Any], who: Principal, now_us: int) -> Ready:
-    """A place as a command with a fresh order id. Raises FieldError, BadFields."""
+async def read_place(source: Mapping[str, Any], who: Principal, now_us: int) -> tuple[Ready, BadFields | None]:
+    """A place as a command with a fresh order id. Raises FieldError, BadFields.
+
+    With it comes what refuses it unless it is there already: that its moment has passed is no reason not to answer who asks again.
+    """
     rules = await rules_for(source.get("instrument"))
-    payload, cid = place_payload(source, rules, now_us)
+    late = None
+    try:
+        payload, cid = place_payload(source, rules, now_us)
+    except BadFields as wrong:
+        if not source.get("client_order_id"):
+            raise
+        try:
+            payload, cid = place_payload(source, rules, 0)
+        except BadFields:
+            raise wrong from None
+        late = wrong
     order_id = MINT.uuid(now_us)
-    return Ready(_command(rules, who, CommandKind.PLACE, encode(payload), order_id, cid), rules)
+    return Ready(_command(rules, who, CommandKind.PLACE, encode(payload), order_id, cid), rules), late
+
+
+async def new_place(source: Mapping[str, Any], who: Principal, now_us: int) -> Ready:
+    """`read_place` for an order that is not there yet. Raises FieldError, BadFields."""
+    ready, late = await read_place(source, who, now_us)
+    if late is not None:
+        raise late
+    return ready
+
+
+async def ready_place(source: Mapping[str, Any], who: Principal, now_us: int) -> Ready:
+    """`read_place` for an order that may be there already. Raises FieldError, BadFields."""
+    ready, late = await read_place(source, who, now_us)
+    if late is not None and not await orders_of_client_ids([ready.command.client_order_id or ""], who):
+        raise late
+    return ready
 
 
 class Target(NamedTuple):
