@@ -131,6 +131,13 @@ def covers(row: Delegation, right_id: str) -> bool:
     return row.package is not None and row.package.parts.filter(right_id=right_id, removed_at=None).exists()
 
 
+def owner_of(row: Delegation) -> int:
+    """The account whose right or package it is about: whoever delegated first."""
+    while row.parent is not None:
+        row = row.parent
+    return row.delegator_id
+
+
 @transaction.atomic
 def revoke_delegation(*, delegation_id: str, reason: str, actor: str, now_us: int) -> int:
     """End it and everything passed on from it, at once; how many ended. Raises LifecycleRefusedError `delegation_ended`, ReasonMissing."""

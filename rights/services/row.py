@@ -17,6 +17,12 @@ def locked(right_id: str) -> Right:
     return Right.objects.select_for_update(no_key=True).get(pk=right_id)
 
 
+def check_holder(right: Right, holder_id: int | None) -> None:
+    """Raise LifecycleRefusedError `right_not_held` when the right, which is under lock, has gone into other hands than those that act."""
+    if holder_id is not None and right.holder_id != holder_id:
+        raise lifecycle_refused("right_not_held", "the right is in other hands")
+
+
 def move_status(right: Right, following: RightStatus, now_us: int) -> None:
     """Set the status in memory along the lifecycle. Raises LifecycleRefusedError with the present status."""
     if not may_become(RightStatus(right.status), following):

@@ -10,18 +10,19 @@ from rights.domain.transfer_policy import read_policy
 from rights.kernel.clock import to_datetime
 from rights.models import Right
 from rights.services.refusals import lifecycle_refused
-from rights.services.row import locked, move_status, remember
+from rights.services.row import check_holder, locked, move_status, remember
 
 _DIVISIBLE = (RightStatus.ISSUED, RightStatus.ACTIVE)
 
 
 @transaction.atomic
-def split_right(*, right_id: str, units: int, child_id: str, actor: str, now_us: int) -> tuple[Right, Right]:
+def split_right(*, right_id: str, units: int, child_id: str, holder_id: int | None = None, actor: str, now_us: int) -> tuple[Right, Right]:
     """The parent with what it keeps, and a child of `units` with the same terms and window, in the same hands.
 
-    Raises LifecycleRefusedError: `lifecycle_refused`, `not_splittable`, `units_unavailable`.
+    `holder_id`: whose wish it is. Raises LifecycleRefusedError: `right_not_held`, `lifecycle_refused`, `not_splittable`, `units_unavailable`.
     """
     parent = locked(right_id)
+    check_holder(parent, holder_id)
     if parent.status not in _DIVISIBLE:
         raise lifecycle_refused("lifecycle_refused", f"a right that is {parent.status} may not be split")
     if not read_policy(parent.terms.transfer_policy).splittable:
@@ -59,13 +60,14 @@ def split_right(*, right_id: str, units: int, child_id: str, actor: str, now_us:
 
 
 @transaction.atomic
-def merge_rights(*, source_id: str, target_id: str, actor: str, now_us: int) -> Right:
+def merge_rights(*, source_id: str, target_id: str, holder_id: int | None = None, actor: str, now_us: int) -> Right:
     """The target with all units of the source, which ends `finalized` and empty. Locks both in id order.
 
-    Raises LifecycleRefusedError `not_siblings`, `units_reserved`, `lifecycle_refused`.
+    `holder_id`: whose wish it is. Raises LifecycleRefusedError `right_not_held`, `not_siblings`, `units_reserved`, `lifecycle_refused`.
     """
     rights = {str(pk): locked(pk) for pk in sorted({source_id, target_id})}
     source, target = rights[source_id], rights[target_id]
+    check_holder(target, holder_id)
     alike = ("parent_id", "terms_id", "holder_id", "controller_id", "series_id", "status")
     same = all(getattr(source, field) == getattr(target, field) for field in alike)
     if source.pk == target.pk or source.parent_id is None or not same:

@@ -6,7 +6,7 @@ from rights.domain import package_events
 from rights.kernel.ids import Mint, public
 from rights.models import Right
 from rights.services import consume
-from rights.services.delegations import Use, covers, use_delegation
+from rights.services.delegations import Use, covers, owner_of, use_delegation
 from rights.services.journal import NewEvent, append
 from rights.services.refusals import lifecycle_refused
 from rights.services.row import locked
@@ -26,6 +26,8 @@ def consume_right(*, right_id: str, units: int, ref: str, mint: Mint, actor: str
     if used is not None and not covers(used, right_id):
         raise lifecycle_refused("delegation_right", "the delegation is of another right")
     right = locked(right_id)
+    if used is not None and right.holder_id != owner_of(used):
+        raise lifecycle_refused("delegation_ended", "the right has gone into other hands since it was delegated")
     if 0 < units <= right.remaining_units - right.reserved_units:  # otherwise the registry refuses below, with the reason
         contra = venue_account(code=CONSUMED, now_us=now_us)
         asset = unit_asset(str(right.root_id))

@@ -18,7 +18,7 @@ from settlement.services import packages
 from settlement.services.consume import consume_right
 from settlement.services.ledger import cash_asset
 from settlement.services.packages import Composition
-from settlement.services.transfer import TransferRefused
+from settlement.services.transfer import Part, TransferRefused, transfer_units
 from tests.registry_desk import DAY_US, MINT, NOW_US, START_US, Desk
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -212,6 +212,45 @@ def test_what_is_passed_on_is_never_more_and_ends_with_its_source(desk):
     source = allow(desk, again, 50, subdelegation_allowed=True)
     allow(desk, again, 20, to="third", parent=source, delegator="other")
     assert revoke_delegation(delegation_id=str(source.uuid), reason="over", actor="test", now_us=START_US) == 2
+    clean()
+
+
+def test_whoever_acts_as_its_holder_holds_it_still_under_the_lock(desk):
+    package = compose(desk, part(desk.issue(100), 60))
+    give(desk, package)
+    told = {"package_id": str(package.uuid), "holder_id": desk.accounts["holder"].pk, "actor": "test", "now_us": NOW_US}
+    parts = packages.parts_of(package)
+    acts = (
+        lambda: packages.amend_package(composition=Composition("bundle", "mine", parts), **told),
+        lambda: packages.split_package(parts=parts, label="mine", child_id=MINT.uuid(NOW_US), **told),
+        lambda: packages.transfer_package(taker=desk.accounts["holder"], mint=MINT, **told),
+        lambda: packages.finalize_package(reason="mine", **told),
+    )
+    for act in acts:
+        with pytest.raises(LifecycleRefusedError) as refused:
+            act()
+        assert codes(refused) == ["right_not_held"]
+    clean()
+
+
+def test_a_delegation_does_not_follow_its_right_into_other_hands(desk):
+    desk.accounts["third"] = desk.open("third")
+    right = desk.issue(100)
+    row = allow(desk, right, 50, subdelegation_allowed=True)
+    child = allow(desk, right, 30, to="third", parent=row, delegator="other")
+    transfer_units(
+        parts=[Part(str(right.pk), 100)],
+        giver=desk.accounts["holder"],
+        taker=desk.accounts["issuer"],
+        mint=MINT,
+        actor="test",
+        now_us=NOW_US + 1,
+    )
+    for source, who in ((row, "other"), (child, "third")):
+        with pytest.raises(LifecycleRefusedError) as refused:
+            use(desk, source, right, 1, who=who)
+        assert codes(refused) == ["delegation_ended"]
+    assert Right.objects.get(pk=right.pk).remaining_units == 100
     clean()
 
 

@@ -57,7 +57,14 @@ class SplitView(OneRight):
 
         def act() -> Done:
             with as_problems():
-                split_right(right_id=str(right.pk), units=units, child_id=child_id, actor=self.principal.actor, now_us=self.now_us)
+                split_right(
+                    right_id=str(right.pk),
+                    units=units,
+                    child_id=child_id,
+                    holder_id=self.principal.account_id,
+                    actor=self.principal.actor,
+                    now_us=self.now_us,
+                )
             return Done(201, {"parent": self.shown(str(right.pk)), "child": self.shown(child_id)})
 
         return self.once(act)

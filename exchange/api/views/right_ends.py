@@ -55,7 +55,13 @@ class MergeView(OneRight):
 
         def act() -> Done:
             with as_problems():
-                merge_rights(source_id=source, target_id=str(target.pk), actor=self.principal.actor, now_us=self.now_us)
+                merge_rights(
+                    source_id=source,
+                    target_id=str(target.pk),
+                    holder_id=self.principal.account_id,
+                    actor=self.principal.actor,
+                    now_us=self.now_us,
+                )
             return Done(200, self.shown(str(target.pk)))
 
         return self.once(act)
