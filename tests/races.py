@@ -24,6 +24,7 @@ TORTURE = os.environ.get("TORTURE") == "1"
 LONGEST_S = 60
 _WAITS = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
 Job = Callable[[int], Any]
+REFUSALS = (TransferRefused, RegistryRefusalError, OperatorRefusal, LedgerRefusal)
 
 
 def rounds(torture: int, sample: int) -> int:
@@ -113,7 +114,7 @@ def race(
     def one(place: int, job: Job, number: int) -> Any:
         try:
             return job(number)
-        except (TransferRefused, RegistryRefusalError, OperatorRefusal, LedgerRefusal) as refusal:
+        except REFUSALS as refusal:
             return codes_of(refusal)
 
     def run(place: int, job: Job) -> None:

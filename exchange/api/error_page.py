@@ -34,7 +34,11 @@ _SECTIONS = (
         "Orders",
         "Why an order or a change of one was refused (422), and the `reason` of orders that ended otherwise than filled; a refused place is an order too, `rejected`.",
     ),
-    ("gate", "Transfer gate", "Why a right may not change hands. They stand in `gates`."),
+    (
+        "gate",
+        "Transfer gate",
+        "Why a right may not change hands. They stand in `gates`, all that hold at once; each `detail` ends with what would lift it.",
+    ),
     (
         "registry",
         "Registry",
@@ -50,7 +54,8 @@ _SECTIONS = (
 
 def _line(code: str) -> str:
     row = TABLE[code]
-    return f"| `{code}` | {row.status} | {row.title} | {'yes' if row.retryable else ''} |"
+    told = row.lifted_by if row.family == "gate" else "yes" if row.retryable else ""
+    return f"| `{code}` | {row.status} | {row.title} | {told} |"
 
 
 def error_page() -> str:
@@ -58,8 +63,9 @@ def error_page() -> str:
     parts = [_HEAD]
     for family, title, about in _SECTIONS:
         lines = [_line(row.code) for row in TABLE.values() if row.family == family]
-        parts.append(f"\n## {title}\n\n{about}\n\n| code | status | meaning | retryable |\n|---|---|---|---|\n" + "\n".join(lines) + "\n")
+        last = "lifted by" if family == "gate" else "retryable"
+        parts.append(f"\n## {title}\n\n{about}\n\n| code | status | meaning | {last} |\n|---|---|---|---|\n" + "\n".join(lines) + "\n")
     reasons = {reason.name.lower() for reason in Reason}
-    shared = ", ".join(f"`{code}`" for code in CODES if code in reasons)
-    parts.append(f"\nGate codes that are also reasons of orders, with the same meaning: {shared}.\n")
+    shared = "".join(f"- `{code}`: {TABLE[code].lifted_by}\n" for code in CODES if code in reasons)
+    parts.append(f"\nGate codes that are also reasons of orders, with the same meaning, and what lifts them:\n\n{shared}")
     return "".join(parts)

@@ -7,16 +7,21 @@ import msgspec
 
 from exchange.api import refusal_titles
 from exchange.domain.command import Reason
+from rights.domain.gates import LIFTED_BY
 
 
 class ErrorRow(msgspec.Struct, frozen=True):
-    """`retryable`: the very same request may succeed later. `family`: api, order, gate, registry or supply."""
+    """`retryable`: the very same request may succeed later. `family`: api, order, gate, registry or supply.
+
+    `lifted_by`: of a transfer gate, what would open it.
+    """
 
     code: str
     status: int
     title: str
     retryable: bool = False
     family: str = "api"
+    lifted_by: str = ""
 
 
 _API = [
@@ -54,11 +59,18 @@ _API = [
 def _rows() -> list[ErrorRow]:
     """The first row of a code counts: an order's reason before the gate of the same name."""
     orders = [
-        ErrorRow(reason.name.lower(), 422, refusal_titles.REASONS[reason], reason in refusal_titles.RETRYABLE, "order")
+        ErrorRow(
+            code := reason.name.lower(),
+            422,
+            refusal_titles.REASONS[reason],
+            reason in refusal_titles.RETRYABLE,
+            "order",
+            LIFTED_BY.get(code, ""),
+        )
         for reason in Reason
         if reason is not Reason.NONE
     ]
-    gates = [ErrorRow(code, 422, title, family="gate") for code, title in refusal_titles.GATES.items()]
+    gates = [ErrorRow(code, 422, title, family="gate", lifted_by=LIFTED_BY[code]) for code, title in refusal_titles.GATES.items()]
     registry = [ErrorRow(code, 422, title, family="registry") for code, title in refusal_titles.REGISTRY.items()]
     supply = [ErrorRow(code, 422, title, family="supply") for code, title in refusal_titles.SUPPLY.items()]
     return [*_API, *orders, *gates, *registry, *supply]

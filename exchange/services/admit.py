@@ -91,21 +91,30 @@ def _hold_cash(work: Working, order: Live, lots: int, price: int) -> None:
 def reserve(work: Working, order: Live, units: int, chosen: list[str] | None) -> None:
     """Reserve `units` of the seller's rights: those it named, else the oldest first (SPEC §5). Raises Refusal."""
     parcels = work.parcels.get(order.account, [])
-    if chosen is not None:
-        by_id = {p.right_id: p for p in parcels}
-        if any(right not in by_id for right in chosen):
-            raise Refusal(Reason.INSUFFICIENT_RIGHTS)
-        parcels = [by_id[right] for right in dict.fromkeys(chosen)]
-    elif order.slices:
+    if chosen is None and order.slices:
         # The core keeps the terms an ask was placed with: what is added must be under the same ones.
         parcels = [p for p in parcels if _same_terms(p, order)]
-    taken, left = _pick(parcels, units, work.rules.lot_size, MAX_SLICES - len(order.slices))
-    if left:
-        shut = any(p.units for p in parcels if p.refused)
-        raise Refusal(Reason.GATE_REFUSED if shut else Reason.INSUFFICIENT_RIGHTS)
+    taken, short = pick(parcels, units, work.rules.lot_size, chosen, MAX_SLICES - len(order.slices))
+    if short is not None:
+        raise Refusal(short)
     for parcel, part in taken:
         work.reserve(order, parcel, part)
     _bind_rules(work, order, [p for p, _ in taken])
+
+
+def pick(
+    parcels: list[Parcel], units: int, lot_size: int, chosen: list[str] | None, most: int = MAX_SLICES
+) -> tuple[list[tuple[Parcel, int]], Reason | None]:
+    """What a seller's ask would reserve, and why that is not enough, if it is not."""
+    if chosen is not None:
+        by_id = {p.right_id: p for p in parcels}
+        if any(right not in by_id for right in chosen):
+            return [], Reason.INSUFFICIENT_RIGHTS
+        parcels = [by_id[right] for right in dict.fromkeys(chosen)]
+    taken, left = _pick(parcels, units, lot_size, most)
+    if not left:
+        return taken, None
+    return taken, Reason.GATE_REFUSED if any(p.units for p in parcels if p.refused) else Reason.INSUFFICIENT_RIGHTS
 
 
 def _pick(parcels: list[Parcel], units: int, lot_size: int, most: int) -> tuple[list[tuple[Parcel, int]], int]:

@@ -8,7 +8,7 @@ from exchange.api.fields import BadFields, unknown
 from exchange.api.order_entry import operations as ops
 from exchange.api.order_entry.mass_cancel import cancelled, ready_cancel_many
 from exchange.api.order_entry.operations import Ready
-from exchange.api.order_entry.preview import preview
+from exchange.api.order_entry.preview import TOLD_BY_GATES, preview
 from exchange.api.order_entry.promise import Promise, door
 from exchange.api.order_entry.told import Outcomes
 from exchange.api.problems import Problem
@@ -104,7 +104,7 @@ async def _answer(
         outcomes = Outcomes(await (await connection.waiter()).results(numbers, WAIT_S) if numbers else {})
         status, body = await answer(ready, found, outcomes, who)
         if status == 422:
-            gates = (await preview(ready, who))["gates"] if body["reason"] == "gate_refused" else []
+            gates = (await preview(ready, who))["gates"] if body["reason"] in TOLD_BY_GATES else []
             reply.refuse(Problem(body["reason"], gates=gates), order=body)
         else:
             reply.ok(body)

@@ -1,6 +1,6 @@
 """The rules behind the transfer gate (SPEC §4), one function each; `gates.py` asks them.
 
-A rule returns None when it passes, otherwise the words of its refusal: what stands in the way and what would lift it.
+A rule returns None when it passes, otherwise what stands in the way, in words; `refusal` adds what would lift it.
 """
 
 from collections.abc import Callable
@@ -116,20 +116,50 @@ _STATUS_CODES = {
 }
 
 
+# What would lift each refusal: said behind what stands in the way, so that nobody is left with a closed door alone.
+LIFTED_BY = {
+    "right_not_active": "its issuer has to activate it, unless its terms let it move before",
+    "right_frozen": "a freezer has to unfreeze it, or its issuer where it is the issuer's own pause",
+    "right_expired": "nothing lifts this; take a right of a later window",
+    "right_fully_consumed": "nothing lifts this; its units are used",
+    "right_finalized": "nothing lifts this; it is closed for good",
+    "right_burned": "nothing lifts this; it is out of existence",
+    "not_transferable": "its issuer may replace it by a right under other terms",
+    "units_unavailable": "ask for fewer, or release what orders and packages reserve of it",
+    "not_splittable": "move all its units at once",
+    "below_min_transfer": "move more units at once",
+    "locked_up": "wait until then",
+    "hold_period": "wait until then",
+    "transfer_cutoff": "nothing lifts this; use it, or take a right of a later window",
+    "venue_not_allowed": "its issuer may replace it by a right under other terms",
+    "giver_suspended": "an operator has to reinstate it",
+    "taker_suspended": "an operator has to reinstate it",
+    "holder_type_not_eligible": "receive it with an account of an eligible type",
+    "jurisdiction_not_eligible": "a registry admin has to attest an eligible jurisdiction",
+    "holder_denied": "receive it with an account that is not denied",
+    "attestation_missing": "a registry admin has to attest what is missing",
+    "max_holders": "one of its holders has to give up all he holds of it first",
+    "max_units_per_holder": "take fewer units, or give some of them away first",
+    "consent_missing": "ask the issuer for its consent",
+    "acknowledgment_missing": "ask a registry admin for an acknowledgment",
+}
+
+
+def refusal(code: str, words: str) -> Verdict:
+    """The verdict of a rule that is broken: what stands in the way, and what would lift it."""
+    return Verdict(code, False, f"{words}; {LIFTED_BY[code]}")
+
+
 def status_refusal(case: Case) -> Verdict | None:
     right = case.right
     if right.status == "issued":
-        if case.policy.pre_activation_transfer:
-            return None
-        return Verdict(
-            "right_not_active", False, "issued but not active; activate it, or issue under a policy with pre-activation transfer"
-        )
+        return None if case.policy.pre_activation_transfer else refusal("right_not_active", "issued and not active")
     if right.status == "frozen":
-        return Verdict("right_frozen", False, f"frozen ({right.freeze_reason}); a freezer has to unfreeze it")
+        return refusal("right_frozen", f"frozen ({right.freeze_reason})")
     if right.status != "active":
-        return Verdict(_STATUS_CODES[right.status], False, f"status {right.status} never moves")
+        return refusal(_STATUS_CODES[right.status], f"status {right.status} never moves")
     if case.now_us >= right.window_end_us:
-        return Verdict("right_expired", False, f"its window ended at {text_of(right.window_end_us)}")
+        return refusal("right_expired", f"its window ended at {text_of(right.window_end_us)}")
     return None
 
 
@@ -140,7 +170,7 @@ def _transferable(case: Case) -> str | None:
 def _splittable(case: Case) -> str | None:
     if case.policy.splittable or case.units >= case.right.remaining_units:
         return None
-    return f"its terms forbid a split; move all {case.right.remaining_units} units at once"
+    return f"its terms forbid a split, and it has {case.right.remaining_units} units"
 
 
 def _units_available(case: Case) -> str | None:
@@ -176,25 +206,25 @@ def _cutoff(case: Case) -> str | None:
 def _consent(case: Case) -> str | None:
     if not case.policy.requires_issuer_consent or case.permits.consent.any:
         return None
-    return "needs the issuer's consent, and none stands; ask the issuer for one"
+    return "needs the issuer's consent, and none stands"
 
 
 def _acknowledgment(case: Case) -> str | None:
     if not case.policy.requires_registry_acknowledgment or case.permits.acknowledgment.any:
         return None
-    return "needs the registry's acknowledgment, and none stands; ask a registry admin for one"
+    return "needs the registry's acknowledgment, and none stands"
 
 
 def _consent_for(case: Reception) -> str | None:
     if not case.policy.requires_issuer_consent or case.permits.consent.covers(case.taker.account_id):
         return None
-    return f"needs the issuer's consent to {case.taker.public_id}, and none stands; ask the issuer for one"
+    return f"needs the issuer's consent to {case.taker.public_id}, and none stands"
 
 
 def _acknowledgment_for(case: Reception) -> str | None:
     if not case.policy.requires_registry_acknowledgment or case.permits.acknowledgment.covers(case.taker.account_id):
         return None
-    return f"needs the registry's acknowledgment of {case.taker.public_id}, and none stands; ask a registry admin for one"
+    return f"needs the registry's acknowledgment of {case.taker.public_id}, and none stands"
 
 
 def _venue(case: Case) -> str | None:
@@ -205,11 +235,11 @@ def _venue(case: Case) -> str | None:
 
 
 def _giver(case: Case) -> str | None:
-    return None if case.giver.status == "active" else f"{case.giver.public_id} is suspended; an operator has to reinstate it"
+    return None if case.giver.status == "active" else f"{case.giver.public_id} is suspended"
 
 
 def _taker(case: Reception) -> str | None:
-    return None if case.taker.status == "active" else f"{case.taker.public_id} is suspended; an operator has to reinstate it"
+    return None if case.taker.status == "active" else f"{case.taker.public_id} is suspended"
 
 
 def _holder_type(case: Reception) -> str | None:

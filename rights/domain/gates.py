@@ -13,6 +13,7 @@ import orjson
 
 from rights.domain.gate_rules import (
     CODES,
+    LIFTED_BY,
     NO_PERMITS,
     NOBODY,
     RIGHT_RULES,
@@ -26,12 +27,14 @@ from rights.domain.gate_rules import (
     Reception,
     RightFacts,
     Verdict,
+    refusal,
     status_refusal,
 )
 from rights.domain.transfer_policy import TransferPolicy, policy_document, read_policy, strictest
 
 __all__ = [
     "CODES",
+    "LIFTED_BY",
     "NOBODY",
     "NO_PERMITS",
     "Grants",
@@ -74,12 +77,12 @@ def transfer_verdicts(
     verdicts = [status_refusal(case) or Verdict("right_status", True, f"status {right.status}")]
     for code, rule, fine in RIGHT_RULES if taker is not None else (*RIGHT_RULES, *UNTAKEN_RULES):
         words = rule(case)
-        verdicts.append(Verdict(code, words is None, fine if words is None else words))
+        verdicts.append(Verdict(code, True, fine) if words is None else refusal(code, words))
     if taker is not None:
         reception = Reception(case.policy, taker, units, counts, permits)
         for code, taker_rule, fine in TAKER_RULES:
             words = taker_rule(reception)
-            verdicts.append(Verdict(code, words is None, fine if words is None else words))
+            verdicts.append(Verdict(code, True, fine) if words is None else refusal(code, words))
     return verdicts
 
 
@@ -102,7 +105,7 @@ def transfer_refusals(
     for code, rule, _ in RIGHT_RULES if taker is not None else (*RIGHT_RULES, *UNTAKEN_RULES):
         words = rule(case)
         if words is not None:
-            refusals.append(Verdict(code, False, words))
+            refusals.append(refusal(code, words))
     if taker is not None:
         refusals += taker_refusals(case.policy, taker, units=units, counts=counts, permits=permits)
     return refusals
@@ -117,7 +120,7 @@ def taker_refusals(
     for code, rule, _ in TAKER_RULES:
         words = rule(reception)
         if words is not None:
-            refusals.append(Verdict(code, False, words))
+            refusals.append(refusal(code, words))
     return refusals
 
 

@@ -76,6 +76,9 @@ def merge_rights(*, source_id: str, target_id: str, holder_id: int | None = None
         raise lifecycle_refused("lifecycle_refused", f"a right that is {source.status} may not be merged")
     if source.reserved_units:
         raise lifecycle_refused("units_reserved", f"{source.reserved_units} units of the source are reserved")
+    if target.reserved_units and source.acquired_at > target.acquired_at and read_policy(target.terms.transfer_policy).min_hold_s:
+        # What was got later has to be held longer, and takes what it joins along: not while an order offers that.
+        raise lifecycle_refused("units_reserved", f"{target.reserved_units} units are reserved of a right that would have to be held anew")
     units, spent = source.remaining_units, source.max_units - source.remaining_units
     at = to_datetime(now_us)
     source.max_units, source.remaining_units = spent, 0

@@ -36,7 +36,8 @@ class Crossing(HonestMarket):
     """Each round an ask of one lot rests, and a bid that would take it waits to be matched."""
 
     def __init__(self, **policy: Any) -> None:
-        super().__init__(policy=policy)
+        super().__init__()
+        self.right_id = str(self.desk.issue((TIMES + 1) * LOT, transfer_policy=policy).pk)  # a lot for each round, and one that stays
         self.phase(Phase.CONTINUOUS)
         self.match()
         self.orders: dict[str, str] = {}

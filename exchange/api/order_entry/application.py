@@ -16,7 +16,7 @@ from exchange.api.order_entry.access import header, need, principal_of
 from exchange.api.order_entry.batch import run_batch
 from exchange.api.order_entry.mass_cancel import cancel_many
 from exchange.api.order_entry.parse import CANCEL_FILTERS
-from exchange.api.order_entry.preview import preview
+from exchange.api.order_entry.preview import TOLD_BY_GATES, preview
 from exchange.api.problems import Problem, problem_body, problem_of
 from exchange.api.query import Query
 from exchange.api.request_id import request_id
@@ -194,7 +194,7 @@ async def _place(call: Call) -> Answer:
     if status == 422:
         problem = Problem(order["reason"])
         body = {**problem_body(problem, call.request_id), "order": order}
-        if order["reason"] == "gate_refused":
+        if order["reason"] in TOLD_BY_GATES:
             body["gates"] = (await preview(ready, call.who))["gates"]
         return Answer(422, body, seq, {"Content-Type": "application/problem+json"})
     return Answer(status, order, seq, {"Location": f"{ROOT}/{order['id']}"})

@@ -8,7 +8,8 @@ from django.db import transaction
 
 from exchange.api.order_entry.operations import Ready
 from exchange.domain.command import OrderType, Phase, PostOnly, Reason, Side, TimeInForce
-from exchange.services.facts import Party, load_holdings, load_parties
+from exchange.services.admit import pick
+from exchange.services.facts import Party, ask_parcels, load_holdings, load_parties, read_parcels
 from exchange.services.identity import Principal
 from exchange.services.live import cash_need
 from exchange.services.payload import PlacePayload, decode
@@ -17,11 +18,14 @@ from rights.domain.gates import HolderFacts, Receiver, RightFacts, transfer_verd
 from rights.domain.window import ends_us
 from rights.kernel import rows
 from rights.kernel.clock import now_us
+from rights.kernel.trip import Trip
 from rights.selectors.reception import counts_of, holdings_of, permits_for, permits_of, scope_of, with_credentials
 from rights.services.reception import policies_of
 from settlement.domain.fees import fee_minor
 
 MOST_MAKERS = 500
+# Refusals of an order behind which a gate may stand: their answer shows every verdict.
+TOLD_BY_GATES = frozenset({"gate_refused", "insufficient_rights", "holder_suspended"})
 _PHASE_REFUSALS = {Phase.HALTED: Reason.PHASE_HALTED, Phase.CLOSED: Reason.PHASE_CLOSED}
 
 
@@ -90,9 +94,9 @@ def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]
     taker, maker = fee_minor(walk.notional, rules.taker_bps), fee_minor(resting * (limit or 0) * rules.tick_minor, rules.maker_bps)
     held_lots = walk.offered if payload.type == OrderType.MARKET else payload.quantity_lots
     hold = cash_need(held_lots, limit or 0, rules.tick_minor, max(rules.maker_bps, rules.taker_bps)) if buying else 0
-    parts, gates, missing = _rights(rules, payload, party, walk, now_us())
+    parts, gates, short = _rights(rules, payload, party, walk, now_us())
     too_much = buying and _passes_limit(rules, party, held_lots)
-    reason = _first_refusal(rules, payload, party, hold, too_much, missing, gates) or _core_refusal(payload, phase, walk, takers_out)
+    reason = _first_refusal(rules, payload, party, hold, too_much, short) or _core_refusal(payload, phase, walk, takers_out)
     return {
         "instrument": rules.symbol,
         "accepted": reason is None,
@@ -166,10 +170,13 @@ def _passes_limit(rules: Rules, party: Party, lots: int) -> bool:
 
 def _rights(
     rules: Rules, payload: PlacePayload, party: Party, walk: Walk, now: int
-) -> tuple[list[dict[str, str]], list[dict[str, Any]], int]:
-    """(rights and units, every gate's verdict on each, units that are missing). A sell shows its own rights, a buy the makers'."""
+) -> tuple[list[dict[str, str]], list[dict[str, Any]], Reason | None]:
+    """(rights and units, every gate's verdict on each, why they are too few). A sell shows its own rights, a buy the makers'."""
     buying = payload.side == Side.BUY
-    wanted = dict(walk.parts) if buying else {}
+    taken, short = (walk.parts, None) if buying else _own(rules, payload, party, now)
+    wanted: dict[str, int] = {}
+    for right, units in taken:
+        wanted[right] = wanted.get(right, 0) + units
     named = list(wanted) if buying else (payload.rights or [])
     found = rows.fetch_all(_RIGHTS, [rows.array(named), not buying and payload.rights is None, rules.book_id, party.id])
     found.sort(key=_right_ends_us)
@@ -183,10 +190,15 @@ def _rights(
     parts: list[dict[str, str]] = []
     gates: list[dict[str, Any]] = []
     for row in found:
-        right_id, free = row[0], row[3] - row[4]
-        units = wanted.get(right_id, 0) if buying else min(left, free)
-        if not units or (not buying and row[9] != party.id):
+        right_id, policy = row[0], policies[row[7]]
+        units = wanted.get(right_id, 0)
+        # Of a right that was named the answer says why it gives nothing, also when nothing of it is free.
+        asked = units or min(left, row[3] - row[4]) or (left if right_id in named else 0)
+        if not asked or (not buying and row[9] != party.id):
             continue
+        left -= min(left, units)
+        if not buying and not (policy.splittable and policy.min_transfer_units == 1):
+            asked = min(asked, rules.lot_size)  # a fill may be as small as that
         facts = RightFacts(
             id=right_id,
             status=row[1],
@@ -200,8 +212,8 @@ def _rights(
         giver: HolderFacts = givers[row[9]].facts
         verdicts = transfer_verdicts(
             right=facts,
-            policy=policies[row[7]],
-            units=units,
+            policy=policy,
+            units=asked,
             giver=giver,
             taker=taker,
             now_us=now,
@@ -209,10 +221,19 @@ def _rights(
             permits=permits_for(receivers[row[0]], permits),
         )
         gates += [{"right_id": f"rgt_{right_id}", "code": v.code, "passed": v.passed, "detail": v.detail} for v in verdicts]
-        parts.append({"right_id": f"rgt_{right_id}", "units": str(units), "issuer_id": row[8]})
-        if all(v.passed for v in verdicts):
-            left -= min(left, units)
-    return parts, gates, left
+        if units:
+            parts.append({"right_id": f"rgt_{right_id}", "units": str(units), "issuer_id": row[8]})
+    return parts, gates, short
+
+
+def _own(rules: Rules, payload: PlacePayload, party: Party, now: int) -> tuple[list[tuple[str, int]], Reason | None]:
+    """What a sell would reserve, as the batch reserves it: (right, units), and why that is too little."""
+    trip = Trip()
+    answer = ask_parcels(trip, rules, [party.id])
+    trip.go()
+    parcels = read_parcels(answer, rules, {party.id: party}, now).get(party.id, [])
+    taken, short = pick(parcels, payload.quantity_lots * rules.lot_size, rules.lot_size, payload.rights)
+    return [(parcel.right_id, units) for parcel, units in taken], short
 
 
 def _right_ends_us(row: tuple[Any, ...]) -> int:
@@ -225,8 +246,7 @@ def _first_refusal(  # noqa: PLR0911 - the rules in the order in which the batch
     party: Party,
     hold: int,
     too_much: bool,  # noqa: FBT001
-    missing: int,
-    gates: list[dict[str, Any]],
+    short: Reason | None,
 ) -> Reason | None:
     if payload.deadline_us and now_us() > payload.deadline_us:
         return Reason.DEADLINE_PASSED
@@ -242,9 +262,7 @@ def _first_refusal(  # noqa: PLR0911 - the rules in the order in which the batch
         return Reason.POSITION_LIMIT
     if payload.side == Side.BUY and hold > party.cash:
         return Reason.INSUFFICIENT_FUNDS
-    if missing:
-        return Reason.GATE_REFUSED if any(not g["passed"] for g in gates) else Reason.INSUFFICIENT_RIGHTS
-    return None
+    return short
 
 
 def _core_refusal(payload: PlacePayload, phase: Phase, walk: Walk, takers_out: bool) -> Reason | None:  # noqa: FBT001

@@ -51,7 +51,7 @@ COMPONENTS: dict[str, Schema] = {
         description="RFC 9457",
         optional=("order_id",),
     ),
-    "ErrorRow": answer({"code": TEXT, "status": COUNT, "title": TEXT, "retryable": FLAG, "family": TEXT}),
+    "ErrorRow": answer({"code": TEXT, "status": COUNT, "title": TEXT, "retryable": FLAG, "family": TEXT, "lifted_by": TEXT}),
     "Time": answer({"time": MOMENT}),
     "Status": answer(
         {

@@ -87,7 +87,14 @@ class ErrorsView(ApiView):
 
     def get(self, _request: Request) -> Response:
         rows = [
-            {"code": row.code, "status": row.status, "title": row.title, "retryable": row.retryable, "family": row.family}
+            {
+                "code": row.code,
+                "status": row.status,
+                "title": row.title,
+                "retryable": row.retryable,
+                "family": row.family,
+                "lifted_by": row.lifted_by,
+            }
             for row in TABLE.values()
         ]
         return listing(rows)
