@@ -172,6 +172,32 @@ def finalize_package(*, package_id: str, holder_id: int, reason: str, actor: str
     return row
 
 
+def draw(*, row: Package, right_id: str, units: int, now_us: int) -> list[PartFacts]:
+    """Free what the package, which is under lock, holds, for a use of `units` of one of its rights; what it has after that: see `refill`.
+
+    Raises LifecycleRefusedError `units_unavailable`.
+    """
+    parts = parts_of(row)
+    have = sum(part.units for part in parts if part.right_id == right_id)
+    if units > have:
+        raise lifecycle_refused("units_unavailable", f"{units} units asked of rgt_{right_id}, the package has {have}")
+    _empty(row, now_us)
+    left = [msgspec.structs.replace(part, units=part.units - units * (part.right_id == right_id)) for part in parts]
+    return [part for part in left if part.units]
+
+
+def refill(*, row: Package, parts: Sequence[PartFacts], actor: str, now_us: int) -> None:
+    """Hold again what is left in a package that something was drawn from; one that was used up has ended."""
+    if parts:
+        _fill(row, parts, now_us)
+        _revise(row, now_us)
+        _remember(row, package_events.AMENDED, _composed(row), actor, now_us)
+        return
+    row.state = "finalized"
+    _revise(row, now_us)
+    _remember(row, package_events.FINALIZED, package_events.finalized(reason="used up"), actor, now_us)
+
+
 def locked_package(package_id: str) -> Package:
     """The package under lock. Raises Package.DoesNotExist, LifecycleRefusedError `package_ended`."""
     # Without joins: a row that changed hands while this waited for it would no longer meet the holder it was joined to.

@@ -254,6 +254,34 @@ def test_a_delegation_does_not_follow_its_right_into_other_hands(desk):
     clean()
 
 
+def test_a_delegation_of_a_package_uses_what_is_in_it(desk):
+    """Not what its holder has kept out of it; and what is used is in it no more, so an offer of it is another one."""
+    right, beside = desk.issue(100), desk.issue(10)
+    package = compose(desk, part(right, 60), part(beside, 10))
+    row = delegate(
+        right=None,
+        package=package,
+        parent=None,
+        delegator=desk.accounts["holder"],
+        to=desk.accounts["other"],
+        bounds=Bounds(70, START_US, END_US),
+        delegation_id=MINT.uuid(NOW_US),
+        actor="test",
+        now_us=NOW_US,
+    )
+    with pytest.raises(LifecycleRefusedError, match="the package has 60"):
+        use(desk, row, right, 61)
+    use(desk, row, right, 20)
+    package.refresh_from_db()
+    assert [(p.right_id, p.units) for p in packages.parts_of(package)] == [(str(right.pk), 40), (str(beside.pk), 10)]
+    assert (package.revision, Right.objects.get(pk=right.pk).reserved_units) == (2, 40)
+    use(desk, row, right, 40)
+    use(desk, row, beside, 10)
+    package.refresh_from_db()
+    assert (package.state, Right.objects.get(pk=right.pk).remaining_units) == ("finalized", 40)
+    clean()
+
+
 def test_delegations_run_out(desk):
     row = allow(desk, desk.issue(100))
     assert expire_delegations_due(actor="timetable", now_us=END_US) == 1
