@@ -43,6 +43,7 @@ class Instrument(models.Model):
                 condition=Q(maker_bps__gte=0, maker_bps__lte=1000, taker_bps__gte=0, taker_bps__lte=1000), name="instrument_fees"
             ),
             models.CheckConstraint(condition=Q(gate_closes_at__gt=F("opens_at")), name="instrument_gate"),
+            models.CheckConstraint(condition=Q(delivery_rule__in=("exact", "dominance")), name="instrument_delivery_rule"),
         ]
 
     def __str__(self) -> str:

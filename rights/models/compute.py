@@ -4,6 +4,9 @@ from django.db import models
 from django.db.models import F, Q
 
 
+WINDOW_MODES = ("fixed", "rolling", "epoch")
+
+
 class ComputeClass(models.Model):
     """One set of dimensions a buyer can't tell rights apart by; `fingerprint` is its SHA-256."""
 
@@ -38,6 +41,7 @@ class Series(models.Model):
                 fields=["compute_class", "window_start", "window_end", "window_mode", "epoch_size_s"], name="series_once"
             ),
             models.CheckConstraint(condition=Q(window_end__gt=F("window_start")), name="series_window"),
+            models.CheckConstraint(condition=Q(window_mode__in=WINDOW_MODES), name="series_mode"),
         ]
         verbose_name_plural = "series"
 

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from rights.domain.issuance import PATHS
+
 HOLDER_TYPES = ("user", "agent", "app", "vault", "market-maker")
 ISSUER_TYPES = ("provider", "market", "coordinator", "vault", "protocol")
 
@@ -13,6 +15,9 @@ class Participant(models.Model):
     name = models.CharField(max_length=200)
     status = models.CharField(max_length=16, default="active", choices=[("active", "active"), ("suspended", "suspended")])
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(status__in=("active", "suspended")), name="participant_status")]
 
     def __str__(self) -> str:
         return self.slug
@@ -49,6 +54,11 @@ class Issuer(models.Model):
     tier = models.PositiveSmallIntegerField(default=1)
     issuance_path = models.CharField(max_length=32, default="centralized-coordinator")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(issuer_type__in=ISSUER_TYPES, issuance_path__in=tuple(PATHS)), name="issuer_words"),
+        ]
 
     def __str__(self) -> str:
         return self.slug
