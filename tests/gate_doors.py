@@ -101,7 +101,9 @@ class Scene:
 
     def deliver(self, package: Package) -> list[Verdict]:
         with pytest.raises(TransferRefused) as refused:
-            packages.transfer_package(package_id=str(package.uuid), taker=self.accounts[TAKER], mint=MINT, **self.told)
+            packages.transfer_package(
+                package_id=str(package.uuid), holder_id=package.holder_id, taker=self.accounts[TAKER], mint=MINT, **self.told
+            )
         return [one.verdict for one in refused.value.refusals]
 
 

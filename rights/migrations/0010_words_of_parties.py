@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rights', '0008_scale_one_right_per_root'),
+        ('rights', '0009_scale_reads'),
     ]
 
     operations = [
