@@ -3,7 +3,6 @@
 from django.db import models
 from django.db.models import F, Q
 
-
 WINDOW_MODES = ("fixed", "rolling", "epoch")
 
 
