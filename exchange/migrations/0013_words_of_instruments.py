@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('exchange', '0012_fungible_sheet_guard'),
-        ('rights', '0010_words_of_parties'),
+        ('rights', '0011_words_of_parties'),
         ('settlement', '0005_statements_through_trades'),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rights', '0009_scale_reads'),
+        ('rights', '0010_proofs_event_actor'),
     ]
 
     operations = [
