@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lint types layers migrations bench torture audit replay pictures install install-dev assets browser clean
+.PHONY: help run test test-live test-rest test-browser check fmt lint types layers migrations bench torture audit replay pictures install install-dev assets browser clean
 
 PORT ?= 8000
 ARGS ?=
@@ -16,10 +16,25 @@ help: ## list the verbs
 run: install assets ## a living market in the browser, from a fresh clone (PORT=8000)
 	@exec $(MANAGE) up --demo --port $(PORT) $(ARGS)
 
-# The browser's tests drive Playwright's own event loop, so they have a process to themselves.
-test: install-dev assets browser ## every test, also the browser's (ARGS='-k name')
-	@$(BIN)/pytest --ignore=tests/browser $(ARGS)
-	@$(BIN)/pytest tests/browser $(ARGS)
+# Two processes share a machine of two cores better than one: many tests wait for servers. Those that measure how soon somebody is back go
+# first; the browser's drive Playwright's own event loop, so they have a process to themselves.
+test: install-dev assets browser ## every test, also the browser's (a part: ARGS='tests/unit -k name')
+ifdef ARGS
+	@$(BIN)/pytest $(if $(findstring tests/browser,$(ARGS)),,--ignore=tests/browser) $(ARGS)
+else
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-live test-rest test-browser
+endif
+
+LIVE := tests/faults tests/feed tests/flows
+
+test-live:
+	@$(BIN)/pytest $(LIVE)
+
+test-rest:
+	@nice -n 5 $(BIN)/pytest --ignore=tests/browser $(LIVE:%=--ignore=%)
+
+test-browser:
+	@$(BIN)/pytest tests/browser
 
 check: lint types layers migrations test ## everything CI checks
 
