@@ -204,11 +204,15 @@ async def test_orders_of_one_socket_keep_their_order(venue):
             asks.append(client.ask("cancel", client_order_id=f"sock-{number}"))
     answers = await asyncio.gather(*asks, client.ask("cancel_all"))
     assert all(answer["ok"] for answer in answers), [answer["error"] for answer in answers if not answer["ok"]]
-    # An answer tells the order after its batch, and a cancel may have been in the same one.
-    assert {answer["result"]["status"] for answer in answers if answer["op"] == "place"} <= {"open", "cancelled"}
+    # An answer tells the order after its batch, and a cancel may have been in the same one; on a slow machine it may not be applied yet.
+    assert {answer["result"]["status"] for answer in answers if answer["op"] == "place"} <= {"open", "cancelled", "pending"}
     assert [answer["result"]["client_order_id"] for answer in answers if answer["op"] == "cancel"] == [f"sock-{n}" for n in range(1, 20, 2)]
-    assert [answer["result"]["status"] for answer in answers if answer["op"] == "cancel"] == ["cancelled"] * 10
+    assert {answer["result"]["status"] for answer in answers if answer["op"] == "cancel"} <= {"cancelled", "pending"}
     assert answers[-1]["result"]["count"] == 10
+    async with asyncio.timeout(PATIENCE_S):
+        for number in range(20):
+            while (order := await venue.get(f"/orders/by-client-id/sock-{number}", venue.tokens[2]))["status"] != "cancelled":
+                assert order["status"] in {"pending", "open"}
     again = await client.ask("place", instrument=venue.symbol, side="buy", quantity="2", price=venue.prices[0], client_order_id="sock-0")
     assert again["error"]["code"] == "client_order_id_reused"
     refused = await client.ask("place", instrument=venue.symbol, side="buy", quantity="1", price="99999.000")
