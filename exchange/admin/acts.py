@@ -13,6 +13,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from exchange.models import Membership
+from exchange.services.authority import check_role
 from exchange.services.operator_refusal import OperatorRefusal
 from rights.domain.manifest import ManifestRefusedError
 from rights.domain.reason import LONGEST, ReasonMissing
@@ -56,6 +58,12 @@ class Act(msgspec.Struct, frozen=True):
 def actor_of(request: HttpRequest) -> str:
     """The operator's name on the record."""
     return f"user:{request.user.pk}"
+
+
+def check_own_role(request: HttpRequest, role: str, issuer_id: int | None = None) -> None:
+    """Raise OperatorRefusal unless the operator's participant has the role over rights: the console is no way around it."""
+    member = Membership.objects.filter(user=request.user.pk).first()
+    check_role(participant_id=0 if member is None else member.participant_id, role=role, issuer_id=issuer_id)
 
 
 def name_of(actor: str) -> str:

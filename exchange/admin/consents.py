@@ -13,7 +13,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSplitDateTimeWidget
 
-from exchange.admin.acts import Act, ReasonForm, actor_of, answer, name_of, row_or_404
+from exchange.admin.acts import Act, ReasonForm, actor_of, answer, check_own_role, name_of, row_or_404
 from exchange.admin.supply import events_link
 from rights.admin import ReadOnlyAdmin, may_operate, owner, right_link
 from rights.kernel.clock import now_us, to_us
@@ -132,6 +132,7 @@ class ConsentAdmin(ReadOnlyAdmin):
         verb, effect, told = words
 
         def done(data: Mapping[str, Any]) -> str:
+            check_own_role(request, "registry_admin")
             run(row, data)
             return told
 

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from exchange.admin.acts import Act, ReasonForm, actor_of, answer, name_of
+from exchange.admin.acts import Act, ReasonForm, actor_of, answer, check_own_role, name_of
 from exchange.admin.keyset import Column, Filter, Table, read_page
 from exchange.services.freeze import freeze_right
 from exchange.services.operator_refusal import OperatorRefusal
@@ -114,8 +114,10 @@ def freeze_one(request: HttpRequest) -> HttpResponse:
 
     def run(data: Mapping[str, Any]) -> str:
         uuid = bare("rgt", data["right"].strip())
-        if uuid is None or not Right.objects.filter(pk=uuid).exists():
+        right = None if uuid is None else Right.objects.filter(pk=uuid).first()
+        if uuid is None or right is None:
             raise OperatorRefusal("right_unknown", "no right here has this id")
+        check_own_role(request, "freezer", right.issuer_id)
         told = {"reason": data["reason"], "actor": actor_of(request), "now_us": now_us()}
         pulled = freeze_right(right_id=uuid, freeze_reason=data["freeze_reason"], **told)
         return f"The right is frozen; {pulled} resting asks are being pulled."

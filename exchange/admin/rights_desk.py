@@ -9,7 +9,7 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from exchange.admin.acts import Act, actor_of, answer, row_or_404
+from exchange.admin.acts import Act, actor_of, answer, check_own_role, row_or_404
 from exchange.admin.freeze_desk import EFFECT, FreezeForm
 from exchange.admin.proposals import proposed
 from exchange.services.freeze import freeze_right
@@ -31,6 +31,7 @@ class RightDesk(RightAdmin):
         right = row_or_404(Right, object_id)
 
         def run(data: Mapping[str, Any]) -> str:
+            check_own_role(request, "freezer", right.issuer_id)
             freeze_right(
                 right_id=str(right.pk),
                 freeze_reason=data["freeze_reason"],
@@ -48,6 +49,7 @@ class RightDesk(RightAdmin):
         right = row_or_404(Right, object_id)
 
         def run(data: Mapping[str, Any]) -> str:
+            check_own_role(request, "freezer", right.issuer_id)
             return proposed(request, UNFREEZE, unfreeze_payload(right_id=str(right.pk)), data["reason"])
 
         explanation = "Once another operator approves, the right goes back to what it was, or to expired or fully consumed if that has come true meanwhile."

@@ -12,7 +12,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from exchange.admin.acts import Act, ReasonForm, actor_of, answer, name_of, row_or_404
+from exchange.admin.acts import Act, ReasonForm, actor_of, answer, check_own_role, name_of, row_or_404
 from exchange.admin.issuers import issuers, participant_choices
 from exchange.admin.supply import events_link
 from rights.admin import ReadOnlyAdmin, may_operate
@@ -86,6 +86,7 @@ class RoleGrantAdmin(ReadOnlyAdmin):
     def grant_new(self, request: HttpRequest) -> HttpResponse:
         def run(data: Mapping[str, Any]) -> str:
             moment = now_us()
+            check_own_role(request, "registry_admin")
             row = grant_role(
                 participant=Participant.objects.get(pk=data["participant"]),
                 role=data["role"],
@@ -106,6 +107,7 @@ class RoleGrantAdmin(ReadOnlyAdmin):
         row = row_or_404(RoleGrant, object_id, "participant", "issuer")
 
         def run(data: Mapping[str, Any]) -> str:
+            check_own_role(request, "registry_admin")
             revoke_role(grant_id=str(row.uuid), reason=data["reason"], actor=actor_of(request), now_us=now_us())
             return f"{row.participant.slug} is no longer {row.role}."
 

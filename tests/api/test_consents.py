@@ -76,7 +76,8 @@ def test_only_its_own_issuer_speaks_and_only_the_registry_acknowledges(desk, cal
     assert caller("holder", "consent").put("standing-consents", {"issuer_id": "issuer"}).json()["field_errors"][0]["field"] == "issuer_id"
     plain = {"issuer_id": "issuer", "kind": "acknowledgment"}
     assert caller("issuer", "consent").put("standing-consents", plain).status_code == 400
-    assert caller("other", "operate").put("standing-consents", plain).status_code == 200
+    assert caller("other", "operate").put("standing-consents", plain).json()["gates"][0]["code"] == "role_missing"
+    assert caller("issuer", "operate").put("standing-consents", plain).status_code == 200
     both = {"issuer_id": "issuer", "root_right_id": needy, "terms_hash": "0" * 64}
     assert caller("issuer").put("standing-consents", both).json()["field_errors"][0]["field"] == "terms_hash"
 

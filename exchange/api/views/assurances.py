@@ -16,6 +16,7 @@ from exchange.api.views.capabilities import window_of
 from exchange.api.views.rights import MINT
 from exchange.selectors import registry, supply
 from exchange.selectors.supply import AssuranceRow
+from exchange.services.authority import check_role
 from exchange.services.idempotency import Done
 from rights.domain.assurance import MODES, PLANS, STATUSES
 from rights.domain.manifest import Manifest, read_manifest
@@ -49,13 +50,15 @@ def _note(value: object, field: str) -> str:
 
 
 def callers_issuer(slug: str | None, participant_id: int, field: str = "issuer") -> Issuer:
-    """The issuer of this name, if the caller acts for it; without a name the caller's only one."""
+    """The issuer of this name, if the caller acts for it and has its role; without a name the caller's only one."""
     mine = list(Issuer.objects.select_related("participant").filter(participant_id=participant_id).order_by("pk")[:50])
     if slug is None and len(mine) > 1:
         raise fields.FieldError(field, "is required of whoever acts for several issuers", "required")
     found = next((issuer for issuer in mine if slug in {None, issuer.slug}), None)
     if found is None:
         raise fields.FieldError(field, "is no issuer the caller acts for", "unknown_value")
+    with as_problems():
+        check_role(participant_id=participant_id, role="issuer", issuer_id=found.pk)
     return found
 
 
@@ -207,10 +210,13 @@ class AssuranceView(OneAssurance):
         form.close()
         if not attested and row.participant_id != principal.participant_id:
             raise Problem("forbidden", "only its issuer refreshes an assurance, or an operator")
+        issuer_id = Issuer.objects.values_list("pk", flat=True).get(slug=row.issuer)
         refresh = Refresh(gross, haircut, None if sources is None else tuple(sources))
 
         def act() -> Done:
             with as_problems():
+                if not attested:
+                    check_role(participant_id=principal.participant_id, role="issuer", issuer_id=issuer_id)
                 refresh_assurance(
                     assurance_id=row.uuid, refresh=refresh, attested=attested, actor=principal.actor, now_us=self.now_us, note=note or None
                 )

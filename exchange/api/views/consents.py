@@ -11,6 +11,7 @@ from exchange.api.base import ApiView, not_found, page
 from exchange.api.doc import Doc
 from exchange.api.refusals import as_problems
 from exchange.selectors import consents, registry
+from exchange.services.authority import check_role
 from exchange.services.idempotency import Done
 from exchange.services.identity import Principal
 from rights.kernel.ids import Mint, bare
@@ -30,6 +31,13 @@ def may_answer(principal: Principal, *, kind: str, issuer: Issuer) -> bool:
     if kind == "acknowledgment":
         return principal.may("operate")
     return principal.may("consent") and issuer.participant_id == principal.participant_id
+
+
+def check_speaker(principal: Principal, *, kind: str, issuer: Issuer) -> None:
+    """Raise a Problem unless the caller's participant has the role that answers: the issuer's own, or the registry's."""
+    role, issuer_id = ("registry_admin", None) if kind == "acknowledgment" else ("issuer", issuer.pk)
+    with as_problems():
+        check_role(participant_id=principal.participant_id, role=role, issuer_id=issuer_id)
 
 
 def taker_of(value: object, field: str) -> Account:
@@ -112,6 +120,7 @@ class OneConsent(ApiView):
         row = self.consent(consent_id)
         if not may_answer(self.principal, kind=row.kind, issuer=row.issuer):
             raise not_found()
+        check_speaker(self.principal, kind=row.kind, issuer=row.issuer)
         return row
 
     def shown(self, row: Consent) -> dict[str, Any]:
@@ -182,6 +191,8 @@ class ConsentRevokeView(OneConsent):
         withdraws = row.state == "pending" and row.giver_id == self.principal.account_id and self.principal.may("transfer")
         if not withdraws and not may_answer(self.principal, kind=row.kind, issuer=row.issuer):
             raise not_found()
+        if not withdraws:
+            check_speaker(self.principal, kind=row.kind, issuer=row.issuer)
 
         def act() -> Done:
             with as_problems():
@@ -214,6 +225,7 @@ class StandingConsentsView(ApiView):
         issuer = Issuer.objects.select_related("participant").filter(slug=slug).first()
         if issuer is None or not may_answer(self.principal, kind=kind, issuer=issuer):
             raise fields.FieldError("issuer_id", "is no issuer the caller may speak for", "unknown_value")
+        check_speaker(self.principal, kind=kind, issuer=issuer)
         if root and not Right.objects.filter(pk=root, issuer=issuer, parent=None).exists():
             raise fields.FieldError("root_right_id", "is no right this issuer has issued", "unknown_value")
 

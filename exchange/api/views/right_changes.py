@@ -37,6 +37,7 @@ class ActivateView(OneRight):
 
         def act() -> Done:
             with as_problems():
+                check_role(participant_id=self.principal.participant_id, role="issuer", issuer_id=right.issuer_id)
                 activate_right(right_id=str(right.pk), actor=self.principal.actor, now_us=self.now_us)
             return Done(200, self.shown(str(right.pk)))
 
@@ -87,8 +88,8 @@ class FreezeView(OneRight):
 
         def act() -> Done:
             with as_problems():
-                if self.is_operator():
-                    check_role(participant_id=self.principal.participant_id, role="freezer", issuer_id=right.issuer_id)
+                role = "freezer" if self.is_operator() else "issuer"
+                check_role(participant_id=self.principal.participant_id, role=role, issuer_id=right.issuer_id)
                 pulled = freeze.freeze_right(
                     right_id=str(right.pk), freeze_reason=freeze_reason, reason=reason, actor=self.principal.actor, now_us=self.now_us
                 )

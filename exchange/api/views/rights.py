@@ -12,6 +12,7 @@ from exchange.api.base import ApiView, not_found, page
 from exchange.api.doc import Doc
 from exchange.api.refusals import as_problems
 from exchange.selectors import registry
+from exchange.services.authority import check_role
 from exchange.services.deliverable import register_deliverable
 from exchange.services.idempotency import Done
 from exchange.services.rules import rules_named
@@ -69,9 +70,11 @@ class RightsView(ApiView):
         principal = self.principal
 
         def act() -> Done:
+            issuer = self._issuer(body["manifest"])
             with as_problems(fields_at="manifest."):
+                check_role(participant_id=principal.participant_id, role="issuer", issuer_id=issuer.pk)
                 right = issuance.issue_right(
-                    issuer=self._issuer(body["manifest"]),
+                    issuer=issuer,
                     holder=holder,
                     document=body["manifest"],
                     mint=MINT,
