@@ -167,7 +167,8 @@ def test_no_page_of_a_holder_breaks_a_rule_of_axe(open_page: Open, venue: Venue,
     right = held(venue)
     venue.place("seller", "sell", "2.701", "2")
     page = open_page("/rights", user="seller", width=width, color_scheme=scheme, reduced_motion="reduce")
-    wrong: dict[str, list[str]] = {}
+    expect(page.locator(".resting tbody tr")).to_have_count(1)
+    wrong = {"/rights": broken_rules(page)}
     for path in (f"/rights/{right['id']}?to=acc_1&units=x", "/packages", f"/packages/new?right={right['id']}"):
         page.goto(path)
         expect(page.locator(".loading")).to_have_count(0)

@@ -114,7 +114,7 @@ def test_a_rights_page_tells_its_terms_state_gates_line_and_history(desk):
     assert path_of(child) in answer.content.decode()
     assert json.loads(re.search(r"<code>(\{.*?\n\})</code>", answer.content.decode(), re.DOTALL)[1].replace("&quot;", '"'))["version"]
     of_child = words(member(desk, scopes=("read",)).get(path_of(child)))
-    assert f"Root …{str(right.pk)[-8:]} 60 tokens of 60 left" in of_child
+    assert f"Root …{str(right.pk)[-17:]} 60 tokens of 60 left" in of_child
     assert "What you can do" not in of_child
 
 

@@ -61,3 +61,11 @@ test("sums are by unit, and exact", () => {
   ];
   assert.deepEqual(rules.sumsOf(parts), [["tokens", "9007199254740993"], ["minutes", "60"]]);
 });
+
+test("a part too small to move is remarked on, not refused", () => {
+  const small = right({ min_transfer_units: "1000", splittable: true });
+  assert.deepEqual(rules.partNotes([{ right: small, units: "1000" }, { right: small, units: "999" }]).map((note) => note.place), [1]);
+  assert.deepEqual(rules.partFaults("bundle", [{ right: small, units: "999" }]), []);
+  const whole = right({ splittable: false });
+  assert.deepEqual(rules.partNotes([{ right: whole, units: "1" }, { right: whole, units: whole.remaining_amount }]).map((note) => note.place), [0]);
+});

@@ -33,20 +33,29 @@ export function listOf(text) {
 
 /** Take every remark off a form again. */
 export function clearFaults(form) {
-  for (const remark of form.querySelectorAll(".field-error[data-said]")) remark.remove();
-  for (const control of form.querySelectorAll("[aria-invalid]")) {
+  for (const remark of form.querySelectorAll("[data-said]")) remark.remove();
+  for (const control of form.querySelectorAll("[aria-invalid], [aria-describedby]")) {
     control.removeAttribute("aria-invalid");
     control.removeAttribute("aria-describedby");
   }
 }
 
+function remark(control, text, kind) {
+  const field = control.closest(".field") ?? control.parentElement;
+  const id = `${control.id || control.name}-remark-${field.querySelectorAll("[data-said]").length}`;
+  field.append(h("p", { class: kind, id, "data-said": true }, text));
+  control.setAttribute("aria-describedby", [control.getAttribute("aria-describedby"), id].filter(Boolean).join(" "));
+}
+
 /** Say what is wrong at a control; the same control may have several remarks. */
 export function sayFault(control, text) {
-  const field = control.closest(".field") ?? control.parentElement;
-  const id = `${control.id || control.name}-fault-${field.querySelectorAll("[data-said]").length}`;
-  field.append(h("p", { class: "field-error", id, "data-said": true }, text));
+  remark(control, text, "field-error");
   control.setAttribute("aria-invalid", "true");
-  control.setAttribute("aria-describedby", [control.getAttribute("aria-describedby"), id].filter(Boolean).join(" "));
+}
+
+/** Say at a control what is good to know of what is typed there. */
+export function sayNote(control, text) {
+  remark(control, text, "hint");
 }
 
 /** The faults a refusal names at their controls; those that have none here are given back. `find`: a field's control. */

@@ -1,5 +1,7 @@
 // What a package may be made of, checked while it is typed. The venue checks the same again, and decides.
 
+import { grouped } from "./decimal.js";
+
 const WHOLE = /^[1-9][0-9]{0,18}$/;
 const most = (a, b) => b !== null && b !== undefined && BigInt(a) > BigInt(b);
 const fewer = (a, b) => BigInt(a) < BigInt(b ?? 0);
@@ -30,7 +32,7 @@ export function loosened(policy, components) {
   for (const [field, stated] of Object.entries(policy)) {
     const rule = LOOSER[field];
     const stricter = rule ? components.find((right) => rule(stated, right.transfer_policy?.[field])) : null;
-    if (stricter) faults.push({ field: `policy.${field}`, detail: `looser than …${stricter.id.slice(-8)} has it (${said(stricter.transfer_policy[field])}); a package only tightens` });
+    if (stricter) faults.push({ field: `policy.${field}`, detail: `looser than …${stricter.id.slice(-17)} has it (${said(stricter.transfer_policy[field])}); a package only tightens` });
   }
   return faults;
 }
@@ -47,12 +49,23 @@ export function partFaults(kind, parts) {
   parts.forEach(({ right, units, tier, branch }, place) => {
     const free = freeUnits(right);
     if (!isWhole(units)) faults.push({ field: `parts.${place}.units`, detail: "whole units only, 1 or more" });
-    else if (BigInt(units) > BigInt(free)) faults.push({ field: `parts.${place}.units`, detail: `only ${free} are free` });
+    else if (BigInt(units) > BigInt(free)) faults.push({ field: `parts.${place}.units`, detail: `only ${grouped(free)} are free` });
     if (kind === "tranche" && !tier) faults.push({ field: `parts.${place}.tier`, detail: "baseline or overflow" });
     if (kind === "strategy" && !branch) faults.push({ field: `parts.${place}.branch`, detail: "name its branch" });
   });
   if (kind === "tranche" && parts.length && !parts.some((part) => part.tier === "baseline")) faults.push({ field: "parts", detail: "a tranche has a baseline" });
   return faults;
+}
+
+/** What a part's own right will have against moving so few: [{place, detail}]. It may be in a package all the same. */
+export function partNotes(parts) {
+  return parts.flatMap(({ right, units }, place) => {
+    if (!isWhole(units)) return [];
+    const { min_transfer_units: least, splittable } = right.transfer_policy ?? {};
+    if (least && BigInt(units) < BigInt(least)) return [{ place, detail: `Its terms let no fewer than ${grouped(least)} move: the package could not change hands.` }];
+    if (splittable === false && BigInt(units) < BigInt(right.remaining_amount)) return [{ place, detail: "Its terms forbid a split: the package could not change hands." }];
+    return [];
+  });
 }
 
 /** In the order they are drawn from: a tranche's baseline before its overflow. */

@@ -3,8 +3,8 @@
 import { get } from "../lib/api.js";
 import { grouped } from "../lib/decimal.js";
 import { define, empty, failed, h, loading, setText } from "../lib/dom.js";
-import { clearFaults, listOf, placeFaults } from "../lib/form_body.js";
-import { drawn, freeUnits, loosened, partFaults, sumsOf } from "../lib/package_rules.js";
+import { listOf, placeFaults, sayNote } from "../lib/form_body.js";
+import { drawn, freeUnits, loosened, partFaults, partNotes, sumsOf } from "../lib/package_rules.js";
 import { PagedList } from "../lib/pages_of.js";
 import { windowText } from "../lib/time.js";
 import { units } from "../lib/words.js";
@@ -75,14 +75,14 @@ class Builder extends Act {
     const free = freeUnits(right);
     if (this.rows.has(right.id) || free === "0" || !["issued", "active"].includes(right.status)) return;
     const name = right.metadata?.label || right.class_key;
-    const input = (label, extra) => h("input", { type: "text", autocomplete: "off", "aria-label": `${label} of ${name}, ${right.id.slice(-8)}`, ...extra });
+    const input = (label, extra) => h("input", { type: "text", autocomplete: "off", "aria-label": `${label} of ${name}, ${right.id.slice(-17)}`, ...extra });
     const entry = {
       right,
       units: input("Units", { inputmode: "numeric", placeholder: "units", id: `u-${right.id}` }),
-      tier: h("select", { id: `t-${right.id}`, "aria-label": `Layer of ${name}, ${right.id.slice(-8)}` }, h("option", { value: "baseline" }, "Baseline"), h("option", { value: "overflow" }, "Overflow")),
+      tier: h("select", { id: `t-${right.id}`, "aria-label": `Layer of ${name}, ${right.id.slice(-17)}` }, h("option", { value: "baseline" }, "Baseline"), h("option", { value: "overflow" }, "Overflow")),
       branch: input("Branch", { placeholder: "branch", maxlength: "40", id: `b-${right.id}` }),
     };
-    const all = h("button", { class: "button small", type: "button", "aria-label": `All free units of ${name}, ${right.id.slice(-8)}`, onclick: () => this.fill(entry, free) }, "All");
+    const all = h("button", { class: "button small", type: "button", "aria-label": `All free units of ${name}, ${right.id.slice(-17)}`, onclick: () => this.fill(entry, free) }, "All");
     entry.row = h(
       "tr",
       {},
@@ -131,6 +131,7 @@ class Builder extends Act {
     this.clear();
     const faults = this.faults(parts).filter((fault) => fault.field !== "parts" || parts.length);
     placeFaults(faults, (field) => this.control(field, parts));
+    for (const { place, detail } of partNotes(parts)) sayNote(parts[place].entry.units, detail);
     if (focused !== document.activeElement) focused?.focus();
   }
 
