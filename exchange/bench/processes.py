@@ -7,7 +7,7 @@ from pathlib import Path
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def _children() -> dict[int, list[int]]:
+def children() -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -19,7 +19,7 @@ def _children() -> dict[int, list[int]]:
     return found
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """User and system seconds of a process and of its children that have ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -31,7 +31,7 @@ def _cpu_s(pid: int) -> float:
 def cpu_by_part(data_dir: Path) -> dict[str, float]:
     """CPU seconds so far of every part (with all its descendants), and of this process, the load generator."""
     parts: dict[str, int] = json.loads((data_dir / "parts.json").read_text())
-    children = _children()
+    below = children()
     spent: dict[str, float] = {}
     for name, pid in parts.items():
         if name == "up":
@@ -39,8 +39,8 @@ def cpu_by_part(data_dir: Path) -> dict[str, float]:
         stack, total = [pid], 0.0
         while stack:
             each = stack.pop()
-            total += _cpu_s(each)
-            stack.extend(children.get(each, []))
+            total += cpu_s(each)
+            stack.extend(below.get(each, []))
         spent[name] = total
     times = os.times()
     spent["load generator"] = times.user + times.system

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 
 from django.db.models import Q, QuerySet
 
+from exchange.selectors import right_pages
 from exchange.services.identity import Principal
 from exchange.services.rules import DELIVERED
 from rights import selectors
 from rights.kernel import rows
 from rights.models import Account, Assurance, Right
 
-EVERYTHING = frozenset({"operate", "audit"})
+EVERYTHING = right_pages.EVERYTHING
 
 
 def visible(principal: Principal) -> QuerySet[Right]:
@@ -47,18 +48,10 @@ def rights(
     issuer: str | None = None,
 ) -> list[Right]:
     """Newest first, at most `limit` + 1."""
-    found = visible(principal)
-    if holder_uuid is not None:
-        found = found.filter(holder__uuid=holder_uuid)
-    if issuer is not None:
-        found = found.filter(issuer__slug=issuer)
-    if class_key is not None:
-        found = found.filter(series__compute_class__key=class_key)
-    if status is not None:
-        found = found.filter(status=status)
-    if after is not None:
-        found = found.filter(pk__lt=after)
-    return list(found.order_by("-pk")[: limit + 1])
+    ids = right_pages.right_ids(
+        principal, limit=limit + 1, holder_uuid=holder_uuid, class_key=class_key, status=status, after=after, issuer=issuer
+    )
+    return list(selectors.rights_with_all().filter(pk__in=ids).order_by("-pk"))
 
 
 _SYMBOLS = f"""

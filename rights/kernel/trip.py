@@ -85,7 +85,7 @@ class Trip:
         `binary`: columns come as the server holds them, which is cheaper for `bytea`.
         """
         answer = answer or Answer()
-        text, names = _numbered(sql)
+        text, names = numbered(sql)
         values = [params[name] for name in names] if isinstance(params, Mapping) else params
         self._asked.append((text, values, binary, answer))
         return answer
@@ -198,7 +198,7 @@ _PARAMETER = re.compile(r"%(?:s|\((\w+)\)s|%)", re.ASCII)
 
 
 @lru_cache(maxsize=256)
-def _numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
+def numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
     """The statement with `$1` … in the place of its parameters, and their names in order."""
     names: list[str] = []
     count = 0

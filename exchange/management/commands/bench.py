@@ -29,10 +29,18 @@ class Command(BaseCommand):
         parser.add_argument("--profile", default="all", choices=["all", "cross", "rest", "cancel"], help="the mix")
         parser.add_argument("--door", default="all", choices=["all", "batch", "single", "pace", "socket"])
         parser.add_argument("--json", action="store_true")
+        parser.add_argument("--registry", action="store_true", help="how quickly pages of a large registry answer, instead")
+        parser.add_argument("--rights", type=int, default=1_000_000, help="of the registry")
+        parser.add_argument("--events", type=int, default=5_000_000, help="of the registry")
+        parser.add_argument("--times", type=int, default=200, help="how often each page of the registry is asked for")
         parser.add_argument("--attach", type=int, default=0, metavar="PORT", help="a running exchange on this machine, data in DATA_DIR")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        if options["attach"]:
+        if options["registry"] and options["attach"]:
+            self._measure_registry(options)
+        elif options["registry"]:
+            self._in_servers_of_its_own(options)
+        elif options["attach"]:
             self._measure(options)
         else:
             self._in_a_tree_of_its_own(options)
@@ -49,6 +57,31 @@ class Command(BaseCommand):
             doors=list(DOORS) if options["door"] == "all" else [options["door"]],
         )
         self.stdout.write(json.dumps(figures) if options["json"] else text(figures))
+
+    def _measure_registry(self, options: dict[str, Any]) -> None:
+        from benchmarks.registry import run  # noqa: PLC0415 - needs the servers' database
+
+        figures = run(
+            host="127.0.0.1",
+            port=options["attach"],
+            rights=options["rights"],
+            events=options["events"],
+            times=options["times"],
+            say=self.stderr.write if options["json"] else self.stdout.write,
+        )
+        if options["json"]:
+            self.stdout.write(json.dumps(figures))
+        if figures["whole_reads"]:
+            raise CommandError(f"{len(figures['whole_reads'])} statements read a large table from end to end")
+
+    def _in_servers_of_its_own(self, options: dict[str, Any]) -> None:
+        from benchmarks.registry_servers import servers  # noqa: PLC0415
+
+        with servers() as (port, env):
+            again = [sys.executable, "manage.py", "bench", "--registry", "--attach", str(port), *(["--json"] if options["json"] else [])]
+            again += [word for name in ("rights", "events", "times") for word in (f"--{name}", str(options[name]))]
+            if subprocess.run(again, cwd=settings.BASE_DIR, env=env, check=False).returncode:
+                raise CommandError("the bench failed; see above")
 
     def _in_a_tree_of_its_own(self, options: dict[str, Any]) -> None:
         data = Path(tempfile.mkdtemp(prefix="synthference-bench-"))
