@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from exchange.web.page import page, reader_of
-from exchange.web.right_words import LIFTS
 from rights.domain.capability import WORKLOADS
 from rights.kernel.ids import public
 
@@ -44,7 +43,6 @@ def packages(request: HttpRequest) -> HttpResponse:
         "account": public("acc", reader.account_uuid) if reader else "",
         "workloads": WORKLOADS,
         "wanted": wanted if _ID.fullmatch(wanted) else "",
-        "lifts": LIFTS,
     }
     return page(request, "web/packages.html", "packages", context)
 
@@ -53,4 +51,4 @@ def packages(request: HttpRequest) -> HttpResponse:
 @login_required
 def compose(request: HttpRequest) -> HttpResponse:
     """The package builder."""
-    return page(request, "web/compose.html", "packages", {"reader": reader_of(request), "kinds": KINDS, "policy": POLICY, "lifts": LIFTS})
+    return page(request, "web/compose.html", "packages", {"reader": reader_of(request), "kinds": KINDS, "policy": POLICY})

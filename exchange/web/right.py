@@ -4,22 +4,25 @@ import json
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from exchange.selectors import holdings, registry
+from exchange.selectors.consents import visible_consents
 from exchange.services.identity import Principal
 from exchange.web.board import class_words
 from exchange.web.lineage import family_of
 from exchange.web.manifest_words import manifest_groups
 from exchange.web.page import page, reader_of
 from exchange.web.right_reads import check_of, eligibility_of, gate_rows, timeline_of, units_of
-from exchange.web.right_words import FREEZE, LIFTS, STATUS, status_name, steps_from
+from exchange.web.right_words import FREEZE, STATUS, status_name, steps_from
 from rights import selectors
 from rights.domain.lifecycle import FreezeReason, RightStatus
+from rights.domain.transfer_policy import read_policy
 from rights.kernel.clock import now_us, to_datetime
 from rights.kernel.ids import bare, public
-from rights.models import Right
+from rights.models import Consent, Right
 
 _LIVE = ("issued", "active")
 MOST_SIBLINGS = 20
@@ -44,7 +47,7 @@ def right(request: HttpRequest, right_id: str) -> HttpResponse:
         "family": family_of(principal, found, after=bare("rgt", request.GET.get("children", ""))),
         "market": holdings.books([found.series_id]).get(found.series_id, ""),
         "acts": _acts(principal, found),
-        "lifts": LIFTS,
+        "asked": _asked(principal, found),
         **timeline_of(request, principal, found),
     }
     return page(request, "web/right.html", "rights", context)
@@ -89,8 +92,24 @@ def _acts(principal: Principal, found: Right) -> dict[str, Any]:
         "activate": issuing and found.status == "issued",
         "relabel": issuing and live,
         "package": mine and live and may_move and free > 0,
+        "consents": _wanted(found) if mine and live and may_move else [],
     }
-    return acts | {"any": any(acts[name] for name in ("split", "transfer", "siblings", "activate", "relabel", "package"))}
+    return acts | {"any": any(acts[name] for name in ("split", "transfer", "siblings", "activate", "relabel", "package", "consents"))}
+
+
+def _wanted(found: Right) -> list[tuple[str, str]]:
+    """Whose word a transfer needs: (kind, who)."""
+    policy = read_policy(found.terms.transfer_policy)
+    needs = (
+        (policy.requires_issuer_consent, ("consent", "the issuer's consent")),
+        (policy.requires_registry_acknowledgment, ("acknowledgment", "the registry's acknowledgment")),
+    )
+    return [words for needed, words in needs if needed]
+
+
+def _asked(principal: Principal, found: Right) -> QuerySet[Consent]:
+    """What its holder asked for about this very right, newest first."""
+    return visible_consents(principal).filter(right_id=found.pk, giver_id=principal.account_id).order_by("-pk")[:MOST_SIBLINGS]
 
 
 def _siblings(found: Right) -> list[tuple[str, int]]:

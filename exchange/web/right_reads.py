@@ -17,8 +17,9 @@ from exchange.services.identity import Principal
 from exchange.services.rules import rules_named
 from exchange.web.inventory import ask_rows, lock_rows
 from exchange.web.manifest_words import NAMES, words_of
-from exchange.web.right_words import EVENTS, LIFTS, RELATIONS
+from exchange.web.right_words import EVENTS, RELATIONS
 from rights import selectors
+from rights.domain.gate_rules import LIFTED_BY
 from rights.domain.gates import Verdict
 from rights.domain.moment import parse_us
 from rights.kernel import rows
@@ -81,17 +82,17 @@ def units_of(principal: Principal, right: Right) -> dict[str, Any]:
 
 
 def gate_rows(verdicts: list[Verdict]) -> list[GateRow]:
-    """Refusals first, each with what would lift it."""
-    found = [
-        GateRow(
-            GATES.get(v.code, v.code.replace("_", " ").capitalize()),
-            v.detail[:1].upper() + v.detail[1:],
-            v.passed,
-            "" if v.passed else LIFTS[v.code],
-        )
-        for v in verdicts
-    ]
+    """Refusals first, each with what would lift it on its own."""
+    found = []
+    for verdict in verdicts:
+        title = GATES.get(verdict.code, verdict.code.replace("_", " ").capitalize())
+        lift = "" if verdict.passed else LIFTED_BY[verdict.code]
+        found.append(GateRow(title, _sentence(verdict.detail.removesuffix(f"; {lift}")), verdict.passed, _sentence(lift)))
     return sorted(found, key=lambda row: row.passed)
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def check_of(request: HttpRequest, right: Right, now_us: int) -> dict[str, Any]:

@@ -42,33 +42,6 @@ NEXT = {
     (_S.EXPIRED, _S.FINALIZED): "a finalizer closes it",
     (_S.EXPIRED, _S.BURNED): "a burner takes it out",
 }
-# What would make a gate that refuses pass, by the gate's code.
-LIFTS = {
-    "right_not_active": "Its issuer activates it.",
-    "right_frozen": "Whoever froze it lets it go on; an operator's freeze takes two of them.",
-    "right_expired": "Nothing: its time is over.",
-    "right_fully_consumed": "Nothing: it is used up.",
-    "right_finalized": "Nothing: it is closed for good.",
-    "right_burned": "Nothing: it no longer exists.",
-    "not_transferable": "Only other terms: the issuer would have to replace it.",
-    "units_unavailable": "Ask for less, cancel the asks that reserve it, or take apart the package it is in.",
-    "not_splittable": "Move all of it at once.",
-    "below_min_transfer": "Move more at once.",
-    "locked_up": "Wait until the lock-up is over.",
-    "hold_period": "Wait until it has been held long enough.",
-    "transfer_cutoff": "Nothing any more: it is too close to its end. It can still be used.",
-    "venue_not_allowed": "Only other terms: the issuer would have to replace it.",
-    "giver_suspended": "An operator reinstates the giver.",
-    "taker_suspended": "An operator reinstates the receiver.",
-    "holder_type_not_eligible": "Another receiver, of a kind its terms name.",
-    "jurisdiction_not_eligible": "Another receiver, or an attestation that the receiver is at home where its terms allow.",
-    "holder_denied": "Another receiver.",
-    "attestation_missing": "The receiver has the operators record what is missing.",
-    "max_holders": "A receiver who holds some already, or one of the present holders giving up all of his.",
-    "max_units_per_holder": "Fewer units, or another receiver.",
-    "consent_missing": "The issuer consents: ask for it with the right's id, the receiver and the units.",
-    "acknowledgment_missing": "The registry acknowledges: ask for it with the right's id, the receiver and the units.",
-}
 EVENTS = {
     right_events.ISSUED: "Issued",
     right_events.ACTIVATED: "Activated",

@@ -1,7 +1,7 @@
 """Reads of the registry for the API, the pages and the gate."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from rights.domain.fungibility import EXACT, eligibility_verdicts
 from rights.domain.fungibility import Verdict as DimensionVerdict
-from rights.domain.gates import HolderFacts, LineageCounts, Receiver, RightFacts, Verdict, transfer_verdicts
+from rights.domain.gates import HolderFacts, LineageCounts, Permits, Receiver, RightFacts, Verdict, transfer_verdicts
 from rights.domain.manifest import Manifest, stored_manifest
 from rights.domain.moment import text_of
 from rights.domain.transfer_policy import read_policy
@@ -18,7 +18,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
 from rights.models import Account, Right, Series
-from rights.selectors.reception import permits_for, permits_of, scope_of, with_credentials
+from rights.selectors.reception import Scope, permits_for, permits_of, scope_of, with_credentials
 
 
 class Inventory(msgspec.Struct, frozen=True):
@@ -106,15 +106,31 @@ def lineage_counts(*, root_id: str, giver_id: int, taker_id: int) -> LineageCoun
     return LineageCounts(holders=row[0], taker_units=row[1], giver_units=row[2])
 
 
-def gates_of(right: Right, *, now_us: int, units: int | None = None, taker: Account | None = None) -> list[Verdict]:
-    """Every rule of the gate for moving `units` (default: all that is free) out of its holder's hands now."""
+def standing_permits(rights: Iterable[Right], *, now_us: int) -> dict[Scope, Permits]:
+    """The consents and acknowledgments that stand for all of these rights, in one read; none where no policy asks for any."""
+    receivers = [receiver_of(right) for right in rights]
+    return permits_of([scope_of(receiver) for receiver in receivers if receiver.policy.needs_permits], now_us=now_us)
+
+
+def gates_of(
+    right: Right,
+    *,
+    now_us: int,
+    units: int | None = None,
+    taker: Account | None = None,
+    permits: Mapping[Scope, Permits] | None = None,
+) -> list[Verdict]:
+    """Every rule of the gate for moving `units` (default: all that is free) out of its holder's hands now.
+
+    `permits`: what `standing_permits` found, for whoever judges many rights; otherwise it is read here.
+    """
     free = right.remaining_units - right.reserved_units
     receiver = receiver_of(right)
     counts = facts = None
     if taker is not None:
         counts = lineage_counts(root_id=str(right.root_id), giver_id=right.holder_id, taker_id=taker.pk)
         facts = with_credentials([holder_facts(taker)], now_us=now_us)[taker.pk]
-    permits = permits_of([scope_of(receiver)], now_us=now_us) if receiver.policy.needs_permits else {}
+    standing = standing_permits([right], now_us=now_us) if permits is None else permits
     return transfer_verdicts(
         right=right_facts(right),
         policy=receiver.policy,
@@ -123,7 +139,7 @@ def gates_of(right: Right, *, now_us: int, units: int | None = None, taker: Acco
         taker=facts,
         now_us=now_us,
         counts=counts,
-        permits=permits_for(receiver, permits),
+        permits=permits_for(receiver, standing),
     )
 
 
@@ -157,10 +173,12 @@ def eligibility(right: Right, series: Series, delivery_rule: str = EXACT) -> lis
     )
 
 
-def right_document(right: Right, *, instruments: Sequence[str], now_us: int) -> dict[str, Any]:
+def right_document(
+    right: Right, *, instruments: Sequence[str], now_us: int, permits: Mapping[Scope, Permits] | None = None
+) -> dict[str, Any]:
     """The right as GET /rights/{id} shows it (API.md): the manifest and the accounting around it.
 
-    `instruments`: the symbols it is deliverable into, which the venue knows.
+    `instruments`: the symbols it is deliverable into, which the venue knows. `permits`: as `gates_of` takes them.
     """
     document: dict[str, Any] = json.loads(right.terms.manifest)
     if right.metadata is not None:
@@ -192,7 +210,7 @@ def right_document(right: Right, *, instruments: Sequence[str], now_us: int) -> 
         "acquired_at": rfc3339(to_us(right.acquired_at)),
         "created_at": rfc3339(to_us(right.created_at)),
         "updated_at": rfc3339(to_us(right.updated_at)),
-        "gates": [msgspec.to_builtins(verdict) for verdict in gates_of(right, now_us=now_us)],
+        "gates": [msgspec.to_builtins(verdict) for verdict in gates_of(right, now_us=now_us, permits=permits)],
     }
 
 

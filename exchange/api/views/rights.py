@@ -29,7 +29,10 @@ STATUSES = {status.value: status.value for status in RightStatus}
 def documents(found: Sequence[Right], now_us: int) -> list[dict[str, Any]]:
     """API.md, Right."""
     symbols = registry.symbols(right.series_id for right in found)
-    return [selectors.right_document(right, instruments=symbols.get(right.series_id, []), now_us=now_us) for right in found]
+    permits = selectors.standing_permits(found, now_us=now_us)
+    return [
+        selectors.right_document(right, instruments=symbols.get(right.series_id, []), now_us=now_us, permits=permits) for right in found
+    ]
 
 
 def with_links(right: Right, now_us: int) -> dict[str, Any]:

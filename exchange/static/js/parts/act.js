@@ -8,21 +8,13 @@ import { bodyOf, clearFaults, placeFaults } from "../lib/form_body.js";
 import { codeWords, learnWords } from "../lib/words.js";
 
 const WAIT_MS = 900;
-let known;
-
-/** What would lift a gate's refusal, from the page. */
-function liftOf(code) {
-  known ??= JSON.parse(document.getElementById("lifts")?.textContent ?? "{}");
-  return known[code];
-}
-
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** A refusal as a list of reasons: every gate that refused, what it says and what would lift it. */
 export function refusalOf(problem, homeless) {
   const gates = problem.gates.filter((gate) => !gate.passed);
   const reasons = gates.map(({ code, detail }) =>
-    h("li", {}, h("strong", {}, `${codeWords(code)}. `), capital(detail ?? ""), liftOf(code) ? h("span", { class: "lift" }, ` What would lift it: ${liftOf(code)}`) : null),
+    h("li", {}, h("strong", {}, `${codeWords(code)}. `), capital(detail ?? "")),
   );
   // A reason that stands at its field already is not said twice.
   const rest = homeless.filter((fault) => !gates.some((gate) => gate.detail === fault.detail)).map((fault) => h("li", {}, `${fault.field}: ${fault.detail}`));
