@@ -61,8 +61,8 @@ def run_due(*, now_us: int) -> Run:
     stale = mark_stale_due(now_us=now_us)
     acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
     delivered = register_deliverable(actor=ACTOR, now_us=now_us)
-    disclosed = disclose_due(now_us=now_us)
     expired = expire_due(mint=_MINT, now_us=now_us)
+    disclosed = disclose_due(now_us=now_us)  # behind the expiries that it tells of: one sheet, also when this ended half-way before
     undecided = proposals.expire_due(now_us=now_us)
     anchors = anchor_due(actor=ACTOR, now_us=now_us)  # last: it covers what was done above
     return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, disclosed, anchors)

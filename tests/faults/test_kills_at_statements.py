@@ -64,6 +64,8 @@ class Trial:
     def killed(self, case: Case, point: Point, expected: dict[str, str]) -> None:
         self.kept.restore()
         answer = self.server.run(case.acts, kill=[point.step, point.where])
+        if answer["code"] == 0 and max(report["steps"] for report in answer["reports"]) < point.step:
+            return  # the unkilled run had to look something up that is known by now: there is no such step to be killed in
         assert answer["code"] == -signal.SIGKILL, answer
         told = done(answer)
         resumed = self.server.run(case.acts, again=True, skip=list(told))
