@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from django.test import Client
 
+from benchmarks.registry_fills import BUYERS, sell
 from benchmarks.registry_load import Loaded, Sizes, load
 from benchmarks.registry_plans import LARGE, whole_reads
 from benchmarks.registry_servers import PIDS
@@ -175,15 +176,28 @@ def scans(page: Page, *, large: int) -> list[str]:
     return found
 
 
-def run(*, host: str, port: int, rights: int, events: int, times: int, say: Callable[[str], None]) -> dict[str, Any]:
+def sold_pages(fills: int) -> list[Page]:
+    """What the buyers of a right that was sold in very many fills ask."""
+    _, rights, sold = sell(fills=fills)
+    return [
+        Page("sold on, a holding's line", [(f"rights/{right}/lineage?direction=up", token) for right, token in rights]),
+        Page("sold on, a holding's family", [(f"rights/{right}/lineage", token) for right, token in rights]),
+        Page("sold on, a holding's timeline", [(f"rights/{right}/events", token) for right, token in rights]),
+        Page("sold on, a fill's lineage", [(f"fills/{fill}/lineage", token) for fill, token in sold]),
+    ]
+
+
+def run(*, host: str, port: int, rights: int, events: int, fills: int, times: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Load, measure, explain."""
     began = perf_counter()
+    sold = sold_pages(fills)  # first, while the timetable that opens its book has nothing else to do
+    say(f"a right sold in {fills} fills to {BUYERS} buyers in {perf_counter() - began:.0f} s; each keeps one of it")
     rows.execute("SET synchronous_commit = off")  # of this session, which only fills tables
     loaded = load(Sizes(rights=rights, events=events), now_us=now_us(), say=say)
     say(f"{loaded.rights} rights, {loaded.events} events in {loaded.series} series: loaded in {perf_counter() - began:.0f} s")
     get = Over(host, port)
     figures: dict[str, Any] = {"rights": loaded.rights, "events": loaded.events, "pages": {}, "whole_reads": []}
-    for page in pages(loaded, get):
+    for page in [*sold, *pages(loaded, get)]:
         figure = measure(page, get, times=times)
         figures["pages"][page.name] = msgspec.to_builtins(figure)
         say(f"{page.name:<42}{figure.p50_ms:>9.1f}{figure.p95_ms:>9.1f}{figure.worst_ms:>9.1f} ms, CPU{figure.cpu_ms:>7.1f} ms")

@@ -32,6 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--registry", action="store_true", help="how quickly pages of a large registry answer, instead")
         parser.add_argument("--rights", type=int, default=1_000_000, help="of the registry")
         parser.add_argument("--events", type=int, default=5_000_000, help="of the registry")
+        parser.add_argument("--fills", type=int, default=10_000, help="in which a right of the registry is sold")
         parser.add_argument("--times", type=int, default=200, help="how often each page of the registry is asked for")
         parser.add_argument("--attach", type=int, default=0, metavar="PORT", help="a running exchange on this machine, data in DATA_DIR")
 
@@ -66,6 +67,7 @@ class Command(BaseCommand):
             port=options["attach"],
             rights=options["rights"],
             events=options["events"],
+            fills=options["fills"],
             times=options["times"],
             say=self.stderr.write if options["json"] else self.stdout.write,
         )
@@ -79,7 +81,7 @@ class Command(BaseCommand):
 
         with servers() as (port, env):
             again = [sys.executable, "manage.py", "bench", "--registry", "--attach", str(port), *(["--json"] if options["json"] else [])]
-            again += [word for name in ("rights", "events", "times") for word in (f"--{name}", str(options[name]))]
+            again += [word for name in ("rights", "events", "fills", "times") for word in (f"--{name}", str(options[name]))]
             if subprocess.run(again, cwd=settings.BASE_DIR, env=env, check=False).returncode:
                 raise CommandError("the bench failed; see above")
 
