@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from exchange.api import cursors, fields
+from exchange.api.doc import Doc
 from exchange.api.json_place import is_clean
 from exchange.api.openapi import OperationSchema
 from exchange.api.permissions import check_scope
@@ -57,6 +58,7 @@ class ApiView(APIView):
     scopes: ClassVar[Mapping[str, Scope]] = {}
     queries: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     actions: ClassVar[Mapping[str, str]] = {}
+    docs: ClassVar[Mapping[str, Doc]] = {}
     now_us: int
     query: Query
     # Methods of the same path that order entry serves in front of Django.
@@ -80,6 +82,7 @@ class ApiView(APIView):
         if isinstance(request.user, Principal):
             default = "read" if method in {"GET", "OPTIONS"} else "write"
             self._rate = check(request.user.account_id, self.actions.get(method, default))
+            self._replay(method)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         answer = super().finalize_response(request, response, *args, **kwargs)
@@ -91,6 +94,27 @@ class ApiView(APIView):
     def options(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> Response:  # noqa: ARG002 - DRF's signature
         raise Problem("method_not_allowed")
 
+    def _replay(self, method: str) -> None:
+        """Let a request that was done under its key before be answered as it was then, whatever has become of what it acts upon."""
+        doc = self.docs.get(method)
+        if doc is None or not doc.idempotent or "Idempotency-Key" not in self.request.headers:
+            return
+        account_id = self.principal.account_id
+        key, print_hex = self._idempotency_key()
+        try:
+            kept = idempotency.kept(account_id=account_id, key=key, print_hex=print_hex, now_us=self.now_us)
+        except idempotency.KeyReusedError:
+            raise Problem("idempotency_key_reused") from None
+        if kept is not None:
+            setattr(self, method.lower(), lambda *_args, **_kwargs: _answer(kept))
+
+    def _idempotency_key(self) -> tuple[str, str]:
+        """The request's key and its fingerprint."""
+        key = fields.matching(
+            self.request.headers["Idempotency-Key"], "Idempotency-Key", _IDEMPOTENCY_KEY, "must be 1 to 128 visible ASCII characters"
+        )
+        return key, idempotency.fingerprint(str(self.request.method), self.request.get_full_path(), self.body)
+
     def once(self, act: Callable[[], Done]) -> Response:
         """Answer a write: under an `Idempotency-Key` at most once, and always in one transaction. With `validate_only` it is taken back."""
         if self.query.choice("validate_only", _YES_NO):
@@ -98,12 +122,10 @@ class ApiView(APIView):
                 would = act()
                 transaction.set_rollback(True)
             return Response(would.body)
-        key = self.request.headers.get("Idempotency-Key")
-        if key is None:
+        if "Idempotency-Key" not in self.request.headers:
             with transaction.atomic():
                 return _answer(act())
-        key = fields.matching(key, "Idempotency-Key", _IDEMPOTENCY_KEY, "must be 1 to 128 visible ASCII characters")
-        print_hex = idempotency.fingerprint(str(self.request.method), self.request.get_full_path(), self.body)
+        key, print_hex = self._idempotency_key()
         try:
             done = idempotency.once(account_id=self.principal.account_id, key=key, print_hex=print_hex, act=act, now_us=self.now_us)
         except idempotency.KeyReusedError:

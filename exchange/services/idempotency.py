@@ -42,7 +42,9 @@ ON CONFLICT (account_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, 
 WHERE k.created_at < %s RETURNING id
 """
 _KEEP = "UPDATE exchange_idempotencykey SET status = %s, body = %s WHERE id = %s"
-_KEPT = "SELECT fingerprint, status, body FROM exchange_idempotencykey WHERE account_id = %s AND key = %s"
+_KEPT = (
+    "SELECT fingerprint, status, body FROM exchange_idempotencykey WHERE account_id = %s AND key = %s AND created_at >= %s AND status > 0"
+)
 
 
 def fingerprint(method: str, path: str, body: object) -> str:
@@ -62,10 +64,13 @@ def once(*, account_id: int, key: str, print_hex: str, act: Callable[[], Done], 
                 raise KeyInUseError from error
             raise
         if claimed is None:
-            return _kept(account_id, key, print_hex)
+            found = kept(account_id=account_id, key=key, print_hex=print_hex, now_us=now_us)
+            if found is None:
+                raise KeyReusedError
+            return found
         done = act()
-        kept = done.body if done.kept is None else done.kept
-        rows.execute(_KEEP, [done.status, orjson.dumps(kept).decode(), claimed[0]])
+        body = done.body if done.kept is None else done.kept
+        rows.execute(_KEEP, [done.status, orjson.dumps(body).decode(), claimed[0]])
         return done
 
 
@@ -74,8 +79,11 @@ def forget(*, now_us: int) -> int:
     return rows.execute("DELETE FROM exchange_idempotencykey WHERE created_at < %s", [rfc3339(now_us - KEEP_US)])
 
 
-def _kept(account_id: int, key: str, print_hex: str) -> Done:
-    row = rows.fetch_one(_KEPT, [account_id, key])
-    if row is None or row[0] != print_hex:
+def kept(*, account_id: int, key: str, print_hex: str, now_us: int) -> Done | None:
+    """What was answered under the key, if anything was. Raises KeyReusedError when that was another request."""
+    row = rows.fetch_one(_KEPT, [account_id, key, rfc3339(now_us - KEEP_US)])
+    if row is None:
+        return None
+    if row[0] != print_hex:
         raise KeyReusedError
     return Done(row[1], orjson.loads(row[2]), replayed=True)

@@ -112,8 +112,12 @@ class DelegationView(ApiView):
         row = self._row(delegation_id)
         if row.delegator_id != self.principal.account_id:
             raise not_found()
-        with as_problems():
-            services.revoke_delegation(
-                delegation_id=str(row.uuid), reason="revoked by its giver", actor=self.principal.actor, now_us=self.now_us
-            )
-        return Response(selectors.delegation_document(self._row(delegation_id)))
+
+        def act() -> Done:
+            with as_problems():
+                services.revoke_delegation(
+                    delegation_id=str(row.uuid), reason="revoked by its giver", actor=self.principal.actor, now_us=self.now_us
+                )
+            return Done(200, selectors.delegation_document(self._row(delegation_id)))
+
+        return self.once(act)

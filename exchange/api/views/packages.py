@@ -294,9 +294,13 @@ class BlockOfferView(OneOffer):
         row = self.offer(offer_id)
         if row.seller_id != self.principal.account_id:
             raise not_found()
-        with as_problems():
-            block_offers.withdraw_offer(offer_id=str(row.uuid), actor=self.principal.actor, now_us=self.now_us)
-        return Response(self.shown(row))
+
+        def act() -> Done:
+            with as_problems():
+                block_offers.withdraw_offer(offer_id=str(row.uuid), actor=self.principal.actor, now_us=self.now_us)
+            return Done(200, self.shown(row))
+
+        return self.once(act)
 
 
 class BlockOfferAcceptView(OneOffer):
