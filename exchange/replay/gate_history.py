@@ -90,7 +90,9 @@ class GateHistory:
             taker=self._permits.credentials(self._holder(taker, now_us), now_us),
             now_us=now_us,
             counts=self._counts(states, right, taker) if policy.counts_holders else None,
-            permits=self._permits.permits(right, self._holders[taker][0], f"acc_{taker}", now_us) if policy.needs_permits else NO_PERMITS,
+            permits=self._permits.permits(right, self._holders[taker][0], f"acc_{taker}", units=units, now_us=now_us)
+            if policy.needs_permits
+            else NO_PERMITS,
         )
         return [refusal.code for refusal in refusals]
 

@@ -23,7 +23,9 @@ class _Consent(msgspec.Struct):
     right: str
     root: str
     terms_hash: str
+    giver: str
     taker: str
+    units: int
     from_us: int = NEVER
     until_us: int = NEVER
 
@@ -71,7 +73,9 @@ class PermitHistory:
             right=payload["right"] or "",
             root=payload["root"] or "",
             terms_hash=payload["terms_hash"],
+            giver=payload["giver"] or "",
             taker=payload["taker"] or "",
+            units=int(payload["units"] or 0),
         )
         self._consents[object_id] = consent
         self._by_issuer.setdefault(consent.issuer, []).append(consent)
@@ -85,12 +89,12 @@ class PermitHistory:
             until = parse_us(payload["expires_at"]) if payload["expires_at"] else NEVER
             facts.append(_Fact(payload["kind"], payload["value"], at_us, until))
 
-    def permits(self, right: RightState, taker_id: int, taker: str, now_us: int) -> Permits:
-        """What stood for `taker` (a public id; `taker_id` its number) receiving this right."""
+    def permits(self, right: RightState, taker_id: int, taker: str, *, units: int, now_us: int) -> Permits:
+        """What stood for `taker` (a public id; `taker_id` its number) receiving these units of a right from whoever holds it."""
         covered = {
             consent.kind
             for consent in self._by_issuer.get(right.issuer, ())
-            if consent.from_us - self._grace_us <= now_us < consent.until_us and self._covers(consent, right, taker)
+            if consent.from_us - self._grace_us <= now_us < consent.until_us and self._covers(consent, right, taker, units)
         }
         takers = frozenset({taker_id})
         return Permits(
@@ -99,11 +103,11 @@ class PermitHistory:
         )
 
     @staticmethod
-    def _covers(consent: _Consent, right: RightState, taker: str) -> bool:
+    def _covers(consent: _Consent, right: RightState, taker: str, units: int) -> bool:
         if consent.taker and consent.taker != taker:
             return False
         if consent.scope == "transfer":
-            return consent.right == f"rgt_{right.id}"
+            return (consent.right, consent.giver) == (f"rgt_{right.id}", f"acc_{right.holder}") and units <= consent.units
         everything = not consent.root and not consent.terms_hash
         return everything or consent.root == f"rgt_{right.root}" or (consent.terms_hash != "" and consent.terms_hash == right.terms_hash)
 

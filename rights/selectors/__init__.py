@@ -18,7 +18,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
 from rights.models import Account, Right, Series
-from rights.selectors.reception import Scope, permits_for, permits_of, scope_of, with_credentials
+from rights.selectors.reception import Scope, permits_for, permits_of, scope_of, with_credentials, with_once
 
 
 class Inventory(msgspec.Struct, frozen=True):
@@ -127,19 +127,22 @@ def gates_of(
     free = right.remaining_units - right.reserved_units
     receiver = receiver_of(right)
     counts = facts = None
+    moving = free if units is None else units
+    standing = permits_for(receiver, standing_permits([right], now_us=now_us) if permits is None else permits)
     if taker is not None:
+        if receiver.policy.needs_permits:
+            standing = with_once(standing, right=right, taker_id=taker.pk, units=moving, now_us=now_us)
         counts = lineage_counts(root_id=str(right.root_id), giver_id=right.holder_id, taker_id=taker.pk)
         facts = with_credentials([holder_facts(taker)], now_us=now_us)[taker.pk]
-    standing = standing_permits([right], now_us=now_us) if permits is None else permits
     return transfer_verdicts(
         right=right_facts(right),
         policy=receiver.policy,
-        units=free if units is None else units,
+        units=moving,
         giver=holder_facts(right.holder),
         taker=facts,
         now_us=now_us,
         counts=counts,
-        permits=permits_for(receiver, standing),
+        permits=standing,
     )
 
 

@@ -6,7 +6,8 @@ import msgspec
 
 from rights.domain.gates import NO_PERMITS, Grants, HolderFacts, LineageCounts, Permits, Receiver
 from rights.kernel import rows
-from rights.kernel.clock import rfc3339
+from rights.kernel.clock import rfc3339, to_datetime
+from rights.models import Consent, Right
 
 Scope = tuple[str, str, str]  # issuer (slug), lineage (root's UUID), terms hash
 Holdings = dict[str, dict[int, int]]  # root -> holder -> units
@@ -75,6 +76,17 @@ def permits_of(scopes: Iterable[Scope], *, now_us: int, lock: bool = False) -> d
         return Grants((scope, kind) in everybody, frozenset(takers.get((scope, kind), ())))
 
     return {scope: Permits(grants(scope, "consent"), grants(scope, "acknowledgment")) for scope in wanted}
+
+
+def with_once(permits: Permits, *, right: Right, taker_id: int, units: int, now_us: int) -> Permits:
+    """The permits with what was granted for a single transfer of at least `units` of this right from its holder to that taker."""
+    live = Consent.objects.filter(state="granted", scope="transfer", right=right, giver=right.holder_id, taker=taker_id, units__gte=units)
+    kinds = set(live.exclude(expires_at__lte=to_datetime(now_us)).values_list("kind", flat=True))
+
+    def joined(grants: Grants, kind: str) -> Grants:
+        return Grants(grants.everybody, grants.takers | {taker_id}) if kind in kinds else grants
+
+    return Permits(joined(permits.consent, "consent"), joined(permits.acknowledgment, "acknowledgment"))
 
 
 def holdings_of(roots: Iterable[str]) -> Holdings:

@@ -4,7 +4,7 @@ Every change locks the consent's row; a transfer that relies on one holds it in 
 transfer or after it, never in between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -160,11 +160,12 @@ def expire_consents_due(*, actor: str, now_us: int, most: int = 200) -> int:
     return len(due)
 
 
-def once_permits(*, right_ids: Sequence[str], taker_id: int, now_us: int) -> dict[tuple[str, str], Consent]:
-    """Locked consents for a single transfer to this taker, by (right, kind): of several the smallest. Their units bound the transfer."""
-    live = Consent.objects.filter(state="granted", scope="transfer", right_id__in=right_ids, taker_id=taker_id)
+def once_permits(*, units: Mapping[str, int], giver_id: int, taker_id: int, now_us: int) -> dict[tuple[str, str], Consent]:
+    """Locked consents for a single transfer of `units` by right from giver to taker, by (right, kind): of several the smallest that suffices."""
+    live = Consent.objects.filter(state="granted", scope="transfer", right_id__in=sorted(units), giver_id=giver_id, taker_id=taker_id)
     found = live.exclude(expires_at__lte=to_datetime(now_us)).select_for_update(no_key=True).order_by("pk")
-    return {(str(row.right_id), row.kind): row for row in sorted(found, key=lambda row: -(row.units or 0))}
+    enough = [row for row in found if (row.units or 0) >= units[str(row.right_id)]]
+    return {(str(row.right_id), row.kind): row for row in sorted(enough, key=lambda row: -(row.units or 0))}
 
 
 def mark_used(*, consents: Sequence[Consent], entry_id: str, actor: str, now_us: int) -> None:

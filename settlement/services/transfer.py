@@ -71,7 +71,7 @@ def transfer_units(
     named = sorted({part.right_id for part in parts})
     held = lock_rights({*named, *counted_roots(named)})
     release_units(refs=unlock, now_us=now_us, only=named)
-    once = once_permits(right_ids=named, taker_id=taker.pk, now_us=now_us)
+    once = once_permits(units={part.right_id: part.units for part in parts}, giver_id=giver.pk, taker_id=taker.pk, now_us=now_us)
     net: dict[Pair, int] = {(part.right_id, taker.pk): part.units for part in parts}
     refusals = _right_refusals(parts, giver, now_us)
     ours = {right for right, _ in net} - {refused.right_id for refused in refusals if refused.verdict.code == "right_not_held"}

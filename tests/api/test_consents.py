@@ -99,3 +99,27 @@ def test_nobody_gives_what_is_not_his_or_to_himself(desk, caller, needy):
     assert caller("issuer").post(f"rights/{needy}/transfer", give).status_code == 404
     same = caller("holder").post(f"rights/{needy}/transfer", give | {"to": acc(desk, "holder")})
     assert same.json()["field_errors"][0]["field"] == "to"
+
+
+def test_of_several_consents_the_smallest_that_suffices_is_used(desk, caller, needy):
+    holder, issuer, other = caller("holder"), caller("issuer"), acc(desk, "other")
+    names = {}
+    for units in ("10", "100", "60"):
+        names[units] = holder.post("consents", {"right_id": needy, "taker": other, "units": units}).json()["id"]
+        assert issuer.post(f"consents/{names[units]}/approve", {}).status_code == 200
+    check = {"right_id": needy, "buyer": other}
+    assert holder.post("transfer-checks", check | {"units": "50"}).json()["allowed"]
+    assert not holder.post("transfer-checks", check | {"units": "101"}).json()["allowed"]
+    assert holder.post(f"rights/{needy}/transfer", {"to": other, "units": "50"}).status_code == 201
+    assert [holder.get(f"consents/{names[units]}").json()["state"] for units in names] == ["granted", "granted", "used"]
+    assert codes(holder.post(f"rights/{needy}/transfer", {"to": other, "units": "101"})) == ["consent_missing"]
+
+
+def test_a_consent_is_for_whoever_asked_for_it(desk, caller, needy):
+    holder, issuer = caller("holder"), caller("issuer")
+    asked = holder.post("consents", {"right_id": needy, "taker": acc(desk, "other"), "units": "5"}).json()["id"]
+    assert issuer.post(f"consents/{asked}/approve", {}).status_code == 200
+    stands = issuer.put("standing-consents", {"issuer_id": "issuer", "taker": acc(desk, "issuer")}).json()["id"]
+    assert holder.post(f"rights/{needy}/transfer", {"to": acc(desk, "issuer"), "units": "1000"}).status_code == 201
+    assert issuer.post(f"consents/{stands}/revoke", {"reason": "done"}).status_code == 200
+    assert codes(issuer.post(f"rights/{needy}/transfer", {"to": acc(desk, "other"), "units": "5"})) == ["consent_missing"]
