@@ -285,12 +285,21 @@ class NaiveRegistry:
     # SPEC §6: a delegation is use within bounds, by those whose right it is
 
     def on_delegation_created(self, told: dict[str, Any], at: Moment, delegation: str) -> None:
-        self.delegations[delegation] = {**told, "used": 0, "ended": False}
+        self.delegations[delegation] = {**told, "used": 0, "passed": 0, "ended": False}
+        if told["parent"]:
+            parent = self.delegations[told["parent"]]
+            parent["passed"] += int(told["max_units"])
+            if parent["ended"] or parent["used"] + parent["passed"] > int(parent["max_units"]) or not parent["subdelegation_allowed"]:
+                self.faults.append(f"{delegation} passes on more than {told['parent']} allows")
 
     def on_delegation_used(self, told: dict[str, Any], at: Moment, delegation: str) -> None:
         row = self.delegations[delegation]
         row["used"] += int(told["units"])
-        if row["ended"] or row["used"] > int(row["max_units"]) or not moment(row["valid_from"]) <= at < moment(row["valid_until"]):
+        if (
+            row["ended"]
+            or row["used"] + row["passed"] > int(row["max_units"])
+            or not moment(row["valid_from"]) <= at < moment(row["valid_until"])
+        ):
             self.faults.append(f"{delegation} was used beyond its bounds at {at}")
         source = row
         while source["parent"]:
@@ -299,7 +308,10 @@ class NaiveRegistry:
             self.faults.append(f"{delegation} was used on a right in other hands")
 
     def on_delegation_revoked(self, told: dict[str, Any], at: Moment, delegation: str) -> None:
-        self.delegations[delegation]["ended"] = True
+        row = self.delegations[delegation]
+        row["ended"] = True
+        if row["parent"]:
+            self.delegations[row["parent"]]["passed"] -= int(told["returned_units"])
 
     on_delegation_expired = on_delegation_revoked
 
