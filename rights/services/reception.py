@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from rights.domain.gates import Grants, HolderFacts, Permits, Receiver, Verdict, taker_refusals
-from rights.domain.transfer_policy import TransferPolicy, read_policy
+from rights.domain.transfer_policy import TransferPolicy, read_policy, strictest
 from rights.kernel import rows
 from rights.selectors.reception import Holdings, Scope, counts_of, holdings_of, permits_for, permits_of, scope_of, shift, with_credentials
 from rights.services.deliveries import Held, Pair
@@ -43,11 +43,20 @@ def forget_policies() -> None:
     _policies.clear()
 
 
-def counted_roots(right_ids: Sequence[str]) -> list[str]:
-    """The roots of those rights whose terms count holders: they are locked with the rights, so that counts stand still."""
+def counted_roots(right_ids: Sequence[str], own: TransferPolicy | None = None) -> list[str]:
+    """The roots of those rights whose terms count holders: they are locked with the rights, so that counts stand still.
+
+    `own`: what tightens the terms of all of them, a package's policy.
+    """
     found = rows.fetch_all(_ROOTS, [rows.array(right_ids)])
     policies = policies_of(sorted({row[2] for row in found}))
-    return sorted({root for _, root, terms in found if policies[terms].counts_holders})
+    everything = own is not None and own.counts_holders
+    return sorted({root for _, root, terms in found if everything or policies[terms].counts_holders})
+
+
+def tightened(policy: TransferPolicy, own: TransferPolicy | None) -> TransferPolicy:
+    """The terms' policy together with what tightens it, if anything does."""
+    return policy if own is None else strictest([own, policy])
 
 
 def holder_facts_of(account_ids: Sequence[int]) -> dict[int, HolderFacts]:
@@ -95,11 +104,15 @@ class Reception(msgspec.Struct, frozen=True):
         return [(right, kind) for kind, needs in needed if needs]
 
 
-def look_up(*, net: Mapping[Pair, int], rights: Mapping[str, Held], now_us: int, once: OnceUnits | None = None) -> Reception:
-    """Load what the receivers' rules of these moves depend on; `rights` are under lock, with their counted roots."""
+def look_up(
+    *, net: Mapping[Pair, int], rights: Mapping[str, Held], now_us: int, once: OnceUnits | None = None, own: TransferPolicy | None = None
+) -> Reception:
+    """Load what the receivers' rules of these moves depend on; `rights` are under lock, with their counted roots. `own`: see there."""
     policies = policies_of(sorted({rights[right].terms_hash for right, _ in net}))
     receivers = {
-        right: Receiver(policies[rights[right].terms_hash], rights[right].issuer, rights[right].root_id, rights[right].terms_hash)
+        right: Receiver(
+            tightened(policies[rights[right].terms_hash], own), rights[right].issuer, rights[right].root_id, rights[right].terms_hash
+        )
         for right, _ in net
     }
     takers = holder_facts_of(sorted({taker for _, taker in net}))

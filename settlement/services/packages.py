@@ -3,28 +3,26 @@
 Locks: the package's row, then rights by id, balances, streams, the registry's stream last.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from django.db import transaction
 
 from rights.domain import package_events
-from rights.domain.gates import taker_refusals, transfer_refusals
 from rights.domain.issuance import Refusal
 from rights.domain.package import PartFacts, loosened_fields, part_refusals, policy_faults
 from rights.domain.reason import stated_reason
+from rights.domain.transfer_policy import TransferPolicy, read_policy
 from rights.kernel.clock import to_datetime
 from rights.kernel.ids import Mint, public
 from rights.models import Account, Package, PackagePart, Right
-from rights.selectors import holder_facts, right_facts
-from rights.selectors.reception import with_credentials
 from rights.services.deliveries import lock_rights
 from rights.services.journal import NewEvent, append, stream_for
 from rights.services.locks import Lock
 from rights.services.refusals import LifecycleRefusedError, lifecycle_refused
 from settlement.services.ledger import Move
-from settlement.services.transfer import ANY_TAKER, Moved, Part, Refused, TransferRefused, transfer_units
+from settlement.services.transfer import Moved, Part, transfer_units
 from settlement.services.unit_locks import lock_units, release_units
 
 REGISTRY = "registry"
@@ -89,11 +87,19 @@ def split_package(
 ) -> tuple[Package, Package]:
     """(what is left, a new package of `parts` under the same policy).
 
-    Raises LifecycleRefusedError `package_ended`, `right_not_held`, `package_split`.
+    Raises LifecycleRefusedError `package_ended`, `right_not_held`, `package_split`, and what the package's policy says
+    of dividing it: `not_splittable`, `below_min_transfer`.
     """
     row = _held(package_id, holder_id)
+    policy = read_policy(row.policy)
+    if not policy.splittable:
+        raise lifecycle_refused("not_splittable", "the package's policy forbids a split")
     held = {part.right_id: part for part in parts_of(row)}
     for part in parts:
+        if part.units < policy.min_transfer_units:
+            raise lifecycle_refused(
+                "below_min_transfer", f"the package's policy lets no fewer than {policy.min_transfer_units} units leave it"
+            )
         if part.right_id not in held or part.units > held[part.right_id].units:
             raise lifecycle_refused("package_split", f"the package has no {part.units} units of rgt_{part.right_id}")
     taken = {part.right_id: part.units for part in parts}
@@ -132,24 +138,18 @@ def transfer_package(
     """
     row = _held(package_id, holder_id)
     giver, parts = row.holder, parts_of(row)
-    refusals = _policy_refusals(row, parts, taker, now_us)
-    ref = public("pkg", str(row.uuid))
-    try:
-        moved = transfer_units(
-            parts=[Part(part.right_id, part.units) for part in parts],
-            giver=giver,
-            taker=taker,
-            mint=mint,
-            actor=actor,
-            now_us=now_us,
-            payment=payment,
-            entry_id=entry_id,
-            unlock=[ref],
-        )
-    except TransferRefused as refused:
-        raise TransferRefused([*refusals, *refused.refusals]) from refused
-    if refusals:
-        raise TransferRefused(refusals)
+    moved = transfer_units(
+        parts=[Part(part.right_id, part.units) for part in parts],
+        giver=giver,
+        taker=taker,
+        mint=mint,
+        actor=actor,
+        now_us=now_us,
+        payment=payment,
+        entry_id=entry_id,
+        unlock=[public("pkg", str(row.uuid))],
+        own=_own_policy(row),
+    )
     row.holder = row.controller = taker
     row.parts.filter(removed_at=None).update(removed_at=to_datetime(now_us))
     received = [msgspec.structs.replace(part, right_id=moved.receives[part.right_id]) for part in parts]
@@ -235,21 +235,14 @@ def _check(composition: Composition) -> None:
         raise LifecycleRefusedError(refusals)
 
 
-# Rules of a package's own policy about the moment and the venue; what a component may do is asked of the component.
-_OWN_RULES = frozenset({"not_transferable", "locked_up", "transfer_cutoff", "venue_not_allowed"})
+# Of a package's own policy these two are about dividing it, not about what moves with it.
+_OF_A_SPLIT = ("splittable", "min_transfer_units")
 
 
-def _policy_refusals(row: Package, parts: Sequence[PartFacts], taker: Account, now_us: int) -> list[Refused]:
-    """What the package's own policy has against this move, said of the rights it is about."""
-    facts = with_credentials([holder_facts(taker)], now_us=now_us)[taker.pk]
-    own: Mapping[str, Any] = {k: v for k, v in row.policy.items() if k not in ("max_holders", "max_units_per_holder")}
-    refusals = [Refused(parts[0].right_id, verdict) for verdict in taker_refusals(own, facts, permits=ANY_TAKER)]
-    for right in Right.objects.select_related("series").filter(pk__in=[part.right_id for part in parts]).order_by("pk"):
-        found = transfer_refusals(
-            right=right_facts(right), policy=own, units=1, giver=holder_facts(row.holder), taker=None, now_us=now_us, permits=ANY_TAKER
-        )
-        refusals += [Refused(str(right.pk), verdict) for verdict in found if verdict.code in _OWN_RULES]
-    return refusals
+def _own_policy(row: Package) -> TransferPolicy | None:
+    """What the package's policy adds to the terms of every right that moves with it; what it leaves open it leaves to them."""
+    stated = {field: value for field, value in row.policy.items() if field not in _OF_A_SPLIT}
+    return read_policy({"pre_activation_transfer": True, **stated}) if stated else None
 
 
 def _fill(row: Package, parts: Sequence[PartFacts], now_us: int) -> None:

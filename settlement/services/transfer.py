@@ -9,6 +9,7 @@ import msgspec
 from django.db import transaction
 
 from rights.domain.gates import Grants, Permits, Verdict, transfer_refusals
+from rights.domain.transfer_policy import TransferPolicy, read_policy
 from rights.kernel.ids import Mint
 from rights.models import Account, Right
 from rights.selectors import holder_facts, right_facts
@@ -16,7 +17,7 @@ from rights.selectors.streams import streams_of
 from rights.services.consents import mark_used, once_permits
 from rights.services.deliveries import Held, Pair, deliver_units, lock_rights
 from rights.services.journal import NewEvent, append_each
-from rights.services.reception import counted_roots, look_up, shut_pairs
+from rights.services.reception import counted_roots, look_up, shut_pairs, tightened
 from settlement.services.deliver import asset_ids
 from settlement.services.ledger import Move, post
 from settlement.services.unit_locks import release_units
@@ -63,20 +64,22 @@ def transfer_units(
     payment: Sequence[Move] = (),
     entry_id: str | None = None,
     unlock: Sequence[str] = (),
+    own: TransferPolicy | None = None,
 ) -> Moved:
     """Move every part from giver to taker, with the payment's legs in the same entry. Raises TransferRefused, LedgerRefusal.
 
-    `unlock` names (public ids) whose locks on these rights were made for this very move: they are released first.
+    `unlock` names (public ids) whose locks on these rights were made for this very move: they are released first. `own` is a policy that
+    tightens every right's terms for this move, a package's.
     """
     named = sorted({part.right_id for part in parts})
-    held = lock_rights({*named, *counted_roots(named)})
+    held = lock_rights({*named, *counted_roots(named, own)})
     release_units(refs=unlock, now_us=now_us, only=named)
     once = once_permits(units={part.right_id: part.units for part in parts}, giver_id=giver.pk, taker_id=taker.pk, now_us=now_us)
     net: dict[Pair, int] = {(part.right_id, taker.pk): part.units for part in parts}
-    refusals = _right_refusals(parts, giver, now_us)
+    refusals = _right_refusals(parts, giver, now_us, own)
     ours = {right for right, _ in net} - {refused.right_id for refused in refusals if refused.verdict.code == "right_not_held"}
     asked = {pair: units for pair, units in net.items() if pair[0] in ours}
-    reception = look_up(net=asked, rights=held, now_us=now_us, once={key: row.units or 0 for key, row in once.items()})
+    reception = look_up(net=asked, rights=held, now_us=now_us, once={key: row.units or 0 for key, row in once.items()}, own=own)
     for (right_id, _), verdicts in shut_pairs(reception, net=asked, rights=held).items():
         refusals += [Refused(right_id, verdict) for verdict in verdicts]
     if refusals:
@@ -105,7 +108,7 @@ def transfer_units(
 ANY_TAKER = Permits(Grants(everybody=True), Grants(everybody=True))
 
 
-def _right_refusals(parts: Sequence[Part], giver: Account, now_us: int) -> list[Refused]:
+def _right_refusals(parts: Sequence[Part], giver: Account, now_us: int, own: TransferPolicy | None) -> list[Refused]:
     """Every shut gate of the rights themselves, which are under lock."""
     rights = {
         str(right.pk): right
@@ -121,7 +124,7 @@ def _right_refusals(parts: Sequence[Part], giver: Account, now_us: int) -> list[
             continue
         found = transfer_refusals(
             right=right_facts(right),
-            policy=right.terms.transfer_policy,
+            policy=tightened(read_policy(right.terms.transfer_policy), own),
             units=part.units,
             giver=holder_facts(right.holder),
             taker=None,

@@ -118,6 +118,51 @@ def test_its_policy_tightens_and_is_asked_when_it_moves(desk):
 
 
 @pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        ({"eligible_holder_types": ["vault"]}, "holder_type_not_eligible"),
+        ({"eligible_jurisdictions": ["DE"]}, "jurisdiction_not_eligible"),
+        ({"required_attestations": ["kyc"]}, "attestation_missing"),
+        ({"min_hold_seconds": 86_400}, "hold_period"),
+        ({"lockup_until": "2026-11-20T00:00:00Z"}, "locked_up"),
+        ({"transfer_cutoff_seconds": 40 * 86_400}, "transfer_cutoff"),
+        ({"venue_deny": ["synthference"]}, "venue_not_allowed"),
+        ({"max_holders": 1}, "max_holders"),
+        ({"max_units_per_holder": "9"}, "max_units_per_holder"),
+        ({"requires_issuer_consent": True}, "consent_missing"),
+        ({"requires_registry_acknowledgment": True}, "acknowledgment_missing"),
+    ],
+)
+def test_each_rule_of_its_own_is_asked_beside_the_terms(desk, policy, code):
+    right = desk.issue(100)
+    package = compose(desk, part(right, 10), policy=policy)
+    with pytest.raises(TransferRefused) as shut:
+        give(desk, package)
+    assert [(r.right_id, r.verdict.code) for r in shut.value.refusals] == [(str(right.pk), code)]
+    assert Right.objects.get(pk=right.pk).reserved_units == 10
+    clean()
+
+
+def test_its_policy_says_how_it_may_be_divided(desk):
+    right = desk.issue(100)
+    for policy, code in (({"splittable": False}, "not_splittable"), ({"min_transfer_units": "6"}, "below_min_transfer")):
+        package = compose(desk, part(right, 10), policy=policy)
+        with pytest.raises(LifecycleRefusedError) as refused:
+            packages.split_package(
+                package_id=str(package.uuid),
+                holder_id=package.holder_id,
+                parts=[part(right, 5)],
+                label="x",
+                child_id=MINT.uuid(NOW_US),
+                actor="test",
+                now_us=NOW_US,
+            )
+        assert codes(refused) == [code]
+    give(desk, package)
+    clean()
+
+
+@pytest.mark.parametrize(
     ("kind", "parts", "code"),
     [
         ("slice", [{}, {}], "package_parts"),
