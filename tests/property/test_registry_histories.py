@@ -157,10 +157,21 @@ class Registry(RuleBasedStateMachine):
 
     # the life of rights
 
-    @initialize(policies=st.lists(st.sampled_from(POLICIES), min_size=2, max_size=3), who=people, lots=st.integers(2, 8))
-    def begin(self, policies: list[dict[str, Any]], who: str, lots: int) -> None:
-        for policy in policies:
+    @initialize(
+        policies=st.lists(st.sampled_from(POLICIES), min_size=2, max_size=3),
+        who=people,
+        lots=st.integers(2, 8),
+        place=places,
+        units=odd_units,
+    )
+    def begin(self, policies: list[dict[str, Any]], who: str, lots: int, place: int, units: int) -> None:
+        """Some rights, and what their first days brought: a deal, a gift, a part in a package, a part somebody may use."""
+        for number, policy in enumerate(policies):
             self.issue(policy, who, lots, True)
+            self.deal(8 * number + 1, WHO[1 + place % 2], 1)
+        self.transfer(place, units, place % 2 == 0, WHO[place % 3])
+        self.package(place, place, units)
+        self.delegate(place, units, WHO[place % 3], "right")
 
     @rule(policy=st.sampled_from(POLICIES), who=st.sampled_from((*WHO, "issuer")), lots=st.integers(1, 8), active=st.booleans())
     def issue(self, policy: dict[str, Any], who: str, lots: int, active: bool) -> None:
