@@ -9,6 +9,7 @@ import msgspec
 import orjson
 import redis
 from django.db import transaction
+from django.db.models import F, Q
 
 from exchange.feed.record import BalanceRecord
 from exchange.models import BlockOffer
@@ -53,8 +54,11 @@ def make_offer(*, seller: Account, package_id: str, terms: Terms, fee_bps: int, 
         raise OperatorRefusal("offer_terms", "an offer ends within 30 days from now")
     if terms.buyer is not None and terms.buyer.participant_id == seller.participant_id:
         raise OperatorRefusal("offer_self", "seller and buyer are one participant")
-    if BlockOffer.objects.filter(package=package, state="open").exists():
+    former = BlockOffer.objects.select_for_update(of=("self",), no_key=True).filter(package=package, state="open").first()
+    if former is not None and not _is_dead(former, package):
         raise OperatorRefusal("offer_open", "the package is on offer already")
+    if former is not None:
+        _withdraw(former, actor, now_us)
     row = BlockOffer.objects.create(
         uuid=offer_id,
         package=package,
@@ -86,9 +90,18 @@ def make_offer(*, seller: Account, package_id: str, terms: Terms, fee_bps: int, 
 def withdraw_offer(*, offer_id: str, actor: str, now_us: int) -> BlockOffer:
     """No longer on offer. Raises OperatorRefusal `offer_ended`."""
     row = _locked(offer_id)
+    _withdraw(row, actor, now_us)
+    return row
+
+
+def _withdraw(row: BlockOffer, actor: str, now_us: int) -> None:
     _end(row, "withdrawn", now_us)
     _remember(row, WITHDRAWN, {"package": public("pkg", str(row.package.uuid))}, actor, now_us)
-    return row
+
+
+def _is_dead(row: BlockOffer, package: Package) -> bool:
+    """Whether nobody can take it any more: the package is no longer what was offered, or in other hands."""
+    return package.revision != row.package_revision or package.holder_id != row.seller_id
 
 
 @transaction.atomic
@@ -105,7 +118,7 @@ def accept_offer(*, offer_id: str, buyer: Account, mint: Mint, actor: str, now_u
     if buyer.participant_id == row.seller.participant_id:
         raise OperatorRefusal("offer_self", "seller and buyer are one participant")
     package = locked_package(str(row.package.uuid))
-    if package.revision != row.package_revision or package.holder_id != row.seller_id:
+    if _is_dead(row, package):
         raise OperatorRefusal("offer_changed", "the package is no longer what was offered")
     fee = fee_minor(row.price_minor, row.fee_bps)
     payment = [Move("", 0, "block_cash", row.currency_id, buyer.pk, row.seller_id, row.price_minor)]
@@ -145,10 +158,15 @@ def accept_offer(*, offer_id: str, buyer: Account, mint: Mint, actor: str, now_u
 
 @transaction.atomic
 def expire_offers_due(*, actor: str, now_us: int, most: int = 200) -> int:
-    """End offers whose time is over; how many."""
-    due = BlockOffer.objects.select_related("package").filter(state="open", expires_at__lte=to_datetime(now_us))
+    """End offers whose time is over, and those whose package changed hands or was changed; how many."""
+    is_over = Q(expires_at__lte=to_datetime(now_us))
+    is_dead = ~Q(package__revision=F("package_revision")) | ~Q(package__holder=F("seller"))
+    due = BlockOffer.objects.select_related("package").filter(is_over | is_dead, state="open")
     rows = list(due.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk")[:most])
     for row in rows:
+        if to_us(row.expires_at) > now_us:
+            _withdraw(row, actor, now_us)
+            continue
         _end(row, "expired", now_us)
         _remember(row, EXPIRED, {"package": public("pkg", str(row.package.uuid))}, actor, now_us)
     return len(rows)

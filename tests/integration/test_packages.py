@@ -400,3 +400,21 @@ def test_a_block_that_can_not_go_whole_does_not_go(rich, why):
     assert Package.objects.get(pk=package.pk).holder == rich.accounts["holder"]
     assert cash(rich, "other") == 100_000_000
     clean()
+
+
+@pytest.mark.parametrize("noticed", ["by the timetable", "by the next offer"])
+def test_an_offer_ends_with_the_hands_it_was_made_by(rich, noticed):
+    """Else whoever was given the package could not offer it, and nobody but the giver could clear the way."""
+    package = compose(rich, part(rich.issue(5_000_000), 100))
+    former = offer(rich, package)
+    give(rich, package)
+    if noticed == "by the timetable":
+        assert expire_offers_due(actor="timetable", now_us=NOW_US + 2_000_000) == 1
+    account = rich.accounts["other"]
+    terms = Terms(price_minor=5, currency=cash_asset(), expires_us=NOW_US + DAY_US)
+    later = {"actor": "test", "now_us": NOW_US + 3_000_000}
+    row = make_offer(seller=account, package_id=str(package.uuid), terms=terms, fee_bps=0, offer_id=MINT.uuid(NOW_US), **later)
+    former.refresh_from_db()
+    assert (former.state, row.state) == ("withdrawn", "open")
+    assert expire_offers_due(actor="timetable", now_us=NOW_US + 4_000_000) == 0
+    clean()
