@@ -80,11 +80,18 @@ def issuance_refusals(
     *, manifest: Manifest, fingerprint: str, issuer: IssuerFacts, assurance: AssuranceFacts, now_us: int
 ) -> list[Refusal]:
     """Every reason against issuing `manifest` now; empty when it may be issued."""
+    standing = standing_refusals(manifest=manifest, fingerprint=fingerprint, issuer=issuer, assurance=assurance, now_us=now_us)
+    return [*standing, *_capacity(manifest, assurance)]
+
+
+def standing_refusals(
+    *, manifest: Manifest, fingerprint: str, issuer: IssuerFacts, assurance: AssuranceFacts, now_us: int
+) -> list[Refusal]:
+    """The reasons that also hold against a right whose units are issued on the assurance already."""
     return [
         *_issuer(manifest, issuer, assurance),
         *_fit(manifest, fingerprint, assurance),
         *_freshness(manifest, assurance, now_us),
-        *_capacity(manifest, assurance),
     ]
 
 

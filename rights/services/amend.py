@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
+from django.db.models import F
 
 from rights.domain import right_events
 from rights.domain.amendment import Amendment, amendment_refusals
-from rights.domain.issuance import issuance_refusals
+from rights.domain.issuance import issuance_refusals, standing_refusals
 from rights.domain.lifecycle import RightStatus
 from rights.domain.manifest import Manifest, read_manifest, stored_manifest
 from rights.domain.reason import stated_reason
@@ -36,6 +37,7 @@ class Change(msgspec.Struct, frozen=True):
 def amend_right(*, right_id: str, change: Change, actor: str, now_us: int) -> Right:
     """The amended right. Raises LifecycleRefusedError with every reason, ManifestRefusedError, IssuanceRefusedError, ReasonMissing.
 
+    `right_not_held`: new terms for a right that is not in its issuer's own hands; `right_changed`: another amendment came first;
     `replacement_needed` names what never changes once active; `amendment_lineage`: others hold parts of the same lineage.
     """
     change = msgspec.structs.replace(change, reason=stated_reason(change.reason))
@@ -44,6 +46,8 @@ def amend_right(*, right_id: str, change: Change, actor: str, now_us: int) -> Ri
     assurance = seen.assurance if change.amendment is Amendment.METADATA else find_assurance(issuer=seen.issuer, manifest=manifest)
     list(Assurance.objects.select_for_update(no_key=True).filter(pk__in={seen.assurance_id, assurance.pk}).order_by("pk"))
     right = locked(right_id)
+    if right.assurance_id != seen.assurance_id:
+        raise lifecycle_refused("right_changed", "another amendment put it on another assurance; look at it again")
     former = stored_manifest(right.terms.manifest, right.terms_id)
     _check(right, change, former, manifest)
     if change.amendment is Amendment.METADATA:
@@ -66,6 +70,9 @@ def _check(right: Right, change: Change, former: Manifest, latter: Manifest) -> 
         raise LifecycleRefusedError(refusals)
     if change.amendment is Amendment.METADATA:
         return
+    # Also while it is issued: what was sold or issued to somebody is theirs under the terms they took it by.
+    if right.holder.participant_id != right.issuer.participant_id:
+        raise lifecycle_refused("right_not_held", "new terms are for a right in its issuer's own hands; replace this one instead")
     if right.parent_id is not None or right.children.exists():
         raise lifecycle_refused("amendment_lineage", "other rights descend from the same terms; replace this one instead")
     if right.reserved_units:
@@ -83,8 +90,7 @@ def _new_terms(right: Right, change: Change, manifest: Manifest, assurance: Assu
     compute_class = class_for(manifest=manifest, issuer_tier=right.issuer.tier)
     series = series_for(compute_class=compute_class, manifest=manifest)
     former_terms, former_series = right.terms_id, right.series
-    if series.pk != former_series.pk or assurance.pk != right.assurance_id:
-        _move_backing(right, manifest, compute_class.fingerprint, assurance, now_us)
+    _move_backing(right, manifest, compute_class.fingerprint, assurance, now_us)
     right.terms = terms_for(compute_class=compute_class, manifest=manifest)
     right.series, right.updated_at = series, to_datetime(now_us)
     right.metadata = None
@@ -100,19 +106,18 @@ def _new_terms(right: Right, change: Change, manifest: Manifest, assurance: Assu
 
 
 def _move_backing(right: Right, manifest: Manifest, print_hex: str, assurance: Assurance, now_us: int) -> None:
-    """The capacity behind it is given back where it was and taken where it is to be. Raises IssuanceRefusedError."""
-    former = Assurance.objects.get(pk=right.assurance_id)
-    former.issued_units -= right.max_units
-    former.save(update_fields=["issued_units"])
-    latter = Assurance.objects.select_related("issuer", "compute_class").get(pk=assurance.pk)
-    refusals = issuance_refusals(
-        manifest=manifest, fingerprint=print_hex, issuer=issuer_facts(right.issuer), assurance=assurance_facts(latter), now_us=now_us
+    """The terms fit issuer and assurance; where that is another one, capacity is given back and taken. Raises IssuanceRefusedError."""
+    stays = assurance.pk == right.assurance_id
+    refusals = (standing_refusals if stays else issuance_refusals)(
+        manifest=manifest, fingerprint=print_hex, issuer=issuer_facts(right.issuer), assurance=assurance_facts(assurance), now_us=now_us
     )
     if refusals:
         raise IssuanceRefusedError(refusals)
-    latter.issued_units += right.max_units
-    latter.save(update_fields=["issued_units"])
-    right.assurance = latter
+    if stays:
+        return
+    for assurance_id, units in ((right.assurance_id, -right.max_units), (assurance.pk, right.max_units)):
+        Assurance.objects.filter(pk=assurance_id).update(issued_units=F("issued_units") + units)
+    right.assurance = assurance
 
 
 def _fact(

@@ -28,13 +28,14 @@ LATER: dict[str, Any] = {"window": {"start": "2026-12-02T00:00:00Z", "end": "202
 def market() -> HonestMarket:
     market = HonestMarket()
     market.desk.assure(patch=LATER, gross_units=10**12)
+    market.right_id = str(market.desk.issue(50_000_000, holder="issuer").pk)
     market.phase(Phase.CONTINUOUS)
     market.match()
     return market
 
 
 def amended(market: HonestMarket, amendment: Amendment, patch: dict[str, Any]) -> None:
-    """The holder's right gets other terms, on a connection of its own, up to its commit."""
+    """The issuer's own right gets other terms, on a connection of its own, up to its commit."""
     document = merged(chat_day(resource={"amount": "50000000"}), patch)
 
     def run() -> None:
@@ -59,7 +60,7 @@ def sound(market: HonestMarket) -> bool:
 
 
 def test_a_right_that_left_the_series_is_not_offered_there(market: HonestMarket, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = market.place("holder", "sell", 4, 200)
+    ask = market.place("issuer", "sell", 4, 200)
     match_while(market, monkeypatch, Amendment.WINDOW, LATER)
     assert Right.objects.get(pk=market.right_id).series_id != market.series.pk
     order = Order.objects.get(pk=ask)
@@ -70,7 +71,7 @@ def test_a_right_that_left_the_series_is_not_offered_there(market: HonestMarket,
 def test_stricter_terms_hold_at_once(market: HonestMarket, monkeypatch: pytest.MonkeyPatch) -> None:
     market.place("other", "buy", 2, 200)
     market.match()
-    ask = market.place("holder", "sell", 4, 200)
+    ask = market.place("issuer", "sell", 4, 200)
     denied = {"transfer_policy": {"denied_holders": [public("acc", str(market.accounts["other"].uuid))]}}
     match_while(market, monkeypatch, Amendment.CORRECTION, denied)
     assert not Trade.objects.exists()

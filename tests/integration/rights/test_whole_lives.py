@@ -86,7 +86,7 @@ def test_an_active_right_keeps_its_core_for_ever(desk, patch, field):
 
 
 def test_new_limits_make_another_class_and_take_their_capacity_there(desk):
-    right = desk.issue(100, activate=False)
+    right = desk.issue(100, holder="issuer", activate=False)
     patch = {"limits": {"max_concurrent": 3}}
     with pytest.raises(IssuanceRefusedError) as refused:
         amend(right, Amendment.LIMITS, **patch)
