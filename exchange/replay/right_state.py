@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from rights.domain import epoch
 from rights.domain import right_events as types
 from rights.domain.lifecycle import LIFECYCLE
 
@@ -136,7 +137,7 @@ class RightStates:
     def _split(self, payload: Payload, at: str) -> None:
         parent = self.named(payload["parent"])
         units = int(payload["units"])
-        _lose(parent, units)
+        usage = _lose(parent, units)
         child = payload["child"].removeprefix("rgt_")
         holder = payload["holder"].removeprefix("acc_")
         divided = holder == parent.holder  # among its holder's own hands: that does not shorten how long it has been held
@@ -162,6 +163,7 @@ class RightStates:
             acquired_at=parent.acquired_at if divided else at,
             created_at=at,
         )
+        _take_over(made, usage)
         self._make(made)
         self._net(made, netted=payload["netted"])
 
@@ -179,12 +181,15 @@ class RightStates:
     def _merged(self, payload: Payload, at: str) -> None:
         source, target = self.named(payload["source"]), self.named(payload["target"])
         units = int(payload["units"])
-        _lose(source, units)
+        if source.activated_at != target.activated_at:
+            raise RightError(f"rgt_{source.id} and rgt_{target.id} were not activated at the same moment")
+        _take_over(target, _lose(source, units))
         target.max_units += units
         target.remaining_units += units
         target.acquired_at = max(target.acquired_at, source.acquired_at) if source.holder == target.holder else at
         if payload["source_status"] != source.status:
             _become(source, payload["source_status"])
+            source.netted = False
 
     def _transferred(self, payload: Payload, at: str) -> None:
         right = self.named(payload["right"])
@@ -213,6 +218,7 @@ class RightStates:
         if not right.status == status == "expired":  # unfrozen after its end it is expired already, and only gives up its units
             _become(right, status)
         right.remaining_units = 0
+        right.netted = False
         right.freeze_reason = right.prior_status = ""
 
     def _finalized(self, payload: Payload, at: str) -> None:  # noqa: ARG002
@@ -276,6 +282,8 @@ class RightStates:
                 activated_at=state["activated_at"],
                 acquired_at=state["acquired_at"],
                 created_at=state["created_at"],
+                epoch_at=state["epoch_at"],
+                epoch_used_units=int(state["epoch_used_units"]),
             )
         )
 
@@ -291,8 +299,18 @@ def _become(right: RightState, status: str) -> None:
     right.status = status
 
 
-def _lose(right: RightState, units: int) -> None:
+def _lose(right: RightState, units: int) -> tuple[str, int]:
+    """What was used of the units in their epoch leaves with them."""
     if not 0 < units <= right.remaining_units:
         raise RightError(f"rgt_{right.id} has {right.remaining_units} units, {units} leave it")
+    gone = 0
+    if right.epoch_used_units:
+        right.epoch_used_units, gone = epoch.divided(right.epoch_used_units, units=units, max_units=right.max_units)
     right.remaining_units -= units
     right.max_units -= units
+    return right.epoch_at, gone
+
+
+def _take_over(right: RightState, usage: tuple[str, int]) -> None:
+    if usage[1]:
+        right.epoch_at, right.epoch_used_units = epoch.together((right.epoch_at, right.epoch_used_units), usage)

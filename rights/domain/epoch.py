@@ -3,9 +3,13 @@
 `resource.amount` stays the most that can ever be delivered; an epoch lets at most its allowance be used.
 """
 
+from typing import TypeVar
+
 import msgspec
 
 from rights.domain.manifest import Manifest
+
+Moment = TypeVar("Moment", int, str)
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -45,3 +49,18 @@ def usage_after(*, manifest: Manifest, max_units: int, epoch_us: int, used_units
     if current == 0:
         return Usage(0, 0)
     return Usage(current, used) if used <= allowance_units(manifest, max_units) else None
+
+
+def divided(used_units: int, *, units: int, max_units: int) -> tuple[int, int]:
+    """The usage that stays with a right and the one that goes with `units` out of its `max_units`.
+
+    Both are rounded up, as allowances are: cut into however many parts, an epoch lets no more be used.
+    """
+    return -(-used_units * (max_units - units) // max_units), -(-used_units * units // max_units)
+
+
+def together(first: tuple[Moment, int], second: tuple[Moment, int]) -> tuple[Moment, int]:
+    """The usage of what was put together, each an (epoch, used units): of the later epoch, for the former one's is over."""
+    if first[0] == second[0]:
+        return first[0], first[1] + second[1]
+    return max(first, second)

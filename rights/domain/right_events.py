@@ -79,9 +79,9 @@ def activated(*, right: str) -> Payload:
 
 
 def split(*, parent: str, child: str, units: int, to_account: str, netted: bool) -> Payload:
-    """`units` leave the parent's max and remaining and become the child's; the child belongs to `to_account`.
+    """`units` leave the parent's max and remaining and become the child's, with what was used of them in the running epoch.
 
-    A delivery splits straight into the buyer's hands (`netted`: later deliveries of the same root join the child); it is the
+    The child belongs to `to_account`. A delivery splits straight into the buyer's hands (`netted`: later deliveries of the same root join the child); it is the
     change of holder too, and no `right.transferred` follows. A child that stays in the parent's hands keeps its
     controller and the moment since which it has been held; otherwise both begin with the event.
     """
@@ -89,7 +89,7 @@ def split(*, parent: str, child: str, units: int, to_account: str, netted: bool)
 
 
 def merged(*, source: str, target: str, units: int, source_status: str) -> Payload:
-    """`units` leave the source's max and remaining and join the target's.
+    """`units` leave the source's max and remaining and join the target's, with what was used of them in the running epoch.
 
     Two siblings of one holder: the source ends `finalized`, the target is held since the later of both. Or a
     delivery: the source sells to the holder of a netted right (target) of the same root, stays what it is even when

@@ -53,6 +53,8 @@ class Right(models.Model):
                 condition=Q(freeze_reason__in=FREEZE_REASONS, status="frozen") | Q(freeze_reason="") & ~Q(status="frozen"),
                 name="right_freeze_reason",
             ),
+            # What ended or froze takes in no delivery, and replay has to say so of every one.
+            models.CheckConstraint(condition=Q(netted=False) | Q(status__in=("issued", "active")), name="right_netted_open"),
             models.UniqueConstraint(
                 fields=["root_id", "holder", "activated_at"],
                 condition=Q(netted=True, status__in=("issued", "active")),

@@ -157,6 +157,8 @@ def _moved(right: Right, former: Series) -> dict[str, Any]:
             "assurance": f"ast_{right.assurance.uuid}",
             "controller": f"acc_{right.controller.uuid}",
             "created_at": rfc3339(to_us(right.created_at)),
+            "epoch_at": "" if right.epoch_at is None else rfc3339(to_us(right.epoch_at)),
+            "epoch_used_units": str(right.epoch_used_units),
             "holder": f"acc_{right.holder.uuid}",
             "issuer": right.issuer.slug,
             "max_units": str(right.max_units),

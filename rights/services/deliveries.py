@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from rights.domain import right_events
+from rights.domain import epoch, right_events
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.trip import Answer, Trip
@@ -36,7 +36,7 @@ class UnitsGone(Exception):
 
 
 class Held(msgspec.Struct, gc=False):
-    """A right under lock. `activated_us` is None until it is."""
+    """A right under lock. `activated_us` is None until it is; `used`: units, in the epoch that began at `epoch_us`."""
 
     id: str
     holder_id: int
@@ -51,6 +51,9 @@ class Held(msgspec.Struct, gc=False):
     assurance_id: str
     activated_us: int | None
     series_id: int
+    most: int
+    epoch_us: int
+    used: int
 
     def place(self, holder_id: int) -> tuple[str, int, int | None]:
         """Where units of it go in those hands: rights of one place differ in nothing but their history."""
@@ -83,7 +86,8 @@ WHERE r.netted AND r.status IN ('issued', 'active') GROUP BY 1, 2
 """
 _LOCK = """
 SELECT r.id::text, r.holder_id, r.status, r.remaining_units, r.reserved_units, r.root_id::text, r.parent_id::text, r.netted,
-       r.terms_hash, i.slug, a.uuid::text, (extract(epoch from r.activated_at) * 1000000)::bigint, r.series_id
+       r.terms_hash, i.slug, a.uuid::text, (extract(epoch from r.activated_at) * 1000000)::bigint, r.series_id,
+       r.max_units, coalesce((extract(epoch from r.epoch_at) * 1000000)::bigint, 0), r.epoch_used_units
 FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id JOIN rights_assurance a ON a.id = r.assurance_id
 WHERE r.id = ANY(%s::uuid[]) ORDER BY r.id FOR NO KEY UPDATE OF r
 """
@@ -107,6 +111,12 @@ SELECT w.id, p.series_id, p.terms_hash, p.issuer_id, p.assurance_id, w.holder, w
     w.units, w.units, 0, p.id, p.root_id, w.netted, p.activated_at, %s, %s, %s
 FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::boolean[]) AS w(id, parent, holder, units, netted)
 JOIN rights_right p ON p.id = w.parent
+"""
+
+# Few rights have epochs, and fewer have been used in the running one: their usage is written by itself.
+_USAGE = """
+UPDATE rights_right r SET epoch_at = w.epoch_at, epoch_used_units = w.used
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[]) AS w(id, epoch_at, used) WHERE r.id = w.id
 """
 
 
@@ -239,6 +249,7 @@ class _Draft(msgspec.Struct, gc=False):
     born: dict[str, _Born]
     added: dict[str, int]  # right -> units (negative: left it)
     joined: set[str]  # rights that took in a delivery, however much left them in the same batch
+    usage: dict[str, tuple[int, int]]  # of rights whose usage changes: the epoch's beginning and what was used in it
     events: list[NewEvent]
 
 
@@ -257,12 +268,13 @@ def _plan(
     absorbers = {right.place(right.holder_id): right.id for right in rights.values() if right.netted and right.status in MOVABLE}
     asked = {rights[right].place(holder) for right, holder in net if mergeable(rights[right].terms_hash)}
     growing = {right for place, right in absorbers.items() if place in asked}  # these stay, whatever leaves them
-    draft = _Draft({}, {}, {}, {}, set(), [])
+    draft = _Draft({}, {}, {}, {}, set(), {}, [])
     for pair, units in net.items():
         right, buyer = rights[pair[0]], account_uuid(pair[1])
         netted, place = mergeable(right.terms_hash), right.place(pair[1])
         target = absorbers.get(place) if netted else None
         if target is not None:
+            _carry(draft, right, target, rights.get(target), units)
             _join(draft, right, target, units)
         elif taken[right.id] == right.remaining and last[right.id] == pair and right.id not in growing:
             target = right.id
@@ -271,6 +283,7 @@ def _plan(
             draft.events.append(_event(right_events.TRANSFERRED, target, fact))
         else:
             target = new_id(pair)
+            _carry(draft, right, target, None, units)
             draft.added[right.id] = draft.added.get(right.id, 0) - units
             draft.born[target] = _Born(right.id, pair[1], units, netted)
             fact = right_events.split(parent=right.id, child=target, units=units, to_account=buyer, netted=netted)
@@ -290,6 +303,17 @@ def _join(draft: _Draft, right: Held, target: str, units: int) -> None:
         draft.joined.add(target)
     fact = right_events.merged(source=right.id, target=target, units=units, source_status=right.status)
     draft.events.append(_event(right_events.MERGED, target, fact))
+
+
+def _carry(draft: _Draft, right: Held, target: str, present: Held | None, units: int) -> None:
+    """What was used of the units in their epoch goes with them; asked before they are counted."""
+    epoch_us, used = draft.usage.get(right.id, (right.epoch_us, right.used))
+    if not used:
+        return
+    kept, gone = epoch.divided(used, units=units, max_units=right.most + draft.added.get(right.id, 0))
+    draft.usage[right.id] = epoch_us, kept
+    there = draft.usage.get(target, (0, 0) if present is None else (present.epoch_us, present.used))
+    draft.usage[target] = epoch.together(there, (epoch_us, gone))
 
 
 def _event(kind: str, right_id: str, fact: right_events.Payload) -> NewEvent:
@@ -325,6 +349,10 @@ def _write(draft: _Draft, rights: dict[str, Held], reserved_delta: Mapping[str, 
                 rows.array("t" if b.netted else "f" for _, b in born),
             ],
         )
+    if draft.usage:
+        used = sorted(draft.usage.items())
+        moments = rows.text_array(rfc3339(epoch_us) for _, (epoch_us, _) in used)
+        rows.write(_USAGE, [rows.array(r for r, _ in used), moments, rows.array(units for _, (_, units) in used)])
     return _done(draft, rights)
 
 
@@ -336,14 +364,20 @@ def _done(draft: _Draft, rights: dict[str, Held]) -> Plan:
         right.holder_id, right.netted = holder, netted
     for right_id, delta in draft.added.items():
         rights[right_id].remaining += delta
+        rights[right_id].most += delta
     for child, born in draft.born.items():
         rights[child] = msgspec.structs.replace(
             rights[born.parent],
             id=child,
             holder_id=born.holder,
             remaining=born.units,
+            most=born.units,
+            epoch_us=0,
+            used=0,
             reserved=0,
             parent_id=born.parent,
             netted=born.netted,
         )
+    for right_id, (epoch_us, used) in draft.usage.items():
+        rights[right_id].epoch_us, rights[right_id].used = epoch_us, used
     return Plan(draft.receives, rights, draft.events, left)

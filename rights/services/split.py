@@ -5,10 +5,12 @@ from uuid import UUID
 from django.db import transaction
 
 from rights.domain import right_events
+from rights.domain.epoch import divided, together
 from rights.domain.lifecycle import RightStatus
 from rights.domain.transfer_policy import read_policy
-from rights.kernel.clock import to_datetime
+from rights.kernel.clock import to_datetime, to_us
 from rights.models import Right
+from rights.selectors import right_window_end_us
 from rights.services.refusals import lifecycle_refused
 from rights.services.row import check_holder, locked, move_status, remember
 
@@ -31,10 +33,11 @@ def split_right(*, right_id: str, units: int, child_id: str, holder_id: int | No
     if not 0 < units <= free or units == parent.remaining_units:
         raise lifecycle_refused("units_unavailable", f"a split takes 1 to {min(free, parent.remaining_units - 1)} units here")
     at = to_datetime(now_us)
+    parent.epoch_used_units, used = divided(parent.epoch_used_units, units=units, max_units=parent.max_units)
     parent.max_units -= units
     parent.remaining_units -= units
     parent.updated_at = at
-    parent.save(update_fields=["max_units", "remaining_units", "updated_at"])
+    parent.save(update_fields=["max_units", "remaining_units", "epoch_used_units", "updated_at"])
     child = Right.objects.create(
         id=UUID(child_id),
         series=parent.series,
@@ -46,6 +49,8 @@ def split_right(*, right_id: str, units: int, child_id: str, holder_id: int | No
         status=parent.status,
         max_units=units,
         remaining_units=units,
+        epoch_at=parent.epoch_at if used else None,
+        epoch_used_units=used,
         parent=parent,
         root_id=parent.root_id,
         activated_at=parent.activated_at,
@@ -63,17 +68,20 @@ def split_right(*, right_id: str, units: int, child_id: str, holder_id: int | No
 def merge_rights(*, source_id: str, target_id: str, holder_id: int | None = None, actor: str, now_us: int) -> Right:
     """The target with all units of the source, which ends `finalized` and empty. Locks both in id order.
 
-    `holder_id`: whose wish it is. Raises LifecycleRefusedError `right_not_held`, `not_siblings`, `units_reserved`, `lifecycle_refused`.
+    `holder_id`: whose wish it is. Raises LifecycleRefusedError `right_not_held`, `not_siblings`, `window_over`, `units_reserved`,
+    `lifecycle_refused`.
     """
     rights = {str(pk): locked(pk) for pk in sorted({source_id, target_id})}
     source, target = rights[source_id], rights[target_id]
     check_holder(target, holder_id)
-    alike = ("parent_id", "terms_id", "holder_id", "controller_id", "series_id", "status")
+    alike = ("parent_id", "terms_id", "holder_id", "controller_id", "series_id", "status", "activated_at")
     same = all(getattr(source, field) == getattr(target, field) for field in alike)
     if source.pk == target.pk or source.parent_id is None or not same:
-        raise lifecycle_refused("not_siblings", "only children of one right, alike in terms, holder and status, go together")
+        raise lifecycle_refused("not_siblings", "only children of one right, alike in terms, holder, status and activation, go together")
     if source.status != RightStatus.ACTIVE:
         raise lifecycle_refused("lifecycle_refused", f"a right that is {source.status} may not be merged")
+    if now_us >= right_window_end_us(source):
+        raise lifecycle_refused("window_over", "its window has ended")
     if source.reserved_units:
         raise lifecycle_refused("units_reserved", f"{source.reserved_units} units of the source are reserved")
     if target.reserved_units and source.acquired_at > target.acquired_at and read_policy(target.terms.transfer_policy).min_hold_s:
@@ -81,13 +89,24 @@ def merge_rights(*, source_id: str, target_id: str, holder_id: int | None = None
         raise lifecycle_refused("units_reserved", f"{target.reserved_units} units are reserved of a right that would have to be held anew")
     units, spent = source.remaining_units, source.max_units - source.remaining_units
     at = to_datetime(now_us)
-    source.max_units, source.remaining_units = spent, 0
+    _join_usage(source, target, units)
+    source.max_units, source.remaining_units, source.netted = spent, 0, False
     move_status(source, RightStatus.FINALIZED, now_us)
-    source.save(update_fields=["max_units", "remaining_units", "status", "updated_at"])
+    source.save(update_fields=["max_units", "remaining_units", "epoch_used_units", "status", "netted", "updated_at"])
     target.max_units += units
     target.remaining_units += units
     target.acquired_at, target.updated_at = max(target.acquired_at, source.acquired_at), at
-    target.save(update_fields=["max_units", "remaining_units", "acquired_at", "updated_at"])
+    target.save(update_fields=["max_units", "remaining_units", "epoch_at", "epoch_used_units", "acquired_at", "updated_at"])
     fact = right_events.merged(source=source_id, target=target_id, units=units, source_status=RightStatus.FINALIZED)
     remember(target, (right_events.MERGED, fact), actor=actor, now_us=now_us)
     return target
+
+
+def _join_usage(source: Right, target: Right, units: int) -> None:
+    """What was used of the units in their epoch goes with them."""
+    if not units or not source.epoch_used_units or source.epoch_at is None:
+        return
+    source.epoch_used_units, used = divided(source.epoch_used_units, units=units, max_units=source.max_units)
+    there = (0 if target.epoch_at is None else to_us(target.epoch_at), target.epoch_used_units)
+    epoch_us, target.epoch_used_units = together(there, (to_us(source.epoch_at), used))
+    target.epoch_at = to_datetime(epoch_us)
