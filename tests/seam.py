@@ -41,8 +41,8 @@ def once_after(function: Callable[..., Any], act: Callable[[], Any]) -> Callable
 
 
 @contextmanager
-def holding(act: Callable[[], Any]) -> Iterator[None]:
-    """Inside, `act` is done elsewhere but not committed; it commits once this connection waits for one of its locks."""
+def holding(act: Callable[[], Any], then: Callable[[], Any] = lambda: None) -> Iterator[None]:
+    """Inside, `act` is done elsewhere but not committed; once this connection waits for one of its locks, `then` is done and all commits."""
     held, mine = Event(), backend()
 
     def run() -> None:
@@ -51,6 +51,7 @@ def holding(act: Callable[[], Any]) -> Iterator[None]:
                 act()
                 held.set()
                 wait_until(lambda: _is_blocked(mine), PATIENCE_S, "the other connection to wait for a lock")
+                then()
         finally:
             held.set()
             connection.close()

@@ -55,11 +55,16 @@ CHECKS = (
     Check(
         "A1",
         "assurance_count",
-        "An assurance's issued units are what its rights may deliver in all.",
+        "An assurance's issued units are what its rights may deliver in all, less what of them was burned.",
         """
-        WITH backed AS (SELECT assurance_id AS id, sum(max_units) AS units FROM rights_right GROUP BY 1)
-        SELECT id, reference, issued_units, coalesce(b.units, 0)::text AS backed FROM rights_assurance a LEFT JOIN backed b USING (id)
-        WHERE a.issued_units <> coalesce(b.units, 0)
+        WITH backed AS (SELECT assurance_id AS id, sum(max_units) AS units FROM rights_right GROUP BY 1),
+        burned AS (
+            SELECT r.assurance_id AS id, sum(b.amount) AS units FROM settlement_balance b
+            JOIN settlement_asset u ON u.id = b.asset_id AND u.kind = 'units' JOIN rights_account h ON h.id = b.account_id
+            JOIN rights_right r ON r.id = u.root_right WHERE h.code = 'units:burned' GROUP BY 1)
+        SELECT id, reference, issued_units, coalesce(b.units, 0)::text AS backed, coalesce(x.units, 0)::text AS burned
+        FROM rights_assurance a LEFT JOIN backed b USING (id) LEFT JOIN burned x USING (id)
+        WHERE a.issued_units <> coalesce(b.units, 0) - coalesce(x.units, 0)
         """,
     ),
     Check(

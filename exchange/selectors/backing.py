@@ -11,12 +11,13 @@ SUPPLY = f"""
     SELECT coalesce(sum(r.remaining_units), 0)::bigint AS units FROM {DELIVERED} d JOIN rights_right r ON r.series_id = d.series_id
     WHERE d.instrument_id = i.id AND r.status = 'active'
 """
-# `state`: null while every assurance behind them is sound; needs the parameter `now`.
+# `state`: null while every assurance that still has units to deliver is sound; needs the parameter `now`.
 BACKING = f"""
     SELECT CASE WHEN bool_or(a.status = 'degraded') THEN 'degraded' WHEN bool_or(
         a.status = 'stale' OR a.refreshed_at + make_interval(secs => a.stale_after_s) < %(now)s) THEN 'stale' END AS state
     FROM {DELIVERED} d JOIN rights_series x ON x.id = d.series_id JOIN rights_assurance a ON a.compute_class_id = x.compute_class_id
-    WHERE d.instrument_id = i.id AND a.issued_units > 0 AND a.window_start <= x.window_start AND a.window_end >= x.window_end
+    WHERE d.instrument_id = i.id AND EXISTS (SELECT 1 FROM rights_right r
+        WHERE r.assurance_id = a.id AND r.remaining_units > 0 AND r.status IN ('issued', 'active', 'frozen')) AND a.window_start <= x.window_start AND a.window_end >= x.window_end
 """
 # Whether `a` lets anything be issued now; needs the parameter `now`.
 SOUND_NOW = "a.status = 'sound' AND a.refreshed_at + make_interval(secs => a.stale_after_s) >= %(now)s"

@@ -7,6 +7,7 @@ from rights.domain.lifecycle import RightStatus
 from rights.domain.reason import stated_reason
 from rights.models import Right
 from rights.selectors import right_window_end_us
+from rights.services.backing import give_back, locked_with_backing
 from rights.services.refusals import lifecycle_refused
 from rights.services.row import locked, move_status, remember
 
@@ -34,39 +35,44 @@ def expire_right(*, right_id: str, actor: str, now_us: int) -> tuple[Right, int]
 
 @transaction.atomic
 def burn_right(*, right_id: str, reason: str, actor: str, now_us: int) -> tuple[Right, int]:
-    """The burned right and the units that remained in it. Raises LifecycleRefusedError, `units_reserved` too, ReasonMissing."""
+    """The burned right and the units that remained in it; its assurance may back others instead.
+
+    Raises LifecycleRefusedError, `units_reserved` too, ReasonMissing.
+    """
     reason = stated_reason(reason)
-    right = locked(right_id)
+    right = locked_with_backing(right_id)
     if right.reserved_units:
         raise lifecycle_refused("units_reserved", f"{right.reserved_units} units are still reserved")
     move_status(right, RightStatus.BURNED, now_us)
     right.prior_status = right.freeze_reason = ""
+    give_back(right, right.remaining_units)
     return right, _emptied(right, right_events.BURNED, actor, now_us, reason)
 
 
 @transaction.atomic
 def finalize_right(*, right_id: str, ref: str, reason: str, actor: str, now_us: int) -> tuple[Right, int]:
-    """The finalized right and the units that remained in it. Raises LifecycleRefusedError, `units_reserved` too, ReasonMissing.
+    """The finalized right and the units that remained in it; its assurance may back others instead.
 
-    `ref` names what it was settled by, at most 80 characters; it is kept with the right.
+    Raises LifecycleRefusedError, `units_reserved` too, ReasonMissing. `ref` names what it was settled by, at most 80 characters; it is kept with the right.
     """
     reason = stated_reason(reason)
-    right = locked(right_id)
+    right = locked_with_backing(right_id)
     if right.reserved_units:
         raise lifecycle_refused("units_reserved", f"{right.reserved_units} units are still reserved")
     move_status(right, RightStatus.FINALIZED, now_us)
+    give_back(right, right.remaining_units)
     right.prior_status = right.freeze_reason = ""
     right.finalization_ref = ref
-    units, right.remaining_units = right.remaining_units, 0
-    right.save(update_fields=["status", "prior_status", "freeze_reason", "finalization_ref", "remaining_units", "updated_at"])
+    units, right.remaining_units, right.netted = right.remaining_units, 0, False
+    right.save(update_fields=["status", "prior_status", "freeze_reason", "finalization_ref", "remaining_units", "netted", "updated_at"])
     fact = right_events.finalized(right=str(right.pk), units=units, ref=ref, reason=reason)
     remember(right, (right_events.FINALIZED, fact), actor=actor, now_us=now_us)
     return right, units
 
 
 def _emptied(right: Right, kind: str, actor: str, now_us: int, reason: str = "") -> int:
-    units, right.remaining_units = right.remaining_units, 0
-    right.save(update_fields=["status", "prior_status", "freeze_reason", "remaining_units", "updated_at"])
+    units, right.remaining_units, right.netted = right.remaining_units, 0, False
+    right.save(update_fields=["status", "prior_status", "freeze_reason", "remaining_units", "netted", "updated_at"])
     if kind == right_events.EXPIRED:
         fact = right_events.expired(right=str(right.pk), units=units)
     else:

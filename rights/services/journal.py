@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -77,6 +77,12 @@ _HEAD = "SELECT code, last_seq, last_hash FROM rights_stream WHERE id = %s FOR N
 def ask_head(trip: Trip, stream_id: int) -> Answer:
     """Lock the stream row, behind all else that is locked, for an `append` that is to follow."""
     return trip.ask(_HEAD, [stream_id])
+
+
+def lock_streams(stream_ids: Iterable[int]) -> None:
+    """Lock several streams in order, before an `append` to the first of them."""
+    for stream_id in sorted(set(stream_ids)):
+        rows.fetch_one(_HEAD, [stream_id])
 
 
 def append(*, stream_id: int, events: Sequence[NewEvent], actor: str, now_us: int, head: Answer | None = None) -> list[Appended]:

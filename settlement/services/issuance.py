@@ -4,6 +4,8 @@ The assurance or the right is locked first, then balances, then the series' stre
 before it takes the assurance: the balances of a new right's units are its own, and nobody else can be waiting for them.
 """
 
+from collections.abc import Collection
+
 from django.db import transaction
 
 from rights.domain.manifest import read_manifest
@@ -12,8 +14,10 @@ from rights.models import Account, Issuer, Right
 from rights.selectors import right_window_end_us
 from rights.services import expire, freeze
 from rights.services.activate import activate_right
+from rights.services.backing import locked_with_backing
 from rights.services.issue import NewRight, find_assurance
 from rights.services.issue import issue_right as register_right
+from rights.services.journal import lock_streams
 from rights.services.refusals import lifecycle_refused
 from rights.services.row import locked
 from rights.services.venue import venue_account
@@ -57,15 +61,19 @@ def burn_right(*, right_id: str, reason: str, mint: Mint, actor: str, now_us: in
 
 
 @transaction.atomic
-def finalize_right(*, right_id: str, ref: str, reason: str, mint: Mint, actor: str, now_us: int) -> Right:
-    """The finalized right; what remained of its units goes to the account of the burned. Raises LifecycleRefusedError."""
+def finalize_right(*, right_id: str, ref: str, reason: str, mint: Mint, actor: str, now_us: int, streams: Collection[int] = ()) -> Right:
+    """The finalized right; what remained of its units goes to the account of the burned. Raises LifecycleRefusedError.
+
+    `streams`: those that the caller appends to afterwards, the right's own among them; all are locked in order.
+    """
     _take_back(right_id, BURNED, mint, now_us)
+    lock_streams(streams)
     return expire.finalize_right(right_id=right_id, ref=ref, reason=reason, actor=actor, now_us=now_us)[0]
 
 
 @transaction.atomic
 def unfreeze_right(*, right_id: str, note: str, mint: Mint, actor: str, now_us: int, approved_by: str | None = None) -> Right:
-    """The right as it was; when its window ended meanwhile it is expired, and its units leave the holder.
+    """The right as it was; when its window ended meanwhile it is expired, and its units, where it has any, leave the holder.
 
     Raises LifecycleRefusedError, ReasonMissing.
     """
@@ -73,13 +81,15 @@ def unfreeze_right(*, right_id: str, note: str, mint: Mint, actor: str, now_us: 
     if now_us < right_window_end_us(seen):
         return freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us, approved_by=approved_by)
     _take_back(right_id, EXPIRED, mint, now_us)
-    freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us, approved_by=approved_by)
+    thawed = freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us, approved_by=approved_by)
+    if not thawed.remaining_units:
+        return thawed
     return expire.expire_right(right_id=right_id, actor=actor, now_us=now_us)[0]
 
 
 def _take_back(right_id: str, code: str, mint: Mint, now_us: int) -> None:
     """Lock the right, and post what remains of it from its holder to the venue's account `code`. Raises LifecycleRefusedError."""
-    right = locked(right_id)
+    right = locked_with_backing(right_id) if code == BURNED else locked(right_id)
     if right.reserved_units:
         raise lifecycle_refused("units_reserved", f"{right.reserved_units} units are still reserved")
     if right.remaining_units:

@@ -11,6 +11,7 @@ from rights.models import Assurance, Issuer, Right, RightLink
 from rights.models.right import LINK_KINDS
 from rights.services.issue import find_assurance
 from rights.services.refusals import lifecycle_refused
+from rights.services.register import class_for, series_for
 from rights.services.row import locked, remember
 from settlement.services.issuance import finalize_right, issue_right
 
@@ -30,12 +31,18 @@ def replace_right(
     if kind not in LINK_KINDS:
         raise lifecycle_refused("replacement_kind", f"a kind is one of {', '.join(LINK_KINDS)}")
     manifest = read_manifest(document)
-    Assurance.objects.select_for_update(no_key=True).get(pk=find_assurance(issuer=issuer, manifest=manifest).pk)  # before the right
+    # Before the right: what backs the one and the other.
+    behind = {Right.objects.values_list("assurance_id", flat=True).get(pk=right_id), find_assurance(issuer=issuer, manifest=manifest).pk}
+    list(Assurance.objects.select_for_update(no_key=True).filter(pk__in=behind).order_by("pk"))
     former = locked(right_id)
+    if former.assurance_id not in behind:
+        raise lifecycle_refused("right_changed", "an amendment put it on another assurance meanwhile; look at it again")
     units, holder = former.remaining_units, former.holder
     if manifest.units > units:
         raise lifecycle_refused("replacement_units", f"{units} units remain; a replacement promises no more")
-    finalize_right(right_id=right_id, ref=kind, reason=reason, mint=mint, actor=actor, now_us=now_us)
+    series = series_for(compute_class=class_for(manifest=manifest, issuer_tier=issuer.tier), manifest=manifest)
+    streams = (former.series.stream_id, series.stream_id)
+    finalize_right(right_id=right_id, ref=kind, reason=reason, mint=mint, actor=actor, now_us=now_us, streams=streams)
     latter = issue_right(issuer=issuer, holder=holder, document=document, mint=mint, actor=actor, now_us=now_us)
     RightLink.objects.create(
         kind=kind, former_id=right_id, latter=latter, units=latter.max_units, reason=reason, created_at=to_datetime(now_us)

@@ -1,6 +1,6 @@
 """Suppliers, capabilities, capacity and assurances as their events tell them.
 
-Two columns follow from others: `issued_units` from the rights and `pledged_units` from the sources, and the audit compares those (A1).
+Two columns follow from others: `issued_units` from the rights (issued, less burned) and `pledged_units` from the sources, and the audit compares those (A1).
 """
 
 from exchange.replay.object_states import Fields, ObjectKind, Payload
