@@ -37,7 +37,7 @@ WHERE a.id = %s AND a.status = 'degraded' AND a.window_end > %s FOR NO KEY UPDAT
 """
 _NOT_DONE = "NOT EXISTS (SELECT 1 FROM rights_planact x WHERE x.assurance_id = %(assurance)s AND x.lifted_at IS NULL AND x.object_id = {})"
 _UNSOLD = f"""
-SELECT r.id::text FROM rights_right r WHERE r.assurance_id = %(assurance)s AND r.status IN ('issued', 'active')
+SELECT r.id::text FROM rights_right r WHERE r.assurance_id = %(assurance)s AND r.status IN ('issued', 'active') AND r.remaining_units > 0
   AND r.holder_id = ANY(ARRAY(SELECT h.id FROM rights_account h WHERE h.participant_id = %(participant)s))
   AND {_NOT_DONE.format("'rgt_' || r.id")} ORDER BY r.id LIMIT {MOST}
 """
@@ -58,6 +58,12 @@ JOIN rights_assurance a ON a.id = x.assurance_id WHERE a.status <> 'degraded' OR
 """
 _LOCK_OVER = """
 SELECT uuid::text, degradation_plan FROM rights_assurance WHERE id = %s AND (status <> 'degraded' OR window_end <= %s) FOR NO KEY UPDATE
+"""
+# The freeze that each of them stands under.
+_LAST_FREEZE = """
+SELECT w.id, (SELECT e.body::jsonb ->> 'actor' FROM rights_event e WHERE e.object_id = 'rgt_' || w.id AND e.type = 'right.frozen'
+              ORDER BY e.id DESC LIMIT 1)
+FROM unnest(%s::uuid[]) AS w(id)
 """
 _LIFT = "UPDATE rights_planact SET lifted_at = %s WHERE assurance_id = %s AND object_id = ANY(%s) AND lifted_at IS NULL"
 
@@ -82,8 +88,14 @@ def lift_plans_due(*, mint: Mint, now_us: int) -> int:
             lifted += _lift(assurance_id, act, objects, mint, now_us)
         else:
             # One right after the other: each may have to give back its units, under locks of its own.
-            lifted += sum(_lift_one(assurance_id, right, mint, now_us) for right in objects[:MOST])
+            lifted += sum(_lift_one(assurance_id, right, mint, now_us) for right in _page(objects, now_us))
     return lifted
+
+
+def _page(objects: list[str], now_us: int) -> list[str]:
+    """At most MOST of them, others each second: what can't be lifted yet keeps nobody waiting."""
+    first = now_us // 1_000_000 * MOST % len(objects)
+    return (objects[first:] + objects[:first])[:MOST]
 
 
 def _lift_one(assurance_id: int, right: str, mint: Mint, now_us: int) -> int:
@@ -149,10 +161,11 @@ def _lift(assurance_id: int, act: str, objects: list[str], mint: Mint, now_us: i
 
 
 def _thaw(objects: list[str], mint: Mint, now_us: int) -> None:
-    """Let rights go on that are still frozen by the plan; one that was frozen anew for another reason stays so."""
+    """Let rights go on that are still frozen by the plan; one that somebody has frozen anew, for whatever reason, stays so."""
     uuids = [right.removeprefix("rgt_") for right in objects]
-    held = Right.objects.filter(pk__in=uuids, status="frozen", freeze_reason=FreezeReason.SETTLEMENT_LOCK).values_list("pk", flat=True)
-    for right_id in sorted(map(str, held)):
+    frozen = Right.objects.filter(pk__in=uuids, status="frozen", freeze_reason=FreezeReason.SETTLEMENT_LOCK).order_by("pk")
+    held = rows.array(frozen.select_for_update(no_key=True).values_list("pk", flat=True))
+    for right_id in sorted(str(uuid) for uuid, actor in rows.fetch_all(_LAST_FREEZE, [held]) if actor == ACTOR):
         note = "the capacity behind it carries what stands issued again, or its window is over"
         freeze.unfreeze_right(right_id=right_id, reason=note, mint=mint, actor=ACTOR, now_us=now_us)
 

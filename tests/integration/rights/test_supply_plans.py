@@ -7,8 +7,9 @@ import pytest
 from exchange.audit.run import audit
 from exchange.domain.command import Phase
 from exchange.models import Command, Order
+from exchange.replay.run import replay
 from exchange.selectors import instruments
-from exchange.services import freeze, timetable
+from exchange.services import degradation, freeze, timetable
 from exchange.services.degradation import follow_plans_due, lift_plans_due
 from rights.domain.lifecycle import FreezeReason
 from rights.models import Assurance, Event, PlanAct, Right
@@ -177,3 +178,47 @@ def test_many_freeze_together_and_only_what_may():
     assert freeze_rights(right_ids=[*venue.unsold, MINT.uuid(venue.now_us)], **done) == [venue.unsold[1]]
     assert freeze_rights(right_ids=[], **done) == []
     assert [venue.status(right)[1] for right in venue.unsold] == ["dispute", "custom"]
+
+
+def test_a_plan_lifts_no_freeze_but_its_own():
+    """Two operators let a right go on, and one stops it again for a cause of its own, in the same word."""
+    venue = Venue("freeze-unsold")
+    venue.drift(40)
+    venue.run()
+    done = {"actor": "command:test", "now_us": venue.now_us}
+    freeze.unfreeze_right(right_id=venue.unsold[0], reason="looked at", mint=MINT, **done)
+    freeze.freeze_right(right_id=venue.unsold[0], freeze_reason="settlement_lock", reason="a claim", **done)
+    venue.drift(60)
+    assert venue.run().plan_acts == 2
+    assert [venue.status(right) for right in venue.unsold] == [("frozen", "settlement_lock"), ("active", "")]
+    assert audit(now_us=venue.now_us).broken == []
+
+
+def test_a_right_with_nothing_left_is_not_frozen_and_thaws_after_its_end():
+    venue = Venue("freeze-unsold")
+    for lots in (2, 8):  # the second time into what the buyer has
+        venue.place("other", "buy", lots, 300)
+        venue.match()
+    empty = venue.unsold[0]
+    assert (venue.status(empty), Right.objects.get(pk=empty).remaining_units) == (("active", ""), 0)
+    venue.drift(40)
+    assert venue.run().plan_acts == 1
+    done = {"actor": "command:test", "now_us": venue.now_us}
+    freeze.freeze_right(right_id=empty, freeze_reason="custom", reason="look", **done)
+    venue.now_us = START_US + DAY_US
+    freeze.unfreeze_right(right_id=empty, reason="over", mint=MINT, actor="command:test", now_us=venue.now_us)
+    assert venue.status(empty)[0] == "expired"
+    assert replay().differences == {}
+    assert audit(now_us=venue.now_us).broken == []
+
+
+def test_what_can_not_be_lifted_yet_keeps_nobody_waiting(monkeypatch):
+    venue = Venue("freeze-unsold")
+    venue.drift(40)
+    venue.run()
+    waiting, other = sorted(venue.unsold)
+    Right.objects.filter(pk=waiting).update(reserved_units=1)  # as a lock that is still on it
+    monkeypatch.setattr(degradation, "MOST", 1)
+    for second in range(2):
+        lift_plans_due(mint=MINT, now_us=START_US + DAY_US + second * 1_000_000)
+    assert (venue.status(waiting)[0], venue.status(other)[0]) == ("frozen", "expired")
