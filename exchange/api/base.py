@@ -24,6 +24,7 @@ from exchange.services import idempotency
 from exchange.services.idempotency import Done
 from exchange.services.identity import Principal
 from exchange.services.rate_limit import check
+from exchange.services.retry import begun_again
 from rights.kernel.clock import now_us
 
 T = TypeVar("T")
@@ -117,6 +118,9 @@ class ApiView(APIView):
 
     def once(self, act: Callable[[], Done]) -> Response:
         """Answer a write: under an `Idempotency-Key` at most once, and always in one transaction. With `validate_only` it is taken back."""
+        return begun_again(lambda: self._once(act))
+
+    def _once(self, act: Callable[[], Done]) -> Response:
         if self.query.choice("validate_only", _YES_NO):
             with transaction.atomic():
                 would = act()
