@@ -69,7 +69,7 @@ def merge_rights(*, source_id: str, target_id: str, holder_id: int | None = None
     """The target with all units of the source, which ends `finalized` and empty. Locks both in id order.
 
     `holder_id`: whose wish it is. Raises LifecycleRefusedError `right_not_held`, `not_siblings`, `window_over`, `units_reserved`,
-    `lifecycle_refused`.
+    `units_unavailable` (nothing is left in the source), `lifecycle_refused`.
     """
     rights = {str(pk): locked(pk) for pk in sorted({source_id, target_id})}
     source, target = rights[source_id], rights[target_id]
@@ -82,6 +82,8 @@ def merge_rights(*, source_id: str, target_id: str, holder_id: int | None = None
         raise lifecycle_refused("lifecycle_refused", f"a right that is {source.status} may not be merged")
     if now_us >= right_window_end_us(source):
         raise lifecycle_refused("window_over", "its window has ended")
+    if not source.remaining_units:
+        raise lifecycle_refused("units_unavailable", "nothing remains of the source")
     if source.reserved_units:
         raise lifecycle_refused("units_reserved", f"{source.reserved_units} units of the source are reserved")
     if target.reserved_units and source.acquired_at > target.acquired_at and read_policy(target.terms.transfer_policy).min_hold_s:
@@ -104,7 +106,7 @@ def merge_rights(*, source_id: str, target_id: str, holder_id: int | None = None
 
 def _join_usage(source: Right, target: Right, units: int) -> None:
     """What was used of the units in their epoch goes with them."""
-    if not units or not source.epoch_used_units or source.epoch_at is None:
+    if not source.epoch_used_units or source.epoch_at is None:
         return
     source.epoch_used_units, used = divided(source.epoch_used_units, units=units, max_units=source.max_units)
     there = (0 if target.epoch_at is None else to_us(target.epoch_at), target.epoch_used_units)

@@ -111,12 +111,25 @@ class EpochMarket(HonestMarket):
         self.phase(Phase.CONTINUOUS)
         self.match()
 
-    def sell(self, seller: str, lots: int) -> Right:
-        """What `other` has then."""
+    def sell(self, seller: str, lots: int, buyer: str = "other") -> Right:
+        """What the buyer got, or got more of."""
         self.place(seller, "sell", lots, 100)
-        self.place("other", "buy", lots, 100)
+        self.place(buyer, "buy", lots, 100)
         self.match()
-        return Right.objects.filter(holder=self.accounts["other"]).latest("acquired_at")
+        return Right.objects.filter(holder=self.accounts[buyer]).latest("acquired_at")
+
+    def give(self, lots: int) -> Right:
+        """A sibling of what `other` buys, outside the book."""
+        part = split_right(right_id=str(self.root.pk), units=lots * LOT, child_id=MINT.uuid(NOW_US), actor="test", now_us=self.now_us)[1]
+        transfer_units(
+            parts=[Part(str(part.pk), lots * LOT)],
+            giver=self.accounts["holder"],
+            taker=self.accounts["other"],
+            mint=MINT,
+            actor="test",
+            now_us=self.now_us,
+        )
+        return part
 
 
 def test_a_fill_takes_what_was_used_along_also_into_a_right_that_grows():
@@ -144,22 +157,22 @@ def test_a_right_that_ended_absorbs_nothing_more(end):
     bought = market.sell("holder", 20)
     assert bought.netted
     if end is not finalize:
-        split_off = split_right(
-            right_id=str(market.root.pk), units=5 * LOT, child_id=MINT.uuid(NOW_US), actor="test", now_us=market.now_us
-        )[1]
-        transfer_units(
-            parts=[Part(str(split_off.pk), 5 * LOT)],
-            giver=market.accounts["holder"],
-            taker=market.accounts["other"],
-            mint=MINT,
-            actor="test",
-            now_us=market.now_us,
-        )
+        market.give(5)
     end(bought, market.now_us)
     bought.refresh_from_db()
     assert (bought.status, bought.netted) == ("finalized", False)
     again = market.sell("holder", 20)
     assert again.pk != bought.pk
+    assert sound(market.now_us)
+
+
+def test_what_is_empty_is_not_merged():
+    """It stays with whoever sold all of it, to grow again."""
+    market = EpochMarket()
+    market.sell("holder", 1, buyer="third")
+    empty = market.sell("holder", 2)
+    market.sell("other", 2, buyer="third")
+    assert codes(merge, empty, market.give(5), market.now_us) == ["units_unavailable"]
     assert sound(market.now_us)
 
 
