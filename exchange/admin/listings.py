@@ -8,12 +8,12 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from exchange.admin.acts import Act, actor_of, answer
+from exchange.admin.acts import Act, actor_of, answer, name_of
 from exchange.admin.supply import events_link, span
 from exchange.domain.amounts import decimal_text, fixed_text
 from exchange.models import ListingRequest
@@ -34,7 +34,7 @@ _EFFECTS = {
 
 @admin.register(ListingRequest)
 class ListingRequestAdmin(ReadOnlyAdmin):
-    list_display = ("public_id", "issuer", "compute_class", "shown_window", "shown_state", "requested_at", "reviewed_by", "decided_by")
+    list_display = ("public_id", "issuer", "compute_class", "shown_window", "shown_state", "requested_at", "reviewer", "decider")
     list_select_related = ("issuer", "series__compute_class")
     list_filter = ("state",)
     search_fields = ("issuer__slug__startswith",)
@@ -46,17 +46,18 @@ class ListingRequestAdmin(ReadOnlyAdmin):
         ("quantities", "delivery_rule"),
         ("deliverable", "headroom"),
         "note",
+        "behind",
         "shown_sheet",
-        ("requested_by", "requested_at"),
-        ("reviewed_by", "reviewed_at"),
-        ("decided_by", "decided_at"),
+        ("asker", "requested_at"),
+        ("reviewer", "reviewed_at"),
+        ("decider", "decided_at"),
         "decision_note",
         "instrument",
         "memory",
     )
     readonly_fields = (
         "public_id", "shown_state", "compute_class", "shown_window", "tick", "collar", "fees", "quantities", "deliverable", "headroom",
-        "shown_sheet", "memory",
+        "behind", "shown_sheet", "asker", "reviewer", "decider", "memory",
     )  # fmt: skip
     actions_detail = ("review", "approve", "reject")
 
@@ -118,6 +119,26 @@ class ListingRequestAdmin(ReadOnlyAdmin):
         """As it was asked with, or as it was reviewed."""
         text = json.dumps(json.loads(row.sheet), indent=2, ensure_ascii=False)
         return format_html('<pre class="record-body" tabindex="0" aria-label="Disclosure sheet">{}</pre>', text)
+
+    @display(description="what stands behind it")
+    def behind(self, row: ListingRequest) -> SafeString:
+        """The assurances of the sheet, a line each."""
+        found = json.loads(row.sheet)["assurances"]
+        lines = ((a["reference"], a["issuer"], a["status"], int(a["usable_units"]), int(a["issued_units"])) for a in found)
+        words = ((ref, f"of {issuer}, {status}: {issued:,} of {usable:,} usable issued") for ref, issuer, status, usable, issued in lines)
+        return format_html_join("", "<div><strong>{}</strong> {}</div>", words) or format_html("{}", "nothing")
+
+    @display(description="requested by")
+    def asker(self, row: ListingRequest) -> str:
+        return name_of(row.requested_by)
+
+    @display(description="reviewed by")
+    def reviewer(self, row: ListingRequest) -> str:
+        return name_of(row.reviewed_by) if row.reviewed_by else "nobody yet"
+
+    @display(description="decided by")
+    def decider(self, row: ListingRequest) -> str:
+        return name_of(row.decided_by) if row.decided_by else "nobody yet"
 
     @display(description="events")
     def memory(self, row: ListingRequest) -> SafeString:
