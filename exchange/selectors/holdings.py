@@ -27,15 +27,17 @@ SELECT c.unit, count(*), sum(m.units)::bigint, sum(m.reserved - m.locked)::bigin
        coalesce(sum(m.units) FILTER (WHERE m.ends_at <= %(soon)s), 0)::bigint
 FROM mine m JOIN rights_computeclass c ON c.id = m.class_id WHERE m.ends_at > %(now)s GROUP BY c.unit ORDER BY c.unit
 """
-_STAKES = f"""{_MINE}
-SELECT m.series_id, c.key, c.dimensions::text, c.unit, s.window_start, s.window_end, m.ends_at, count(*), min(m.id::text),
-       sum(m.units)::bigint, sum(m.reserved - m.locked)::bigint, sum(m.locked)::bigint,
-       coalesce(sum(m.units) FILTER (WHERE m.status <> 'active'), 0)::bigint
-FROM mine m JOIN rights_series s ON s.id = m.series_id JOIN rights_computeclass c ON c.id = m.class_id
-WHERE m.ends_at > %(now)s AND (%(until)s::timestamptz IS NULL OR m.ends_at <= %(until)s)
-  AND (m.ends_at, m.series_id) > (%(after_at)s::timestamptz, %(after_series)s)
-GROUP BY m.ends_at, m.series_id, c.key, c.dimensions::text, c.unit, s.window_start, s.window_end
-ORDER BY m.ends_at, m.series_id LIMIT %(limit)s
+# Gathered by number first: what describes a series is looked up for those that are shown alone.
+_STAKES = f"""{_MINE}, gathered AS (
+    SELECT m.series_id, m.class_id, m.ends_at, count(*) AS rights, min(m.id::text) AS one, sum(m.units)::bigint AS units,
+           sum(m.reserved - m.locked)::bigint AS resting, sum(m.locked)::bigint AS locked,
+           coalesce(sum(m.units) FILTER (WHERE m.status <> 'active'), 0)::bigint AS idle
+    FROM mine m
+    WHERE m.ends_at > %(now)s AND (%(until)s::timestamptz IS NULL OR m.ends_at <= %(until)s)
+      AND (m.ends_at, m.series_id) > (%(after_at)s::timestamptz, %(after_series)s)
+    GROUP BY m.ends_at, m.series_id, m.class_id ORDER BY m.ends_at, m.series_id LIMIT %(limit)s)
+SELECT g.series_id, c.key, c.dimensions::text, c.unit, s.window_start, s.window_end, g.ends_at, g.rights, g.one, g.units, g.resting, g.locked, g.idle
+FROM gathered g JOIN rights_series s ON s.id = g.series_id JOIN rights_computeclass c ON c.id = g.class_id ORDER BY g.ends_at, g.series_id
 """
 _ASKS = """
 SELECT o.id::text, i.symbol, i.tick_minor, i.price_decimals, cur.scale, cur.code, c.unit, o.price_ticks, o.remaining_lots, i.lot_size,
@@ -55,8 +57,8 @@ WHERE r.holder_id = %(account)s AND {LIVE} AND r.reserved_units > 0 AND (%(right
 ORDER BY l.id DESC LIMIT %(limit)s
 """
 _CLASSES = """
-SELECT DISTINCT c.key FROM rights_right r JOIN rights_series s ON s.id = r.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
-WHERE r.holder_id = %s ORDER BY c.key
+SELECT DISTINCT c.key FROM (SELECT DISTINCT series_id FROM rights_right WHERE holder_id = %s) mine
+JOIN rights_series s ON s.id = mine.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id ORDER BY c.key
 """
 _BOOKS = f"""
 SELECT d.series_id, i.symbol FROM {DELIVERED} d JOIN exchange_instrument i ON i.id = d.instrument_id
