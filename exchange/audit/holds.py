@@ -60,6 +60,20 @@ CHECKS = (
     ),
     Check(
         "L3",
+        "package_locks",
+        "What an active package is made of is locked for it, unit by unit, and nothing else is locked for a package.",
+        """
+        WITH locked AS (
+            SELECT ref, right_id, sum(units) AS units FROM rights_unitlock WHERE released_at IS NULL AND kind = 'attached_slice' GROUP BY 1, 2),
+        parts AS (
+            SELECT 'pkg_' || p.uuid AS ref, x.right_id, sum(x.units) AS units FROM rights_packagepart x
+            JOIN rights_package p ON p.id = x.package_id WHERE x.removed_at IS NULL AND p.state = 'active' GROUP BY 1, 2)
+        SELECT ref, right_id, l.units::text AS locked, p.units::text AS parts FROM locked l FULL JOIN parts p USING (ref, right_id)
+        WHERE l.units IS DISTINCT FROM p.units
+        """,
+    ),
+    Check(
+        "L3",
         "units_held",
         "An account's held units of a root right are the reserved units of its rights of that root.",
         """

@@ -76,5 +76,18 @@ CHECKS = (
            OR manifest::jsonb -> 'transfer_policy' IS DISTINCT FROM transfer_policy
         """,
     ),
+    Check(
+        "G3",
+        "links",
+        "A right stands for another exactly where an event says that it was replaced.",
+        """
+        WITH said AS (
+            SELECT body::jsonb #>> '{payload,right}' AS former, body::jsonb #>> '{payload,by}' AS latter, body::jsonb #>> '{payload,kind}' AS kind,
+                (body::jsonb #>> '{payload,units}')::numeric AS units FROM rights_event WHERE type = 'right.replaced'),
+        linked AS (SELECT 'rgt_' || former_id AS former, 'rgt_' || latter_id AS latter, kind, units FROM rights_rightlink)
+        SELECT former, latter, l.kind, l.units, s.kind AS said_kind, s.units::text AS said_units
+        FROM linked l FULL JOIN said s USING (former, latter) WHERE (l.kind, l.units) IS DISTINCT FROM (s.kind, s.units)
+        """,
+    ),
     Check("G3", "terms_remembered", "A right's terms hash is that of the manifest in the event that made it.", walk="events"),
 )

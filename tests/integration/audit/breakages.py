@@ -46,6 +46,17 @@ BREAKAGES = (
     breakage("ask_slices", "L3", f"UPDATE exchange_order SET slice_units = '{{0}}' WHERE id = {BUY}"),
     breakage("right_reserved", "L3", f"UPDATE rights_right SET reserved_units = reserved_units - 1 WHERE id = {ROOT}"),
     breakage(
+        "package_locks",
+        "L3",
+        f"INSERT INTO rights_unitlock (right_id, kind, ref, units, created_at) SELECT {ROOT}, 'attached_slice', 'pkg_none', 1, now()",
+    ),
+    breakage(
+        "links",
+        "G3",
+        "INSERT INTO rights_rightlink (kind, former_id, latter_id, units, reason, created_at) "
+        f"SELECT 'replaced', {ROOT}, {CHILD}, 1, 'x', now()",
+    ),
+    breakage(
         "units_held",
         "L3",
         "UPDATE settlement_balance b SET held = held - 1 FROM settlement_asset a WHERE a.id = b.asset_id AND a.kind = 'units' AND b.held > 0",
