@@ -101,7 +101,7 @@ class Histories:
         for row in families:
             at = self._tick()
             self.facts.append((at, facts.EXPIRED, row.id, facts.expired(right=row.id, units=row.units)))
-            row.status, row.units = "expired", 0
+            row.status, row.units, row.netted = "expired", 0, False
 
     def _issue(self, units: int) -> Row:
         self._mark = len(self.facts)
