@@ -5,13 +5,13 @@ import msgspec
 from exchange.feed.record import BalanceRecord
 from exchange.selectors import named
 from exchange.selectors.named import moment
+from exchange.selectors.sellable import sellable_lots
 from exchange.services.rules import DELIVERED
 from rights.kernel import rows
-from rights.kernel.clock import rfc3339
 
 
 class PositionRow(msgspec.Struct, frozen=True):
-    """Units that one instrument delivers. `sellable`: of active, transferable rights; `free`: of those, not reserved."""
+    """Units that one instrument delivers. `sellable`: in whole lots that could be sold there; `free`: of those, not reserved."""
 
     symbol: str
     lot_size: int
@@ -49,17 +49,12 @@ SELECT a.code, a.scale, b.amount, b.held FROM settlement_balance b JOIN settleme
 WHERE b.account_id = %s AND a.kind = 'cash' ORDER BY a.code
 """
 _POSITIONS = f"""
-SELECT i.symbol, i.lot_size, sum(r.remaining_units)::bigint, sum(r.reserved_units)::bigint,
-       coalesce(sum(r.remaining_units) FILTER (WHERE may.sell), 0)::bigint,
-       coalesce(sum(r.remaining_units - r.reserved_units) FILTER (WHERE may.sell), 0)::bigint, count(*)
+SELECT i.id, i.symbol, i.lot_size, sum(r.remaining_units)::bigint, sum(r.reserved_units)::bigint, count(*)
 FROM rights_right r JOIN rights_series s ON s.id = r.series_id JOIN {DELIVERED} d ON d.series_id = s.id
 JOIN exchange_instrument i ON i.id = d.instrument_id
-JOIN rights_terms t ON t.terms_hash = r.terms_hash
-CROSS JOIN LATERAL (SELECT r.status = 'active' AND s.window_end > %(now)s
-    AND coalesce((t.transfer_policy->>'transferable')::boolean, true) AS sell) may
 WHERE r.holder_id = %(account)s AND r.remaining_units > 0 AND r.status IN ('issued', 'active', 'frozen') AND i.symbol > %(after)s
   AND (%(symbol)s::text IS NULL OR i.symbol = %(symbol)s)
-GROUP BY i.symbol, i.lot_size ORDER BY i.symbol LIMIT %(limit)s
+GROUP BY i.id, i.symbol, i.lot_size ORDER BY i.symbol LIMIT %(limit)s
 """
 # A trade's postings are found through the trade (its id is their entry); only the others are indexed by account.
 _TRADED = """(SELECT t.id FROM exchange_trade t WHERE t.{side}_id = %(account)s AND (%(entry)s::uuid IS NULL OR t.id <= %(entry)s::uuid)
@@ -99,8 +94,13 @@ def balances(*, account_id: int) -> list[BalanceRecord]:
 
 def positions(*, account_id: int, now_us: int, limit: int, after: str = "", symbol: str | None = None) -> list[PositionRow]:
     """Rights by instrument, at most `limit` + 1."""
-    values = {"account": account_id, "now": rfc3339(now_us), "after": after, "symbol": symbol, "limit": limit + 1}
-    return [PositionRow(*row) for row in named.fetch_all(_POSITIONS, values)]
+    values = {"account": account_id, "after": after, "symbol": symbol, "limit": limit + 1}
+    found = named.fetch_all(_POSITIONS, values)
+    lots = sellable_lots(account_id=account_id, book_ids=[row[0] for row in found], now_us=now_us)
+    return [
+        PositionRow(name, lot_size, units, reserved, lots[book][0] * lot_size, lots[book][1] * lot_size, rights)
+        for book, name, lot_size, units, reserved, rights in found
+    ]
 
 
 def ledger(*, account_id: int, limit: int, after: tuple[str, int] | None = None) -> list[LedgerRow]:

@@ -50,23 +50,23 @@ LEFT JOIN settlement_balance b ON b.account_id = a.id AND b.asset_id = %s
 WHERE a.id = ANY(%s::bigint[])
 """
 
-_PARCEL = """
+PARCEL = """
 SELECT r.holder_id, r.id::text, r.remaining_units, r.reserved_units, r.status, r.freeze_reason,
        (extract(epoch from r.activated_at) * 1000000)::bigint, (extract(epoch from r.acquired_at) * 1000000)::bigint, r.terms_hash,
        i.slug, r.root_id::text, r.series_id"""
 _OFFERED = "r.holder_id = ANY(%s::bigint[]) AND r.remaining_units > r.reserved_units ORDER BY r.created_at, r.id"
-_PARCELS = f"{_PARCEL} FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id WHERE r.series_id = %s AND {_OFFERED}"
+_PARCELS = f"{PARCEL} FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id WHERE r.series_id = %s AND {_OFFERED}"
 # By dominance: of every series the book delivers, each right with the window it has itself.
-_WINDOW = "s.window_mode, (extract(epoch from s.window_end) * 1000000)::bigint, s.epoch_size_s"
+WINDOW = "s.window_mode, (extract(epoch from s.window_end) * 1000000)::bigint, s.epoch_size_s"
 _IN_BOOK = f"SELECT d.series_id FROM {DELIVERED} d WHERE d.instrument_id = %s"
-_DOMINANT_PARCELS = f"""{_PARCEL}, {_WINDOW} FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
+_DOMINANT_PARCELS = f"""{PARCEL}, {WINDOW} FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
 JOIN rights_series s ON s.id = r.series_id WHERE r.series_id IN ({_IN_BOOK}) AND {_OFFERED}"""
 
 _HOLDING = "SELECT a.participant_id, sum(r.remaining_units)::bigint FROM rights_right r JOIN rights_account a ON a.id = r.holder_id"
 _HOLDINGS = f"{_HOLDING} WHERE r.series_id = %s AND a.participant_id = ANY(%s::bigint[]) GROUP BY 1"
 _DOMINANT_HOLDINGS = f"{_HOLDING} WHERE r.series_id IN ({_IN_BOOK}) AND a.participant_id = ANY(%s::bigint[]) GROUP BY 1"
 _BEHIND = f"""
-SELECT DISTINCT r.terms_hash, (extract(epoch from r.activated_at) * 1000000)::bigint, {_WINDOW}
+SELECT DISTINCT r.terms_hash, (extract(epoch from r.activated_at) * 1000000)::bigint, {WINDOW}
 FROM rights_right r JOIN rights_series s ON s.id = r.series_id WHERE r.id = ANY(%s::uuid[])
 """
 
@@ -110,8 +110,14 @@ def ask_parcels(trip: Trip, rules: Rules, sellers: Iterable[int]) -> Answer:
 
 def read_parcels(answer: Answer, rules: Rules, parties: dict[int, Party], now_us: int) -> dict[int, list[Parcel]]:
     """What each seller may deliver into this book: oldest window end first, then oldest right (SPEC §5)."""
-    found = _in_order(rules, answer.rows())
+    found = answer.rows()
     remember_roots((row[1], row[10]) for row in found)
+    return parcels_of(found, rules, parties, now_us)
+
+
+def parcels_of(found: list[tuple[Any, ...]], rules: Rules, parties: dict[int, Party], now_us: int) -> dict[int, list[Parcel]]:
+    """`read_parcels` of rows in the columns of PARCEL, with those of WINDOW behind where they are not of the book's own series."""
+    found = _in_order(rules, found)
     policies = policies_of(sorted({row[8] for row in found}))
     asked = [Receiver(policies[row[8]], row[9], row[10], row[8]) for row in found]
     permits = permits_of({scope_of(receiver) for receiver in asked if receiver.policy.needs_permits}, now_us=now_us)
