@@ -15,7 +15,7 @@ from rights.kernel import rows
 _COLUMNS = f"""
 o.id::text, o.book_id, o.client_order_id, o."group", o.side, o.type, o.tif, o.post_only, o.stp, o.price_ticks, o.quantity_lots,
 o.filled_lots, o.remaining_lots, o.status, o.reason, o.notional_minor, o.fee_minor, coalesce({moment("o.expire_at")}, 0),
-{moment("o.created_at")}, {moment("o.updated_at")}, o.book_seq
+{moment("o.created_at")}, {moment("o.updated_at")}, o.book_seq, o.named_rights::text[], coalesce({moment("o.deadline")}, 0)
 """
 _PLACED = f"SELECT c.order_id::text, c.book_id, c.client_order_id, c.payload, {moment('c.accepted_at')} FROM exchange_command c "
 _LIST = f"""
@@ -44,7 +44,7 @@ def order(*, account_id: int, order_id: str) -> OrderRecord | None:
             return OrderRecord(*row)
         row = rows.fetch_one(_UNREAD, [order_id, account_id])
         if row:
-            return _waiting(row)
+            return waiting(*row)
     return None
 
 
@@ -64,7 +64,7 @@ def orders(
     values = {"account": account_id, "after": after, "book": book_id, "limit": limit + 1}
     found: list[OrderRecord] = []  # what a batch applies between the two statements stands in both: the later read counts
     if statuses is None or OrderStatus.PENDING in statuses:
-        found = [_waiting(row) for row in named.fetch_all(_WAITING, values)]
+        found = [waiting(*row) for row in named.fetch_all(_WAITING, values)]
     stored = None if statuses is None else sorted(statuses - {OrderStatus.PENDING})
     if stored is None or stored:
         sql, open_only = _LIST, stored is not None and set(stored) <= {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}
@@ -78,16 +78,15 @@ def orders(
     return [by_id[order_id] for order_id in sorted(by_id, reverse=True)][: limit + 1]
 
 
-def _waiting(row: tuple[object, ...]) -> OrderRecord:
+def waiting(order_id: str, book_id: int, client_order_id: str | None, payload: str, accepted_us: int) -> OrderRecord:
     """A place command that no batch has applied, as the order it will be."""
-    order_id, book_id, client_order_id, payload, accepted_us = row
-    asked = decode(CommandKind.PLACE, str(payload))
+    asked = decode(CommandKind.PLACE, payload)
     if not isinstance(asked, PlacePayload):
         raise TypeError(f"command of order {order_id} is no place")
     return OrderRecord(
-        id=str(order_id),
-        book_id=int(str(book_id)),
-        client_order_id=None if client_order_id is None else str(client_order_id),
+        id=order_id,
+        book_id=book_id,
+        client_order_id=client_order_id,
         group=asked.group,
         side=asked.side,
         type=asked.type,
@@ -103,9 +102,11 @@ def _waiting(row: tuple[object, ...]) -> OrderRecord:
         notional_minor=0,
         fee_minor=0,
         expire_us=asked.expire_us,
-        created_us=int(str(accepted_us)),
-        updated_us=int(str(accepted_us)),
+        created_us=accepted_us,
+        updated_us=accepted_us,
         book_seq=0,
+        rights=asked.rights,
+        deadline_us=asked.deadline_us,
     )
 
 

@@ -185,6 +185,22 @@ def test_refused_by_a_rule_is_a_rejected_order(buyer, symbol):
     assert (found["status"], found["reason"]) == ("rejected", "insufficient_funds")
 
 
+def test_every_answer_says_how_far_the_book_is_and_what_was_asked(buyer, seller, symbol):
+    placed = buyer.post(ROOT, json=order(symbol, client_order_id=own()))
+    same = buyer.patch(f"{ROOT}/{placed.json()['id']}", json={"quantity": "1"})
+    assert (same.status_code, same.json()["code"]) == (422, "nothing_to_amend")
+    gone = buyer.delete(ROOT, params={"instrument": symbol})
+    again = buyer.delete(f"{ROOT}/{placed.json()['id']}")
+    assert (again.status_code, again.json()["code"]) == (422, "order_terminal")
+    seqs = [int(answer.headers["X-Book-Seq"]) for answer in (placed, same, gone, again)]
+    assert seqs == sorted(set(seqs))
+    right = next(r for r in seller.get("/api/v1/rights", params={"holder": "me"}).json()["data"] if symbol in r["instruments"])
+    asked = {"rights": [right["id"]], "deadline": "2099-01-01T00:00:00.000000Z"}
+    sell = seller.post(ROOT, json=order(symbol, "sell", "1", "9.000", **asked)).json()
+    stored = seller.get(f"{ROOT}/{sell['id']}").json()
+    assert [{name: told[name] for name in asked} for told in (sell, stored)] == [asked, asked]
+
+
 def test_every_wrong_field_is_named_at_once(buyer, symbol):
     bad = {"instrument": symbol, "side": "long", "quantity": 5, "price": "1.00005", "time_in_force": "gtd", "colour": "red"}
     answer = buyer.post(ROOT, json=bad)

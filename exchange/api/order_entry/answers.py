@@ -7,6 +7,8 @@ from exchange.domain.command import Reason
 from exchange.feed import wire
 from exchange.feed.record import OrderRecord
 from exchange.models.order import OrderStatus
+from exchange.selectors.orders import waiting
+from exchange.services.intake import NewCommand
 from exchange.services.rules import Rules
 
 
@@ -25,11 +27,16 @@ def changed(told: Told, order_id: str, rules: Rules) -> dict[str, Any] | None:
     return wire.order(record, rules, [wire.fill(f, rules) for f in told.fills.get(order_id, ())])
 
 
-def pending(order_id: str, client_order_id: str | None, rules: Rules) -> dict[str, Any]:
-    """An order that was accepted and is not yet applied."""
+def pending(order_id: str, command: NewCommand, accepted_us: int, rules: Rules) -> dict[str, Any]:
+    """An order that was accepted and is not yet applied, as its place command says."""
+    return wire.order(waiting(order_id, command.book_id, command.client_order_id, command.payload, accepted_us), rules)
+
+
+def underway(order_id: str, rules: Rules) -> dict[str, Any]:
+    """An order about which something was accepted that is not yet applied."""
     return {
         "id": f"ord_{order_id}",
-        "client_order_id": client_order_id,
+        "client_order_id": None,
         "instrument": rules.symbol,
         "status": "pending",
         "reason": None,
@@ -43,7 +50,8 @@ def reason_code(reason: int) -> str:
 _ORDER = """
 SELECT id::text, book_id, client_order_id, "group", side, type, tif, post_only, stp, price_ticks, quantity_lots, filled_lots, remaining_lots,
        status, reason, notional_minor, fee_minor, coalesce((extract(epoch from expire_at) * 1000000)::bigint, 0),
-       (extract(epoch from created_at) * 1000000)::bigint, (extract(epoch from updated_at) * 1000000)::bigint, book_seq
+       (extract(epoch from created_at) * 1000000)::bigint, (extract(epoch from updated_at) * 1000000)::bigint, book_seq,
+       named_rights::text[], coalesce((extract(epoch from deadline) * 1000000)::bigint, 0)
 FROM exchange_order WHERE {}
 """
 BY_ID = _ORDER.format("id = %s AND account_id = %s")

@@ -190,7 +190,7 @@ async def _place(call: Call) -> Answer:
     promises, outcomes = await ops.run([ready], call.who, call.wait_s)
     status, order = await ops.place_answer(ready, promises[0], outcomes, call.who)
     outcome = outcomes.get(promises[0].n or 0)
-    seq = outcome.batch_seq if outcome else None
+    seq = outcome.batch_seq if outcome else int(order["book_seq"]) or None
     if status == 422:
         problem = Problem(order["reason"])
         body = {**problem_body(problem, call.request_id), "order": order}
@@ -226,8 +226,14 @@ async def _target(call: Call) -> ops.Target:
 async def _change(ready: ops.Ready, call: Call) -> Answer:
     promises, outcomes = await ops.run([ready], call.who, call.wait_s)
     outcome = outcomes.get(promises[0].n or 0)
-    status, body = await ops.change_answer(ready, promises[0], outcomes, call.who)
-    return Answer(status, body, outcome.batch_seq if outcome else None)
+    seq = outcome.batch_seq if outcome else None
+    try:
+        status, body = await ops.change_answer(ready, promises[0], outcomes, call.who)
+    except Problem as refusal:
+        if seq is not None:
+            refusal.headers["X-Book-Seq"] = str(seq)
+        raise
+    return Answer(status, body, seq)
 
 
 async def _amend(call: Call) -> Answer:
@@ -241,7 +247,8 @@ async def _cancel(call: Call) -> Answer:
 
 
 async def _cancel_many(call: Call) -> Answer:
-    return Answer(200, await cancel_many(_query(call, *CANCEL_FILTERS).given, call.who, call.wait_s))
+    body, seq = await cancel_many(_query(call, *CANCEL_FILTERS).given, call.who, call.wait_s)
+    return Answer(200, body, seq or None)
 
 
 async def _send(send: Send, answer: Answer, rid: str) -> None:

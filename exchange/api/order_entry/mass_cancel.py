@@ -66,8 +66,8 @@ def cancelled(promises: Sequence[Promise], outcomes: Mapping[int, Outcome]) -> d
     return {"ids": ids, "count": len(ids), "complete": len(outcomes) == len(promises)}
 
 
-async def cancel_many(source: Mapping[str, Any], who: Principal, wait_s: float) -> dict[str, Any]:
-    """Cancel, and tell what was cancelled. Raises BadFields."""
+async def cancel_many(source: Mapping[str, Any], who: Principal, wait_s: float) -> tuple[dict[str, Any], int]:
+    """Cancel; what was cancelled, and the newest book sequence among the books. Raises BadFields."""
     listed = await ready_cancel_many(source, who)
     promises, outcomes = await run(listed, who, wait_s) if listed else ([], Outcomes({}))
-    return cancelled(promises, outcomes)
+    return cancelled(promises, outcomes), max((o.batch_seq for o in outcomes.values()), default=0)

@@ -213,7 +213,7 @@ async def place_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who: 
         return await _twin(ready, promise, who)
     outcome = outcomes.get(promise.n)
     if outcome is None:
-        return 202, answers.pending(order_id, ready.command.client_order_id, ready.rules)
+        return 202, answers.pending(order_id, ready.command, promise.at_us, ready.rules)
     return answers.placed(outcomes.told(outcome), order_id, ready.rules)
 
 
@@ -234,7 +234,7 @@ async def _twin(ready: Ready, promise: Promise, who: Principal) -> tuple[int, di
                 record = await stored(promise.twin_order_id, who)
                 if record is None and promise.twin_n is not None and not await waiter.result(promise.twin_n, until - time.monotonic()):
                     break
-    body = record or answers.pending(promise.twin_order_id, ready.command.client_order_id, ready.rules)
+    body = record or answers.pending(promise.twin_order_id, ready.command, promise.at_us, ready.rules)
     return 200, {**body, "replayed": True}
 
 
@@ -256,7 +256,7 @@ async def change_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who:
         raise not_stored(promise, order_id)
     outcome = outcomes.get(promise.n)
     if outcome is None:
-        return 202, answers.pending(order_id, None, ready.rules) | {"status": "pending"}
+        return 202, answers.underway(order_id, ready.rules)
     if outcome.result.reason:
         code = answers.reason_code(outcome.result.reason)
         with _stored(order_id):

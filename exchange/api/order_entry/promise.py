@@ -38,10 +38,12 @@ class Promise(msgspec.Struct, gc=False):
     twin_order_id: str | None = None
     twin_payload: str | None = None
     twin_book: int | None = None
+    at_us: int = 0  # when it was accepted, or its twin was
 
 
 _TWINS = """
-SELECT c.account_id, c.client_order_id, c.n, c.order_id::text, c.payload, c.book_id FROM unnest(%s::bigint[], %s::varchar[]) AS w(account_id, cid)
+SELECT c.account_id, c.client_order_id, c.n, c.order_id::text, c.payload, c.book_id, (extract(epoch from c.accepted_at) * 1000000)::bigint
+FROM unnest(%s::bigint[], %s::varchar[]) AS w(account_id, cid)
 JOIN exchange_command c ON c.account_id = w.account_id AND c.client_order_id = w.cid
 """
 
@@ -143,7 +145,8 @@ def _those_with_room(commands: Sequence[NewCommand], lines: Backlog) -> list[int
 
 async def _insert(commands: list[NewCommand]) -> list[Promise]:
     trip = Trip()
-    answer = trip.ask(INSERT, parameters(commands, now_us()))
+    at_us = now_us()
+    answer = trip.ask(INSERT, parameters(commands, at_us))
     await (await held()).go(trip)
     try:
         inserted = answer.rows()
@@ -152,14 +155,14 @@ async def _insert(commands: list[NewCommand]) -> list[Promise]:
             raise Unanswered(str(error)) from error
         raise
     if len(inserted) == len(commands):
-        return [Promise(row[0]) for row in inserted]
-    # Rows came back in our order, with those left out that met a twin or whose key was revoked meanwhile.
+        return [Promise(row[0], at_us=at_us) for row in inserted]
+    # Rows came back in our order, with those left out that met a twin or whose key was revoked or ran out meanwhile.
     promises: list[Promise] = []
     rest = iter(inserted)
     row = next(rest, None)
     for command in commands:
         if row is not None and str(row[1]) == str(command.order_id) and row[2] == command.client_order_id:
-            promises.append(Promise(row[0]))
+            promises.append(Promise(row[0], at_us=at_us))
             row = next(rest, None)
         else:
             promises.append(Promise(None))
@@ -184,7 +187,7 @@ async def _find_twins(missed: Sequence[tuple[NewCommand, Promise]]) -> None:
     for command, promise in named:
         twin = twins.get((command.account_id, command.client_order_id))
         if twin is not None:
-            promise.twin_n, promise.twin_order_id, promise.twin_payload, promise.twin_book = twin
+            promise.twin_n, promise.twin_order_id, promise.twin_payload, promise.twin_book, promise.at_us = twin
 
 
 _doors: dict[asyncio.AbstractEventLoop, Door] = {}
