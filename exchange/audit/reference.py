@@ -355,6 +355,8 @@ class ReferenceBook:
         self._remove(order)
         order.remaining_lots = lots - order.filled_lots
         order.expire_at = expire_at
+        if amend.expire_reason is not None:
+            order.expire_reason = amend.expire_reason
         if over:
             out.append(Cancelled(order.order_id, order.remaining_lots, order.expire_reason))
         elif kept:

@@ -1,5 +1,7 @@
 """Amending a resting order: in place where nobody behind it loses by that, else as if newly placed."""
 
+from msgspec.structs import replace as replaced
+
 from exchange.domain.command import Amend, Phase, Reason
 from exchange.domain.ladder import RestingOrder
 from exchange.domain.matching import outside_price, phase_refusal, replace
@@ -33,6 +35,8 @@ def amend(state: BookState, command: Amend, now: int) -> list[Outcome]:
     if reason:
         return [Refused(order.order_id, reason)]
 
+    if command.expire_reason is not None and command.expire_reason != order.expire_reason:
+        order.terms = replaced(order.terms, expire_reason=command.expire_reason)
     out: list[Outcome] = [Amended(order.order_id, price_ticks, lots, expire_at, kept)]
     if expired:
         state.leave(order)

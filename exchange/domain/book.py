@@ -1,5 +1,7 @@
 """The book of one instrument: told commands, it answers what happened (docs/matching.md)."""
 
+from collections.abc import Iterator
+
 from exchange.domain.amend import amend
 from exchange.domain.command import (
     Amend,
@@ -75,6 +77,10 @@ class Book(BookState):
     def orders(self, side: int) -> list[RestingOrder]:
         """Return a side's orders in priority order."""
         return self.ladders[side].in_priority()
+
+    def asks(self) -> Iterator[RestingOrder]:
+        """Yield the sells in priority order; nothing may change meanwhile."""
+        return self.ladders[Side.SELL].walk()
 
     def levels(self, side: int, depth: int | None = None) -> list[tuple[int, int, int]]:
         """Return a side's levels, best first: price in ticks, lots, number of orders."""

@@ -110,13 +110,14 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 class Amend(msgspec.Struct, frozen=True, gc=False):
     """New absolute values for a resting order; None leaves a value as it is.
 
-    `quantity_lots` is the order's new total (filled part included).
+    `quantity_lots` is the order's new total (filled part included). `expire_reason` goes with `expire_at`.
     """
 
     order_id: str
     price_ticks: int | None = None
     quantity_lots: int | None = None
     expire_at: int | None = None
+    expire_reason: int | None = None
 
 
 class Cancel(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ a better price has a greater key, the best level is the last of the sorted `keys
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 
 from exchange.domain.command import Place
 
@@ -204,10 +205,12 @@ class Ladder:
 
     def in_priority(self) -> list[RestingOrder]:
         """Return every order, better prices first, earlier ones first within a price."""
-        found = []
+        return list(self.walk())
+
+    def walk(self) -> Iterator[RestingOrder]:
+        """Yield the orders in priority order; nothing may change meanwhile."""
         for key in reversed(self.keys):
             order = self.levels[key].head
             while order is not None:
-                found.append(order)
+                yield order
                 order = order.behind
-        return found

@@ -51,6 +51,8 @@ class OrderRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     created_us: int
     updated_us: int
     book_seq: int
+    rights: list[str] | None = None  # those its owner named
+    deadline_us: int = 0
 
 
 class DeliveryRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -39,6 +39,8 @@ def order(record: OrderRecord, rules: Rules, fills: list[dict[str, Any]] | None 
         "post_only_action": POST_ONLY_ACTIONS[record.post_only],
         "self_trade_prevention": STPS[record.stp],
         "group": record.group or None,
+        "rights": None if record.rights is None else [f"rgt_{right}" for right in record.rights],
+        "deadline": rfc3339(record.deadline_us) if record.deadline_us else None,
         "status": STATUSES[record.status],
         "reason": REASONS[record.reason] if record.reason else None,
         "filled_quantity": str(filled),

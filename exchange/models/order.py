@@ -47,6 +47,8 @@ class Order(models.Model):
     slice_units = ArrayField(models.BigIntegerField())
     expire_at = models.DateTimeField(null=True)  # what the member asked for (gtd)
     valid_until = models.DateTimeField(null=True)  # the earlier of that and the rights' own cut-off
+    named_rights = ArrayField(models.UUIDField(), null=True)  # the rights its owner named, sold ones too
+    deadline = models.DateTimeField(null=True)
     valid_reason = models.PositiveSmallIntegerField(default=0)
     policy = models.BigIntegerField(default=0)
     holder_profile = models.BigIntegerField(default=0)

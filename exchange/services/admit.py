@@ -3,7 +3,7 @@
 Nothing is written here: the batch works on its own copy of what it read and writes the sums once at the end.
 """
 
-from exchange.domain.command import Amend, OrderType, Place, Reason, Side
+from exchange.domain.command import Amend, OrderType, Place, Reason, SelfTrade, Side
 from exchange.services.facts import Parcel, rights_valid_until
 from exchange.services.live import Live, cash_need
 from exchange.services.pairs import block
@@ -13,6 +13,9 @@ from rights.domain.gates import restriction_key
 
 # One fill may take all of an ask: each right behind it is a leg of one ledger entry.
 MAX_SLICES = 1000
+
+
+ENDED_BY_OWN = frozenset((int(SelfTrade.CANCEL_NEWEST), int(SelfTrade.CANCEL_BOTH)))  # by meeting an order of its own participant
 
 
 class Refusal(Exception):
@@ -43,7 +46,7 @@ def admit_place(work: Working, *, order: Live, payload: PlacePayload, now_us: in
     if order.side == Side.BUY:
         _hold_cash(work, order, lots, order.price)
     else:
-        reserve(work, order, order.remaining * rules.lot_size, payload.rights)
+        reserve(work, order, order.remaining * rules.lot_size)
     return Place(
         order_id=order.id,
         account=order.account,
@@ -64,17 +67,27 @@ def admit_place(work: Working, *, order: Live, payload: PlacePayload, now_us: in
 
 
 def _market_bound(work: Working, order: Live) -> tuple[int, int]:
-    """The worst price a market order needs, never beyond the collar (API.md: never unbounded), and the lots on offer to it."""
+    """The worst price a market order needs, never beyond the collar (API.md: never unbounded), and the lots it finds there.
+
+    Makers that it may not meet are passed over, as the core passes over them (SPEC §4).
+    """
     rules = work.rules
     if order.side == Side.SELL:
         return rules.collar_low, order.quantity
-    left, bound = order.quantity, rules.collar_low
-    for price, lots, _ in work.memory.core.levels(Side.SELL):
-        if price > rules.collar_high or left <= 0:
+    core, left, found, bound = work.memory.core, order.quantity, 0, rules.collar_low
+    for maker in core.asks():
+        if left <= 0 or maker.price_ticks > rules.collar_high:
             break
-        bound = price
-        left -= lots
-    return bound, order.quantity - max(left, 0)
+        if maker.participant == order.participant:
+            bound = maker.price_ticks  # self-trade prevention does there what the order asks for
+            if order.stp in ENDED_BY_OWN:
+                break
+            left -= maker.remaining_lots if order.stp == SelfTrade.DECREMENT else 0
+        elif (maker.policy, order.holder) not in core.blocked:
+            bound = maker.price_ticks
+            found += min(left, maker.remaining_lots)
+            left -= maker.remaining_lots
+    return bound, found
 
 
 def _hold_cash(work: Working, order: Live, lots: int, price: int) -> None:
@@ -88,12 +101,15 @@ def _hold_cash(work: Working, order: Live, lots: int, price: int) -> None:
     work.set_held(order, need)
 
 
-def reserve(work: Working, order: Live, units: int, chosen: list[str] | None) -> None:
+def reserve(work: Working, order: Live, units: int) -> None:
     """Reserve `units` of the seller's rights: those it named, else the oldest first (SPEC §5). Raises Refusal."""
     parcels = work.parcels.get(order.account, [])
-    if chosen is None and order.slices:
-        # The core keeps the terms an ask was placed with: what is added must be under the same ones.
+    chosen = order.rights
+    if order.slices:
+        # The core keeps the terms an ask was placed with: what is added must be under the same ones. A named right may be sold by then.
         parcels = [p for p in parcels if _same_terms(p, order)]
+        left = {p.right_id for p in parcels}
+        chosen = chosen and [right for right in chosen if right in left]
     taken, short = pick(parcels, units, work.rules.lot_size, chosen, MAX_SLICES - len(order.slices))
     if short is not None:
         raise Refusal(short)
@@ -115,6 +131,17 @@ def pick(
     if not left:
         return taken, None
     return taken, Reason.GATE_REFUSED if any(p.units for p in parcels if p.refused) else Reason.INSUFFICIENT_RIGHTS
+
+
+def most_lots(parcels: list[Parcel], lot_size: int) -> int:
+    """The most that asks could reserve of these parcels, whole lots."""
+    lots = sum(p.units for p in parcels if not p.refused) // lot_size
+    while lots:
+        _, left = _pick(parcels, lots * lot_size, lot_size, len(parcels))
+        if not left:
+            break
+        lots -= -(-left // lot_size)
+    return lots
 
 
 def _pick(parcels: list[Parcel], units: int, lot_size: int, most: int) -> tuple[list[tuple[Parcel, int]], int]:
@@ -174,7 +201,7 @@ def admit_amend(work: Working, *, order: Live, payload: AmendPayload, now_us: in
         raise Refusal(Reason.GATE_CLOSED)
     quantity = order.quantity if payload.quantity_lots is None else payload.quantity_lots
     price = order.price if payload.price_ticks is None else payload.price_ticks
-    if quantity > rules.max_lots:
+    if payload.quantity_lots is not None and not rules.min_lots <= quantity <= rules.max_lots:
         raise Refusal(Reason.QUANTITY_LIMIT)
     if price is None or not rules.collar_low <= price <= rules.collar_high:
         raise Refusal(Reason.PRICE_OUTSIDE_COLLAR)
@@ -185,18 +212,22 @@ def admit_amend(work: Working, *, order: Live, payload: AmendPayload, now_us: in
         elif remaining > order.remaining:
             if not work.parties[order.account].active:
                 raise Refusal(Reason.HOLDER_SUSPENDED)
-            reserve(work, order, (remaining - order.remaining) * rules.lot_size, None)
+            reserve(work, order, (remaining - order.remaining) * rules.lot_size)
+    expire_at, expire_reason = _new_expiry(work, order, payload)
     return Amend(
         order_id=order.id,
         price_ticks=payload.price_ticks,
         quantity_lots=None if payload.quantity_lots is None else payload.quantity_lots - order.cancelled,
-        expire_at=_new_expiry(work, order, payload),
+        expire_at=expire_at,
+        expire_reason=expire_reason,
     )
 
 
-def _new_expiry(work: Working, order: Live, payload: AmendPayload) -> int | None:
-    """When the amended order stops being valid: as asked, but never later than the rights behind an ask may move."""
+def _new_expiry(work: Working, order: Live, payload: AmendPayload) -> tuple[int | None, int | None]:
+    """When the amended order stops being valid, and why: as asked, but never later than the rights behind an ask may move."""
     if payload.expire_us is None:
-        return None
+        return None, None
     until = 0 if order.is_buy else rights_valid_until(work.rules, order)
-    return until if until and (not payload.expire_us or until < payload.expire_us) else payload.expire_us
+    if until and (not payload.expire_us or until < payload.expire_us):
+        return until, int(Reason.TRANSFER_CUTOFF)
+    return payload.expire_us, int(Reason.ORDER_EXPIRED)

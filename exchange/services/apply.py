@@ -37,6 +37,7 @@ def _place(work: Working, header: Header, command: Pending, payload: Payload) ->
     order.client_order_id, order.group = command.client_order_id, payload.group
     order.type, order.tif, order.post_only, order.stp = payload.type, payload.tif, payload.post_only, payload.stp
     order.expire_us = order.valid_us = payload.expire_us
+    order.rights, order.deadline_us = payload.rights, payload.deadline_us
     order.holder = account
     now_us = header.now_us
     order.created_us = min(command.accepted_us, now_us)  # two machines' clocks: never created after it was changed
@@ -87,6 +88,7 @@ def _amend(work: Working, header: Header, command: Pending, payload: Payload) ->
     settle_outcomes(work, outcomes, now_us)
     if payload.expire_us is not None:
         order.expire_us = payload.expire_us
+        order.valid_reason = core_command.expire_reason or order.valid_reason
     kept = next(o.kept for o in outcomes if isinstance(o, Amended))
     header.answer(command.account_id, command.n, command.kind, 0, [order.id], kept=kept)
 

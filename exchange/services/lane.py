@@ -14,7 +14,8 @@ SELECT id::text, account_id, participant_id, side, quantity_lots, price_ticks, f
        client_order_id, "group", type, tif, post_only, stp, status, notional_minor, fee_minor, held_minor,
        slice_rights::text[], slice_units, coalesce((extract(epoch from expire_at) * 1000000)::bigint, 0),
        coalesce((extract(epoch from valid_until) * 1000000)::bigint, 0), valid_reason, policy, holder_profile, joined,
-       (extract(epoch from created_at) * 1000000)::bigint, (extract(epoch from updated_at) * 1000000)::bigint
+       (extract(epoch from created_at) * 1000000)::bigint, (extract(epoch from updated_at) * 1000000)::bigint,
+       named_rights::text[], coalesce((extract(epoch from deadline) * 1000000)::bigint, 0)
 FROM exchange_order WHERE book_id = %s AND is_open ORDER BY joined
 """
 
@@ -94,6 +95,7 @@ def rebuild(rules: Rules, phase: int, seq: int, post_only: int = 0) -> BookMemor
         order.slices = list(zip(row[19], row[20], strict=True))
         order.expire_us, order.valid_us, order.valid_reason = row[21:24]
         order.policy, order.holder, order.joined, order.created_us, order.updated_us = row[24:29]
+        order.rights, order.deadline_us = row[29:31]
         order.is_new = False
         memory.remember(order)
         memory.core.load(resting(order))

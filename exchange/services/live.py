@@ -14,6 +14,7 @@ class Live:
         "cancelled",
         "client_order_id",
         "created_us",
+        "deadline_us",
         "expire_us",
         "fee",
         "filled",
@@ -31,6 +32,7 @@ class Live:
         "quantity",
         "reason",
         "remaining",
+        "rights",
         "side",
         "slices",
         "status",
@@ -57,8 +59,9 @@ class Live:
         self.status = int(OrderStatus.OPEN)
         self.reason = int(Reason.NONE)
         self.notional = self.fee = self.held = 0
+        self.rights: list[str] | None = None  # those its owner named
         self.slices: list[tuple[str, int]] = []
-        self.expire_us = self.valid_us = 0
+        self.expire_us = self.valid_us = self.deadline_us = 0
         self.valid_reason = int(Reason.ORDER_EXPIRED)
         self.policy = self.holder = 0
         self.joined = 0
@@ -97,6 +100,8 @@ class Live:
             self.created_us,
             self.updated_us,
             book_seq,
+            self.rights,
+            self.deadline_us,
         )
 
 

@@ -13,7 +13,8 @@ from settlement.services.deliver import Delivered
 _ORDER_COLUMNS = (
     'id, book_id, account_id, participant_id, client_order_id, "group", side, type, tif, post_only, stp, price_ticks, quantity_lots, '
     "filled_lots, remaining_lots, cancelled_lots, status, reason, is_open, notional_minor, fee_minor, held_minor, slice_rights, slice_units, "
-    "expire_at, valid_until, valid_reason, policy, holder_profile, joined, book_seq, created_at, updated_at"
+    "expire_at, valid_until, valid_reason, policy, holder_profile, joined, book_seq, created_at, updated_at, "
+    "named_rights, deadline"
 )
 _TRADE_COLUMNS = (
     "id, book_id, trade_no, batch_seq, at, price_ticks, quantity_lots, units, notional_minor, aggressor, buy_order_id, sell_order_id, "
@@ -43,7 +44,8 @@ def insert_orders(book_id: int, book_seq: int, orders: Sequence[Live]) -> None:
             f"{o.id}\t{book_id}\t{o.account}\t{o.participant}\t{client}\t{rows.escape(o.group)}\t{o.side}\t{o.type}\t{o.tif}\t{o.post_only}\t"
             f"{o.stp}\t{price}\t{o.quantity}\t{o.filled}\t{o.remaining}\t{o.cancelled}\t{o.status}\t{o.reason}\t"
             f"{'t' if o.remaining else 'f'}\t{o.notional}\t{o.fee}\t{o.held}\t{rights}\t{units}\t{_moment(o.expire_us)}\t{_moment(o.valid_us)}\t"
-            f"{o.valid_reason}\t{o.policy}\t{o.holder}\t{o.joined}\t{book_seq}\t{rfc3339(o.created_us)}\t{rfc3339(o.updated_us)}"
+            f"{o.valid_reason}\t{o.policy}\t{o.holder}\t{o.joined}\t{book_seq}\t{rfc3339(o.created_us)}\t{rfc3339(o.updated_us)}\t"
+            f"{rows.NULL if o.rights is None else rows.array(o.rights)}\t{_moment(o.deadline_us)}"
         )
     rows.copy_rows("exchange_order", _ORDER_COLUMNS, lines)
 
@@ -52,10 +54,10 @@ _UPDATE = """
 UPDATE exchange_order o SET price_ticks = CASE WHEN o.type = 1 THEN NULL ELSE w.price END, quantity_lots = w.quantity, filled_lots = w.filled,
     remaining_lots = w.remaining, cancelled_lots = w.cancelled, status = w.status, reason = w.reason, is_open = w.remaining > 0,
     notional_minor = w.notional, fee_minor = w.fee, held_minor = w.held, slice_rights = w.rights::uuid[], slice_units = w.units::bigint[],
-    expire_at = w.expire, valid_until = w.valid, joined = w.joined, book_seq = %s, updated_at = w.updated
+    expire_at = w.expire, valid_until = w.valid, valid_reason = w.why, joined = w.joined, book_seq = %s, updated_at = w.updated
 FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::smallint[], %s::bigint[],
-    %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::timestamptz[])
-    AS w(id, price, quantity, filled, remaining, cancelled, status, reason, notional, fee, held, rights, units, expire, valid, joined, updated)
+    %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::smallint[], %s::bigint[], %s::timestamptz[])
+    AS w(id, price, quantity, filled, remaining, cancelled, status, reason, notional, fee, held, rights, units, expire, valid, why, joined, updated)
 WHERE o.id = w.id
 """
 
@@ -84,6 +86,7 @@ def update_orders(book_seq: int, orders: Sequence[Live]) -> None:
             [slices[1] for slices in reserved],
             [rfc3339(o.expire_us) if o.expire_us else None for o in orders],
             [rfc3339(o.valid_us) if o.valid_us else None for o in orders],
+            rows.array(o.valid_reason for o in orders),
             rows.array(o.joined for o in orders),
             [rfc3339(o.updated_us) for o in orders],
         ],

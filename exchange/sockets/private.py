@@ -29,7 +29,8 @@ _OPEN_ORDERS = """
 SELECT coalesce(f.seq, 0), coalesce(f.orders_seq, 0), o.id::text, o.book_id, o.client_order_id, o."group", o.side, o.type, o.tif, o.post_only,
        o.stp, o.price_ticks, o.quantity_lots, o.filled_lots, o.remaining_lots, o.status, o.reason, o.notional_minor, o.fee_minor,
        coalesce((extract(epoch from o.expire_at) * 1000000)::bigint, 0), (extract(epoch from o.created_at) * 1000000)::bigint,
-       (extract(epoch from o.updated_at) * 1000000)::bigint, o.book_seq
+       (extract(epoch from o.updated_at) * 1000000)::bigint, o.book_seq, o.named_rights::text[],
+       coalesce((extract(epoch from o.deadline) * 1000000)::bigint, 0)
 FROM (SELECT %s::bigint AS id) me LEFT JOIN exchange_accountfeed f ON f.account_id = me.id
 LEFT JOIN exchange_order o ON o.account_id = me.id AND o.is_open ORDER BY o.id
 """

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exchange.api.order_entry import preview
-from exchange.domain.command import Phase, Reason
+from exchange.domain.command import Phase, Reason, SelfTrade
 from exchange.models import Order
 from exchange.models.order import OrderStatus
 from exchange.services.identity import Principal
@@ -110,9 +110,13 @@ def test_of_several_reasons_the_preview_gives_the_one_the_book_gives(market, pha
     assert (order.status, order.reason) == (OrderStatus.REJECTED, refused)
 
 
-def test_a_market_order_that_meets_its_own_ask_holds_for_all_it_is_offered(market):
-    """The book counts own asks when it bounds a market order; so does the preview."""
+@pytest.mark.parametrize("price", [None, 220])
+@pytest.mark.parametrize(("mode", "fills"), [(SelfTrade.CANCEL_NEWEST, 0), (SelfTrade.CANCEL_OLDEST, 3), (SelfTrade.DECREMENT, 1)])
+def test_an_order_that_meets_its_own_ask_fills_as_previewed(market, price, mode, fills):
     done(market, "other", "sell", 2, 210)
-    seen = told(market, "other", "buy", 3, None)
-    assert (seen["self_cross"], seen["would_fill"]) == (True, "3")
-    assert seen["hold"]["cash"] == "6.6132"  # three lots at 220 ticks of a cent, and 20 bps: two own ones and one of the others'
+    seen = told(market, "other", "buy", 3, price, stp=int(mode))
+    assert (seen["self_cross"], seen["would_fill"], seen["would_rest"]) == (True, str(fills), "0")
+    if price is None:
+        assert seen["hold"]["cash"] == ("0.00", "2.2044", "4.4088", "6.6132")[fills]  # lots at 220 ticks of a cent, and 20 bps
+    order = done(market, "other", "buy", 3, price, stp=int(mode))
+    assert (order.filled_lots, order.remaining_lots) == (fills, 0)

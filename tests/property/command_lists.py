@@ -194,7 +194,9 @@ class Generator:
         order.price_ticks = order.price_ticks if price is None else price
         order.quantity_lots = order.quantity_lots if quantity is None else quantity
         order.expire_at = order.expire_at if expire_at is None else expire_at
-        return Amend(order.order_id, price, quantity, expire_at)
+        reasons = (None, *EXPIRE_REASONS)
+        reason = None if expire_at is None else reasons[expire_at % len(reasons)]
+        return Amend(order.order_id, price, quantity, expire_at, reason)
 
     def cancel(self) -> Command:
         return Cancel(self.aimed().order_id, self.random.choice(CANCEL_REASONS))

@@ -382,6 +382,7 @@ class NaiveBook:
         order.price_ticks = price
         order.quantity_lots = quantity
         order.expire_at = expire_at
+        order.expire_reason = order.expire_reason if amend.expire_reason is None else amend.expire_reason
         amended = Amended(order.order_id, price, quantity, expire_at, kept)
         if kept and not over:
             return [amended]

@@ -7,7 +7,7 @@ from channels.db import database_sync_to_async
 from django.db import transaction
 
 from exchange.api.order_entry.operations import Ready
-from exchange.domain.command import OrderType, Phase, PostOnly, Reason, Side, TimeInForce
+from exchange.domain.command import OrderType, Phase, PostOnly, Reason, SelfTrade, Side, TimeInForce
 from exchange.services.admit import pick
 from exchange.services.facts import Party, ask_parcels, load_holdings, load_parties, read_parcels
 from exchange.services.identity import Principal
@@ -40,13 +40,16 @@ class Maker(msgspec.Struct, frozen=True):
 
 
 class Walk(msgspec.Struct):
-    """What the order would take now. `offered` and `bound` count its owner's own orders too: that is what a market order has to cover."""
+    """What the order would take now. `bound` is the worst price it reaches, also for an own order; `gone`: lots that self-trade prevention
+    would take from it; `crosses`: anything at all is there to be met.
+    """
 
     lots: int = 0
     notional: int = 0
     worst_price: int | None = None
-    offered: int = 0
     bound: int | None = None
+    gone: int = 0
+    crosses: bool = False
     self_cross: bool = False
     parts: list[tuple[str, int]] = []  # (right, units)
 
@@ -90,9 +93,9 @@ def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]
     walk = _walk(rules, payload, party)
     limit = payload.price_ticks if payload.price_ticks is not None else walk.bound
     buying = payload.side == Side.BUY
-    resting = 0 if payload.type == OrderType.MARKET else payload.quantity_lots - walk.lots
+    resting = 0 if payload.type == OrderType.MARKET else payload.quantity_lots - walk.lots - walk.gone
     taker, maker = fee_minor(walk.notional, rules.taker_bps), fee_minor(resting * (limit or 0) * rules.tick_minor, rules.maker_bps)
-    held_lots = walk.offered if payload.type == OrderType.MARKET else payload.quantity_lots
+    held_lots = walk.lots if payload.type == OrderType.MARKET else payload.quantity_lots
     hold = cash_need(held_lots, limit or 0, rules.tick_minor, max(rules.maker_bps, rules.taker_bps)) if buying else 0
     parts, gates, short = _rights(rules, payload, party, walk, now_us())
     too_much = buying and _passes_limit(rules, party, held_lots)
@@ -126,20 +129,20 @@ def _walk(rules: Rules, payload: PlacePayload, party: Party) -> Walk:
         bound = rules.collar_high if buying else rules.collar_low
     opposite = int(Side.SELL if buying else Side.BUY)
     found = rows.fetch_all(_MAKERS, [rules.book_id, opposite, payload.side, bound, bound, payload.side, MOST_MAKERS])
-    walk = Walk(parts=[])
-    left = wanted = payload.quantity_lots
+    walk = Walk(parts=[], crosses=bool(found))
+    left = payload.quantity_lots
     for row in found:
         maker = Maker(*row)
-        if wanted:
-            offered = min(wanted, maker.lots)
-            wanted -= offered
-            walk.offered += offered
-            walk.bound = maker.price
-        if maker.participant == party.participant:
-            walk.self_cross = True
-            continue
         if left == 0:
             break
+        walk.bound = maker.price
+        if maker.participant == party.participant:
+            walk.self_cross = True
+            if payload.stp != SelfTrade.CANCEL_OLDEST:
+                lost = min(left, maker.lots) if payload.stp == SelfTrade.DECREMENT else left
+                walk.gone += lost
+                left -= lost
+            continue
         lots = min(left, maker.lots)
         left -= lots
         walk.lots += lots
@@ -272,9 +275,9 @@ def _core_refusal(payload: PlacePayload, phase: Phase, walk: Walk, takers_out: b
         return _PHASE_REFUSALS[phase]
     if phase == Phase.PRE_OPEN and passing:
         return Reason.PHASE_PRE_OPEN
-    if takers_out and (passing or (phase == Phase.CONTINUOUS and payload.post_only == PostOnly.OFF and walk.offered)):
+    if takers_out and (passing or (phase == Phase.CONTINUOUS and payload.post_only == PostOnly.OFF and walk.crosses)):
         return Reason.POST_ONLY_BOOK
-    if phase == Phase.CONTINUOUS and payload.post_only == PostOnly.REJECT and walk.offered:
+    if phase == Phase.CONTINUOUS and payload.post_only == PostOnly.REJECT and walk.crosses:
         return Reason.POST_ONLY_WOULD_TAKE
     if payload.tif == TimeInForce.FOK and walk.lots < payload.quantity_lots:
         return Reason.FOK_UNFILLABLE

@@ -66,6 +66,8 @@ _ORDER: dict[str, Schema] = {
     "post_only_action": maybe(one_of("reject", "slide")),
     "self_trade_prevention": STP,
     "group": maybe(TEXT),
+    "rights": maybe(many(public_id("rgt"))),
+    "deadline": maybe(MOMENT),
     "status": STATUS,
     "reason": maybe(REASON),
     "filled_quantity": WHOLE,
