@@ -102,11 +102,11 @@ def breaks_the_whole(raw: bytes) -> bool:
 
 
 def counts(venue) -> tuple[int | str, ...]:
-    """How many commands there are, and what nothing of this may change: trades, money and rights, held and reserved too, what is open."""
+    """How many commands there are, and what nothing of this may change: members' events, trades, money and rights, held and reserved too, what is open."""
     with psycopg.connect(venue.env["DATABASE_URL"]) as database:
         return database.execute(
             "SELECT (SELECT count(*) FROM exchange_command WHERE account_id IS NOT NULL), (SELECT count(*) FROM exchange_trade), "
-            "(SELECT count(*) FROM settlement_posting), (SELECT count(*) FROM rights_event), "
+            '(SELECT count(*) FROM settlement_posting), (SELECT count(*) FROM rights_event WHERE body ~ \'"actor":"(key|user):\'), '
             "(SELECT md5(string_agg(concat_ws(' ', account_id, asset_id, amount, held), '|' ORDER BY account_id, asset_id)) "
             " FROM settlement_balance), "
             "(SELECT md5(string_agg(concat_ws(' ', id, holder_id, status, max_units, remaining_units, reserved_units, terms_hash), '|' "
