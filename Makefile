@@ -22,19 +22,20 @@ test: install-dev assets browser ## every test, also the browser's (a part: ARGS
 ifdef ARGS
 	@$(BIN)/pytest $(if $(findstring tests/browser,$(ARGS)),,--ignore=tests/browser) $(ARGS)
 else
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-live test-rest test-browser
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-live test-rest test-browser
 endif
 
 LIVE := tests/faults tests/feed tests/flows
+NAMED = | awk '{print "$(@:test-%=%): " $$0; fflush()}'
 
 test-live:
-	@$(BIN)/pytest $(LIVE)
+	@$(BIN)/pytest $(LIVE) $(NAMED)
 
 test-rest:
-	@nice -n 5 $(BIN)/pytest --ignore=tests/browser $(LIVE:%=--ignore=%)
+	@nice -n 5 $(BIN)/pytest --ignore=tests/browser $(LIVE:%=--ignore=%) $(NAMED)
 
 test-browser:
-	@$(BIN)/pytest tests/browser
+	@$(BIN)/pytest tests/browser $(NAMED)
 
 check: lint types layers migrations test ## everything CI checks
 
