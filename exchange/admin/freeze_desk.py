@@ -120,7 +120,7 @@ def freeze_one(request: HttpRequest) -> HttpResponse:
         check_own_role(request, "freezer", right.issuer_id)
         told = {"reason": data["reason"], "actor": actor_of(request), "now_us": now_us()}
         pulled = freeze_right(right_id=uuid, freeze_reason=data["freeze_reason"], **told)
-        return f"The right is frozen; {pulled} resting asks are being pulled."
+        return f"The right is frozen; resting asks being pulled: {pulled}."
 
     return answer(request, Act("Freeze a right", EFFECT, "Freeze", reverse("console_freeze_desk"), run, FreezeByIdForm))
 

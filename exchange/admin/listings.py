@@ -41,7 +41,8 @@ class ListingRequestAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     fields = (
         ("public_id", "shown_state"),
-        ("issuer", "compute_class", "shown_window"),
+        ("issuer", "shown_window"),
+        "compute_class",
         ("tick", "collar", "fees"),
         ("quantities", "delivery_rule"),
         ("deliverable", "headroom"),

@@ -1,10 +1,13 @@
 """What the issuer desk asks beside the rest: what would be, what may be pledged, and only what concerns one issuer."""
 
+from urllib.parse import quote
+
 import pytest
 
 from exchange.models import ListingRequest
 from rights.models import Assurance, ComputeClass, Event, Right
 from settlement.services.ledger import cash_asset
+from tests.api.nasty_values import VALUES
 from tests.registry_desk import DAY_US, NOW_US, START_US
 from tests.supply_desk import SupplyDesk
 from tests.unit.rights.domain.manifests import chat_day
@@ -103,6 +106,12 @@ def test_offered_capacity_page_by_page_and_by_window(desk, supply, caller):
     desk.now_us = START_US + 3 * DAY_US
     assert issuer.get("offered-capacity").json()["data"] == []
     desk.now_us = NOW_US
+
+
+def test_nasty_cursors_are_refused(desk, caller):
+    who = caller("issuer", "issue")
+    for raw in VALUES[::7]:
+        assert who.get("offered-capacity?cursor=" + quote(raw[:2000])).status_code == 400, raw[:80]
 
 
 def test_rights_and_consents_of_one_issuer(desk, caller):

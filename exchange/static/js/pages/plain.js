@@ -24,6 +24,7 @@ if (document.querySelector('.bar nav a[href="/rights"]')) {
   shortcut("g r", "Go to your rights", go("/rights"));
   shortcut("g p", "Go to your packages", go("/packages"));
   shortcut("g a", "Go to your account", go("/account"));
+  if (document.querySelector('.bar nav a[href="/desk"]')) shortcut("g d", "Go to the issuer desk", go("/desk"));
 }
 listenForShortcuts();
 measure();

@@ -2,7 +2,7 @@
 
 import { announce } from "../lib/announce.js";
 import { patch } from "../lib/api.js";
-import { compact, grouped } from "../lib/decimal.js";
+import { compact, fixed, grouped } from "../lib/decimal.js";
 import { askFor } from "../lib/desk_ask.js";
 import { digits } from "../lib/desk_terms.js";
 import { define, empty, failed, h, loading, Part } from "../lib/dom.js";
@@ -24,7 +24,11 @@ function share(amount, whole) {
   return Math.min(1, Number((BigInt(amount) * 10000n) / BigInt(whole)) / 10000);
 }
 
-const percent = (amount, whole) => `${(share(amount, whole) * 100).toFixed(1).replace(/\.0$/, "")}\u202f%`;
+/** "22.2 %", exact to a tenth and beyond a hundred where more stands issued than may. */
+function percent(amount, whole) {
+  if (BigInt(whole) === 0n) return BigInt(amount) === 0n ? "0\u202f%" : "nothing may be";
+  return `${fixed((BigInt(amount) * 1000n) / BigInt(whole), 1).replace(/\.0$/, "")}\u202f%`;
+}
 
 function fact(name, ...value) {
   return h("div", {}, h("dt", {}, name), h("dd", {}, ...value));

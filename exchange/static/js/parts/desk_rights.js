@@ -87,7 +87,7 @@ class IssuedRights extends Paged {
       verb: "Freeze it",
       danger: true,
       send: ({ reason }, options) => post(`/rights/${right.id}/freeze`, { freeze_reason: "issuer_pause", reason: reason ?? "" }, options),
-      done: (answer) => this.told("The right is frozen", answer.orders_pulled ? `${answer.orders_pulled} resting asks are being pulled.` : ""),
+      done: (answer) => this.told("The right is frozen", answer.orders_pulled ? `Resting asks being pulled: ${answer.orders_pulled}.` : ""),
     });
   }
 
