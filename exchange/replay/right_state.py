@@ -11,6 +11,8 @@ import msgspec
 from rights.domain import epoch
 from rights.domain import right_events as types
 from rights.domain.lifecycle import LIFECYCLE
+from rights.domain.moment import parse_us
+from rights.domain.window import ends_us
 
 
 class RightState(msgspec.Struct):
@@ -57,6 +59,7 @@ class RightStates:
     def __init__(self) -> None:
         self.rights: dict[str, RightState] = {}
         self._lineages: dict[str, list[str]] = {}
+        self._window: Payload = {}  # the series' own
         self._netted: dict[tuple[str, str, str], RightState] = {}  # by root, holder and activation: the one that absorbs
         self._steps: dict[str, Callable[[Payload, str], None]] = {
             types.ISSUED: self._issued,
@@ -106,6 +109,7 @@ class RightStates:
         units = int(payload["units"])
         if right in self.rights:
             raise RightError(f"rgt_{right} was made before")
+        self._window = payload["window"]
         made = RightState(
             id=right,
             series_id=int(payload["series"]),
@@ -183,6 +187,8 @@ class RightStates:
         units = int(payload["units"])
         if source.activated_at != target.activated_at:
             raise RightError(f"rgt_{source.id} and rgt_{target.id} were not activated at the same moment")
+        if self._over(source, at):
+            raise RightError(f"the window of rgt_{source.id} had ended")
         _take_over(target, _lose(source, units))
         target.max_units += units
         target.remaining_units += units
@@ -190,6 +196,13 @@ class RightStates:
         if payload["source_status"] != source.status:
             _become(source, payload["source_status"])
             source.netted = False
+
+    def _over(self, right: RightState, at: str) -> bool:
+        if self._window["mode"] != "rolling":
+            return at >= str(self._window["end"])  # moments of one form, in the order of their texts
+        activated_us = parse_us(right.activated_at) if right.activated_at else None
+        window_end_us, period_s = parse_us(self._window["end"]), int(self._window["epoch_size_s"])
+        return parse_us(at) >= ends_us(mode=self._window["mode"], window_end_us=window_end_us, period_s=period_s, activated_us=activated_us)
 
     def _transferred(self, payload: Payload, at: str) -> None:
         right = self.named(payload["right"])
@@ -262,6 +275,7 @@ class RightStates:
     def _arrived(self, payload: Payload, moved: Payload) -> None:
         """A right whose new class or window is this stream's: all that is known of it comes with the event."""
         state, right = moved["state"], payload["right"].removeprefix("rgt_")
+        self._window = moved["window"]
         self._make(
             RightState(
                 id=right,

@@ -1,15 +1,17 @@
 """What an epoch lets be used (SPEC §2) does not grow by splitting, selling or merging: usage goes with the units."""
 
+import json
 from typing import Any
 
 import pytest
 
 from exchange.audit.run import audit
 from exchange.domain.command import Phase
+from exchange.replay.right_state import RightError, RightStates
 from exchange.replay.run import replay
 from exchange.services.listing import TradingRules, list_instrument
-from rights.kernel.clock import to_us
-from rights.models import Right
+from rights.kernel.clock import rfc3339, to_us
+from rights.models import Event, Right
 from rights.services.activate import activate_right
 from rights.services.refusals import LifecycleRefusedError
 from rights.services.split import merge_rights, split_right
@@ -191,3 +193,13 @@ def test_what_has_ended_is_not_merged():
     ended_us = to_us(first.activated_at) + HOUR_S * 1_000_000
     assert codes(merge, first, second, ended_us) == ["window_over"]
     assert merge(first, second, ended_us - 1).remaining_units == 20
+    with pytest.raises(RightError, match="ended"):
+        retold(ended_us)
+    retold(ended_us - 1)
+
+
+def retold(merged_us):
+    """The rights' events told again, with the merge at another moment."""
+    states = RightStates()
+    for event in map(json.loads, Event.objects.filter(object_id__startswith="rgt_").order_by("seq").values_list("body", flat=True)):
+        states.apply(event["type"], event["payload"], rfc3339(merged_us) if event["type"] == "right.merged" else event["at"])
