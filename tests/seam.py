@@ -40,6 +40,19 @@ def once_after(function: Callable[..., Any], act: Callable[[], Any]) -> Callable
     return wrapped
 
 
+def once_before(function: Callable[..., Any], act: Callable[[], Any]) -> Callable[..., Any]:
+    """The function, with `act` done before its first call."""
+    done: list[bool] = []
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if not done:
+            done.append(True)
+            act()
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
 @contextmanager
 def holding(act: Callable[[], Any], then: Callable[[], Any] = lambda: None) -> Iterator[None]:
     """Inside, `act` is done elsewhere but not committed; once this connection waits for one of its locks, `then` is done and all commits."""

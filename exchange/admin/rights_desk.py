@@ -50,7 +50,8 @@ class RightDesk(RightAdmin):
 
         def run(data: Mapping[str, Any]) -> str:
             check_own_role(request, "freezer", right.issuer_id)
-            return proposed(request, UNFREEZE, unfreeze_payload(right_id=str(right.pk)), data["reason"])
+            payload = unfreeze_payload(right_id=str(right.pk), freeze_reason=right.freeze_reason)
+            return proposed(request, UNFREEZE, payload, data["reason"])
 
         explanation = "Once another operator approves, the right goes back to what it was, or to expired or fully consumed if that has come true meanwhile."
         back = reverse("admin:rights_right_change", args=[right.pk])

@@ -39,7 +39,7 @@ _NOT_DONE = "NOT EXISTS (SELECT 1 FROM rights_planact x WHERE x.assurance_id = %
 _UNSOLD = f"""
 SELECT r.id::text FROM rights_right r WHERE r.assurance_id = %(assurance)s AND r.status IN ('issued', 'active') AND r.remaining_units > 0
   AND r.holder_id = ANY(ARRAY(SELECT h.id FROM rights_account h WHERE h.participant_id = %(participant)s))
-  AND {_NOT_DONE.format("'rgt_' || r.id")} ORDER BY r.id LIMIT {MOST}
+  AND {_NOT_DONE.format("'rgt_' || r.id")} ORDER BY r.id LIMIT {MOST} FOR NO KEY UPDATE OF r
 """
 _BOOKS = f"""
 SELECT b.instrument_id, i.symbol FROM rights_assurance a JOIN rights_series s
@@ -125,7 +125,7 @@ def _follow(assurance_id: int, now_us: int) -> int:
 
 
 def _freeze_unsold(assurance_id: int, participant_id: int, note: str, now_us: int) -> list[str]:
-    """Freeze what the issuer still holds itself, and pull its asks."""
+    """Freeze what the issuer still holds itself, and pull its asks. Locked as it is read: what is sold meanwhile is its buyer's."""
     unsold = [row[0] for row in _fetch(_UNSOLD, assurance=assurance_id, participant=participant_id)]
     frozen = freeze_rights(right_ids=unsold, freeze_reason=FreezeReason.SETTLEMENT_LOCK, note=note, actor=ACTOR, now_us=now_us)
     for right_id in frozen:

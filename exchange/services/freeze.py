@@ -30,15 +30,29 @@ def freeze_right(*, right_id: str, freeze_reason: str, reason: str, actor: str, 
 
 @transaction.atomic
 def unfreeze_right(
-    *, right_id: str, reason: str, mint: Mint | None = None, actor: str, now_us: int, approved_by: str | None = None
+    *,
+    right_id: str,
+    reason: str,
+    freeze_reason: str | None = None,
+    mint: Mint | None = None,
+    actor: str,
+    now_us: int,
+    approved_by: str | None = None,
 ) -> Right:
     """The right as it was before, or what has come true meanwhile. Raises OperatorRefusal, ReasonMissing.
 
+    `freeze_reason`: the only freeze that is lifted; another one is refused as `right_changed`. None: whichever it is.
     An operator's wish comes here through a proposal, with the name of who approved it; an issuer lifts its own pause alone.
     """
     try:
         return issuance.unfreeze_right(
-            right_id=right_id, note=reason, mint=mint or Mint(), actor=actor, now_us=now_us, approved_by=approved_by
+            right_id=right_id,
+            note=reason,
+            freeze_reason=freeze_reason,
+            mint=mint or Mint(),
+            actor=actor,
+            now_us=now_us,
+            approved_by=approved_by,
         )
     except LifecycleRefusedError as refusal:
         raise OperatorRefusal(refusal.code, str(refusal)) from refusal

@@ -51,8 +51,9 @@ def cash_payload(*, account: Account, amount: str, currency: str) -> dict[str, s
     }
 
 
-def unfreeze_payload(*, right_id: str) -> dict[str, str | None]:
-    return {"right": public("rgt", right_id)}
+def unfreeze_payload(*, right_id: str, freeze_reason: str) -> dict[str, str | None]:
+    """The freeze that is to end; one for another reason, put on meanwhile, is another matter."""
+    return {"freeze_reason": freeze_reason, "right": public("rgt", right_id)}
 
 
 def listing_payload(*, series: Series, rules: TradingRules, delivery_rule: str = EXACT) -> dict[str, str | None]:
@@ -89,6 +90,7 @@ def _unfreeze(payload: Payload, consent: Consent) -> str:
         raise OperatorRefusal("right_unknown", f"there is no right {payload['right']}")
     right = unfreeze_right(
         right_id=uuid,
+        freeze_reason=payload.get("freeze_reason"),  # not said by proposals of before
         reason=consent.reason,
         mint=consent.mint,
         actor=consent.by,

@@ -56,9 +56,14 @@ def amend_right(*, right_id: str, change: Change, actor: str, now_us: int) -> Ri
 
 
 @transaction.atomic
-def remember_reassignment(*, right_id: str, reason: str, actor: str, now_us: int) -> None:
-    """Say why a registry admin gave the right to somebody else; the move itself, through every gate, has its own event before this one."""
+def remember_reassignment(*, right_id: str, holder_id: int, reason: str, actor: str, now_us: int) -> None:
+    """Say why a registry admin gave the right to somebody else; the move itself, through every gate, has its own event before this one.
+
+    Raises LifecycleRefusedError `right_changed` when it had more units than were moved, so that a part went and not the right.
+    """
     right = locked(right_id)
+    if right.holder_id != holder_id:
+        raise lifecycle_refused("right_changed", "the right grew at the same moment; look at it again")
     change = Change(Amendment.HOLDER, None, stated_reason(reason))
     remember(right, _fact(right, change, right.terms_id, manifest=None, moved=None), actor=actor, now_us=now_us)
 

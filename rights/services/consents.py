@@ -17,6 +17,7 @@ from rights.kernel.ids import public
 from rights.models import Account, Consent, Issuer, Right
 from rights.services.journal import NewEvent, append, stream_for
 from rights.services.refusals import lifecycle_refused
+from rights.services.row import locked
 
 REGISTRY = "registry"
 LONGEST_S = 366 * 86_400
@@ -42,8 +43,13 @@ class Asked(msgspec.Struct, frozen=True):
 
 @transaction.atomic
 def request_consent(*, asked: Asked, consent_id: str, actor: str, now_us: int) -> Consent:
-    """The holder's request, pending. Raises LifecycleRefusedError `consent_not_needed`, `consent_pending`, `units_unavailable`."""
-    right = asked.right
+    """The holder's request, pending.
+
+    Raises LifecycleRefusedError `right_not_held` (it is no longer his), `consent_not_needed`, `consent_pending`, `units_unavailable`.
+    """
+    right = locked(str(asked.right.pk))
+    if right.holder_id != asked.right.holder_id:
+        raise lifecycle_refused("right_not_held", "the right is in other hands")
     policy = right.terms.transfer_policy
     needs = {"consent": "requires_issuer_consent", "acknowledgment": "requires_registry_acknowledgment"}[asked.kind]
     if not policy.get(needs):
@@ -137,9 +143,14 @@ def grant_standing(
 
 
 @transaction.atomic
-def revoke_consent(*, consent_id: str, note: str, actor: str, now_us: int) -> Consent:
-    """Take back what stands or withdraw what is pending. Raises LifecycleRefusedError `consent_ended`, ReasonMissing."""
+def revoke_consent(*, consent_id: str, note: str, actor: str, now_us: int, only_pending: bool = False) -> Consent:
+    """Take back what stands or withdraw what is pending; `only_pending`: who asked may do no more than withdraw.
+
+    Raises LifecycleRefusedError `consent_ended`, `consent_answered`, ReasonMissing.
+    """
     row = _locked(consent_id)
+    if only_pending and row.state != "pending":
+        raise lifecycle_refused("consent_answered", f"this request is {row.state}")
     if row.state not in ("granted", "pending"):
         raise lifecycle_refused("consent_ended", f"this consent is {row.state}")
     _end(row, "revoked", stated_reason(note), actor, now_us)

@@ -30,15 +30,20 @@ def freeze_right(*, right_id: str, freeze_reason: str, note: str, actor: str, no
 
 
 @transaction.atomic
-def unfreeze_right(*, right_id: str, note: str, actor: str, now_us: int, approved_by: str | None = None) -> Right:
+def unfreeze_right(
+    *, right_id: str, note: str, actor: str, now_us: int, freeze_reason: str | None = None, approved_by: str | None = None
+) -> Right:
     """Back to what it was, or to `expired` or `fully_consumed` where that has come true. Raises LifecycleRefusedError, ReasonMissing.
 
+    `right_changed` when it is frozen for another reason than `freeze_reason`; None: whichever it is.
     An expired one still has its units; whoever may touch the ledger takes them next (settlement/services/issuance.py).
     """
     note = stated_reason(note)
     right = locked(right_id)
     if right.status != RightStatus.FROZEN:
         raise lifecycle_refused("lifecycle_refused", f"a right that is {right.status} is not frozen")
+    if freeze_reason is not None and right.freeze_reason != freeze_reason:
+        raise lifecycle_refused("right_changed", f"the right is frozen by {right.freeze_reason} now, not by {freeze_reason or 'anything'}")
     prior = RightStatus(right.prior_status)
     following = thawed_status(
         prior=prior,

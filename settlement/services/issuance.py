@@ -72,17 +72,20 @@ def finalize_right(*, right_id: str, ref: str, reason: str, mint: Mint, actor: s
 
 
 @transaction.atomic
-def unfreeze_right(*, right_id: str, note: str, mint: Mint, actor: str, now_us: int, approved_by: str | None = None) -> Right:
+def unfreeze_right(
+    *, right_id: str, note: str, mint: Mint, actor: str, now_us: int, freeze_reason: str | None = None, approved_by: str | None = None
+) -> Right:
     """The right as it was; when its window ended meanwhile it is expired, and its units, where it has any, leave the holder.
 
-    Raises LifecycleRefusedError, ReasonMissing.
+    `freeze_reason`: the only freeze that is lifted; None: whichever it is. Raises LifecycleRefusedError, ReasonMissing.
     """
-    seen = Right.objects.select_related("series").get(pk=right_id)
-    if now_us < right_window_end_us(seen):
-        return freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us, approved_by=approved_by)
-    _take_back(right_id, EXPIRED, mint, now_us)
-    thawed = freeze.unfreeze_right(right_id=right_id, note=note, actor=actor, now_us=now_us, approved_by=approved_by)
-    if not thawed.remaining_units:
+    over = now_us >= right_window_end_us(locked(right_id))
+    if over:
+        _take_back(right_id, EXPIRED, mint, now_us)
+    thawed = freeze.unfreeze_right(
+        right_id=right_id, note=note, freeze_reason=freeze_reason, actor=actor, now_us=now_us, approved_by=approved_by
+    )
+    if not over or not thawed.remaining_units:
         return thawed
     return expire.expire_right(right_id=right_id, actor=actor, now_us=now_us)[0]
 

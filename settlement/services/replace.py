@@ -20,12 +20,12 @@ _MADE = {"replaced": right_events.REISSUED_FROM, "reissued": right_events.REISSU
 
 @transaction.atomic
 def replace_right(
-    *, right_id: str, issuer: Issuer, document: object, kind: str, reason: str, mint: Mint, actor: str, now_us: int
+    *, right_id: str, issuer: Issuer, document: object, kind: str, reason: str, mint: Mint, actor: str, now_us: int, anybodys: bool = False
 ) -> tuple[Right, Right]:
     """(the ended right, the one that stands for it). `kind`: `replaced`, `reissued` or `migrated`.
 
-    Raises LifecycleRefusedError `replacement_kind`, `replacement_units` (it promises more than remained), and what finalizing and
-    issuing raise.
+    It ends in its issuer's own hands; with `anybodys`, by the finalizer's role, in anybody's. Raises LifecycleRefusedError `right_not_held`,
+    `replacement_kind`, `replacement_units` (it promises more than remained), and what finalizing and issuing raise.
     """
     reason = stated_reason(reason)
     if kind not in LINK_KINDS:
@@ -37,6 +37,8 @@ def replace_right(
     former = locked(right_id)
     if former.assurance_id not in behind:
         raise lifecycle_refused("right_changed", "an amendment put it on another assurance meanwhile; look at it again")
+    if not anybodys and former.holder.participant_id != issuer.participant_id:
+        raise lifecycle_refused("right_not_held", "the right is in other hands; there a replacement takes the role finalizer too")
     units, holder = former.remaining_units, former.holder
     if manifest.units > units:
         raise lifecycle_refused("replacement_units", f"{units} units remain; a replacement promises no more")

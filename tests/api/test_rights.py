@@ -85,7 +85,7 @@ def test_freeze_and_unfreeze(desk, caller):
     assert operator.post(f"{path}/unfreeze", {"reason": " "}).json()["field_errors"][0]["field"] == "reason"
     proposed = operator.post(f"{path}/unfreeze", {"reason": "settled"})
     assert (proposed.status_code, proposed.json()["kind"], proposed.json()["status"]) == (202, "unfreeze", "open")
-    assert proposed.json()["act"] == {"right": right["id"]}
+    assert proposed.json()["act"] == {"freeze_reason": "dispute", "right": right["id"]}
     assert issuer.get(path).json()["status"] == "frozen"
     second = f"user:{a_member('second', groups=(OPERATORS,)).pk}"
     approve(proposal_id=proposed.json()["id"][4:], reason="agreed", mint=MINT, actor=second, now_us=desk.now_us)

@@ -90,7 +90,12 @@ def test_both_reserve_the_same_units(monkeypatch: pytest.MonkeyPatch) -> None:
     """The seller holds two parts of one root, so the ledger alone would let both books reserve the same part."""
     market = TwoBooks()
     _, part = split_right(
-        right_id=str(market.better.pk), units=5 * LOT, child_id=MINT.uuid(market.now_us), actor="command:test", now_us=market.now_us
+        right_id=str(market.better.pk),
+        holder_id=market.better.holder_id,
+        units=5 * LOT,
+        child_id=MINT.uuid(market.now_us),
+        actor="command:test",
+        now_us=market.now_us,
     )
     named = [str(part.pk)]
     first = market.order(market.own, "third", "sell", 5, rights=named)

@@ -144,7 +144,7 @@ def test_what_would_be_refused_is_refused_at_once_and_leaves_nothing(desk):
         (DEPOSIT, cash_payload(account=desk.market.account, amount="1", currency="XTS")),
         (WITHDRAWAL, cash_payload(account=desk.market.account, amount="1000.01", currency="USD")),
         (DEPOSIT, {"account": "acc_x", "amount": "1", "currency": "USD"}),
-        (UNFREEZE, unfreeze_payload(right_id="01a19467-e80a-7029-9034-05d7b17468c5")),
+        (UNFREEZE, unfreeze_payload(right_id="01a19467-e80a-7029-9034-05d7b17468c5", freeze_reason="custom")),
         (LISTING, listing_payload(series=desk.market.instrument.series, rules=RULES)),
         ("gift", {}),
     ):

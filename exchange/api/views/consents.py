@@ -196,7 +196,9 @@ class ConsentRevokeView(OneConsent):
 
         def act() -> Done:
             with as_problems():
-                services.revoke_consent(consent_id=str(row.uuid), note=reason, actor=self.principal.actor, now_us=self.now_us)
+                services.revoke_consent(
+                    consent_id=str(row.uuid), note=reason, actor=self.principal.actor, now_us=self.now_us, only_pending=withdraws
+                )
             return Done(200, self.shown(row))
 
         return self.once(act)

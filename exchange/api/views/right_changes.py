@@ -115,6 +115,7 @@ class UnfreezeView(OneRight):
         body = fields.members(self.body, "", ("reason",), ("reason",))
         reason = fields.text(body["reason"], "reason", high=500)
         right = self.right(right_id)
+        # Read without a lock: the service looks again, and lifts no other freeze than this.
         own_pause = self.is_issuer_of(right) and right.freeze_reason in {"", FreezeReason.ISSUER_PAUSE}
         if not self.is_operator():
             if not self.is_issuer_of(right):
@@ -126,13 +127,20 @@ class UnfreezeView(OneRight):
             if not own_pause:
                 return self._propose(right, reason)
             with as_problems():
-                freeze.unfreeze_right(right_id=str(right.pk), reason=reason, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
+                freeze.unfreeze_right(
+                    right_id=str(right.pk),
+                    freeze_reason=FreezeReason.ISSUER_PAUSE,
+                    reason=reason,
+                    mint=MINT,
+                    actor=self.principal.actor,
+                    now_us=self.now_us,
+                )
             return Done(200, self.shown(str(right.pk)))
 
         return self.once(act)
 
     def _propose(self, right: Right, reason: str) -> Done:
-        payload = unfreeze_payload(right_id=str(right.pk))
+        payload = unfreeze_payload(right_id=str(right.pk), freeze_reason=right.freeze_reason)
         with as_problems():
             check_role(participant_id=self.principal.participant_id, role="freezer", issuer_id=right.issuer_id)
             made = proposals.propose(

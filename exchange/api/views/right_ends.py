@@ -17,6 +17,7 @@ from exchange.services.idempotency import Done
 from rights.domain.amendment import Amendment
 from rights.models import Account, Right
 from rights.models.right import LINK_KINDS
+from rights.selectors.roles import has_role
 from rights.services.amend import Change, amend_right, remember_reassignment
 from rights.services.split import merge_rights
 from settlement.services import issuance
@@ -38,6 +39,9 @@ class RoleView(OneRight):
 
     def check(self, role: str, right: Right) -> None:
         check_role(participant_id=self.principal.participant_id, role=role, issuer_id=right.issuer_id)
+
+    def has(self, role: str, right: Right) -> bool:
+        return has_role(participant_id=self.principal.participant_id, role=role, issuer_id=right.issuer_id)
 
 
 class MergeView(OneRight):
@@ -134,15 +138,16 @@ class AmendView(RoleView):
 
     def _reassign(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> None:  # noqa: ARG002 - one shape for all three
         self.check("registry_admin", right)
+        taker = taker_of(body["holder"], "holder")
         transfer_units(
             parts=[Part(str(right.pk), right.remaining_units)],
             giver=Account.objects.get(pk=right.holder_id),
-            taker=taker_of(body["holder"], "holder"),
+            taker=taker,
             mint=MINT,
             actor=self.principal.actor,
             now_us=self.now_us,
         )
-        remember_reassignment(right_id=str(right.pk), reason=reason, actor=self.principal.actor, now_us=self.now_us)
+        remember_reassignment(right_id=str(right.pk), holder_id=taker.pk, reason=reason, actor=self.principal.actor, now_us=self.now_us)
 
     def _freeze(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> None:  # noqa: ARG002
         self.check("freezer", right)
@@ -168,6 +173,7 @@ class ReplaceView(RoleView):
         def act() -> Done:
             with as_problems():
                 self.check("issuer", right)
+                # The old right is finalized: an issuer alone decides that over what it holds itself.
                 former, latter = replace_right(
                     right_id=str(right.pk),
                     issuer=right.issuer,
@@ -177,6 +183,7 @@ class ReplaceView(RoleView):
                     mint=MINT,
                     actor=self.principal.actor,
                     now_us=self.now_us,
+                    anybodys=self.has("finalizer", right),
                 )
             return Done(201, {"former": self.shown(str(former.pk)), "latter": self.shown(str(latter.pk)), "kind": kind})
 

@@ -222,9 +222,8 @@ def test_an_issuer_lifts_its_own_pause_alone_and_an_operator_does_not(market: Ho
     assert found(market)[0] == []
     ann, bob = (f"user:{add(market, name, groups=(OPERATORS,)).pk}" for name in ("ann", "bob"))
     freeze.freeze_right(**told, freeze_reason="compliance", actor=ann, **later(market))
-    made = proposals.propose(
-        kind=UNFREEZE, payload=unfreeze_payload(right_id=market.right_id), reason="done", mint=MINT, actor=ann, **later(market)
-    )
+    payload = unfreeze_payload(right_id=market.right_id, freeze_reason="compliance")
+    made = proposals.propose(kind=UNFREEZE, payload=payload, reason="done", mint=MINT, actor=ann, **later(market))
     proposals.approve(proposal_id=str(made.pk), reason="seen", mint=MINT, actor=bob, **later(market))
     assert found(market)[0] == []
     freeze.freeze_right(**told, freeze_reason="compliance", actor=ann, **later(market))

@@ -38,6 +38,7 @@ def replace(desk, right, units, **patch):
         mint=MINT,
         actor="test",
         now_us=NOW_US,
+        anybodys=True,
     )[1]
 
 

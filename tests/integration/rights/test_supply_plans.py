@@ -14,8 +14,10 @@ from exchange.services.degradation import follow_plans_due, lift_plans_due
 from rights.domain.lifecycle import FreezeReason
 from rights.models import Assurance, Event, PlanAct, Right
 from rights.services.freeze_many import freeze_rights
+from settlement.services.transfer import Part, transfer_units
 from tests.honest_market import HonestMarket
 from tests.registry_desk import DAY_US, MINT, START_US
+from tests.seam import holding
 
 pytestmark = pytest.mark.django_db
 LOT = 1_000_000
@@ -222,3 +224,18 @@ def test_what_can_not_be_lifted_yet_keeps_nobody_waiting(monkeypatch):
     for second in range(2):
         lift_plans_due(mint=MINT, now_us=START_US + DAY_US + second * 1_000_000)
     assert (venue.status(waiting)[0], venue.status(other)[0]) == ("frozen", "expired")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_sold_meanwhile_is_not_unsold():
+    """The sale has the right's lock when the plan looks for what the issuer still holds."""
+    venue = Venue("freeze-unsold")
+    named = {"assurance": {"reference": "planned"}}
+    late = str(venue.desk.issue(10 * LOT, holder="issuer", **named).pk)
+    venue.drift(40)
+    told = {"giver": venue.accounts["issuer"], "taker": venue.accounts["other"], "mint": MINT, "actor": "test", "now_us": venue.now_us}
+    with holding(lambda: transfer_units(parts=[Part(late, 10 * LOT)], **told)):
+        assert follow_plans_due(now_us=venue.now_us) == 2
+    assert [venue.status(right) for right in (*venue.unsold, late)] == [("frozen", "settlement_lock")] * 2 + [("active", "")]
+    venue.match()
+    assert audit(now_us=venue.now_us).broken == []

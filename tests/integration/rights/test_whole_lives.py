@@ -169,6 +169,7 @@ def replace(desk, right, kind, units, patch):
         mint=MINT,
         actor="test",
         now_us=NOW_US,
+        anybodys=True,
     )
 
 
