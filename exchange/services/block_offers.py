@@ -124,6 +124,11 @@ def accept_offer(*, offer_id: str, buyer: Account, mint: Mint, actor: str, now_u
     payment = [Move("", 0, "block_cash", row.currency_id, buyer.pk, row.seller_id, row.price_minor)]
     if fee:
         payment.append(Move("", 0, "block_fee", row.currency_id, buyer.pk, venue_account(code=FEES, now_us=now_us).pk, fee))
+
+    def tell() -> None:
+        for account in sorted((buyer, row.seller), key=lambda party: party.pk):
+            _tell(account, row.currency, now_us)
+
     try:
         with transaction.atomic():
             moved = transfer_package(
@@ -135,13 +140,12 @@ def accept_offer(*, offer_id: str, buyer: Account, mint: Mint, actor: str, now_u
                 now_us=now_us,
                 payment=payment,
                 entry_id=mint.uuid(now_us),
+                tell=tell,
             )
     except LedgerRefusal as refusal:
         raise OperatorRefusal("insufficient_funds", "the buyer has too little available cash") from refusal
     row.accepted_by = buyer
     _end(row, "accepted", now_us)
-    for account in sorted((buyer, row.seller), key=lambda party: party.pk):
-        _tell(account, row.currency, now_us)
     payload: dict[str, object] = {
         "buyer": public("acc", str(buyer.uuid)),
         "currency": row.currency.code,

@@ -16,6 +16,7 @@ from rights.kernel.ids import public
 from rights.models import Account, Delegation, Package, Right
 from rights.services.journal import NewEvent, append, stream_for
 from rights.services.refusals import lifecycle_refused
+from rights.services.row import locked
 
 REGISTRY = "registry"
 
@@ -67,6 +68,7 @@ def delegate(
         held.save(update_fields=["passed_units"])
         right, package = held.right, held.package
     else:
+        right, package = _locked_object(right, package)
         _check_owner(right, package, delegator, bounds)
     row = Delegation.objects.create(
         uuid=delegation_id,
@@ -185,6 +187,14 @@ def _locked(delegation_id: str) -> Delegation:
         Delegation.objects.select_for_update(of=("self",), no_key=True)
         .select_related("right", "package", "delegator", "delegate")
         .get(uuid=delegation_id)
+    )
+
+
+def _locked_object(right: Right | None, package: Package | None) -> tuple[Right | None, Package | None]:
+    """In whose hands it is now, and not when the caller looked."""
+    return (
+        None if right is None else locked(str(right.pk)),
+        None if package is None else Package.objects.select_for_update(no_key=True).get(pk=package.pk),
     )
 
 

@@ -22,7 +22,7 @@ from rights.services.journal import NewEvent, append, stream_for
 from rights.services.locks import Lock
 from rights.services.refusals import LifecycleRefusedError, lifecycle_refused
 from settlement.services.ledger import Move
-from settlement.services.transfer import Moved, Part, transfer_units
+from settlement.services.transfer import Moved, Part, Tell, transfer_units
 from settlement.services.unit_locks import lock_units, release_units
 
 REGISTRY = "registry"
@@ -131,10 +131,11 @@ def transfer_package(
     now_us: int,
     payment: Sequence[Move] = (),
     entry_id: str | None = None,
+    tell: Tell | None = None,
 ) -> Moved:
     """The whole package from its holder to `taker`, every component through its gate, and the package's own policy too.
 
-    Raises TransferRefused, LifecycleRefusedError `package_ended`, `right_not_held`.
+    `tell` as in `transfer_units`. Raises TransferRefused, LifecycleRefusedError `package_ended`, `right_not_held`.
     """
     row = _held(package_id, holder_id)
     giver, parts = row.holder, parts_of(row)
@@ -149,6 +150,7 @@ def transfer_package(
         entry_id=entry_id,
         unlock=[public("pkg", str(row.uuid))],
         own=_own_policy(row),
+        tell=tell,
     )
     row.holder = row.controller = taker
     row.parts.filter(removed_at=None).update(removed_at=to_datetime(now_us))

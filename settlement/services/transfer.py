@@ -3,7 +3,7 @@
 The gate is asked under the locks, for every part, with the taker; either all parts move or none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from django.db import transaction
@@ -21,6 +21,8 @@ from rights.services.reception import counted_roots, look_up, shut_pairs, tighte
 from settlement.services.deliver import asset_ids
 from settlement.services.ledger import Move, post
 from settlement.services.unit_locks import release_units
+
+Tell = Callable[[], None]
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -65,11 +67,13 @@ def transfer_units(
     entry_id: str | None = None,
     unlock: Sequence[str] = (),
     own: TransferPolicy | None = None,
+    tell: Tell | None = None,
 ) -> Moved:
     """Move every part from giver to taker, with the payment's legs in the same entry. Raises TransferRefused, LedgerRefusal.
 
     `unlock` names (public ids) whose locks on these rights were made for this very move: they are released first. `own` is a policy that
-    tightens every right's terms for this move, a package's.
+    tightens every right's terms for this move, a package's. `tell` is called when the balances stand and before the registry's stream is
+    written: an account's feed locks before it.
     """
     named = sorted({part.right_id for part in parts})
     held = lock_rights({*named, *counted_roots(named, own)})
@@ -99,6 +103,8 @@ def transfer_units(
     )
     _post(parts, giver, taker, held, payment, entry, now_us)
     _remember(plan.events, actor, now_us)
+    if tell is not None:
+        tell()
     used = {key for right_id in named for key in reception.leans_on(right_id, taker.pk)}
     mark_used(consents=[once[key] for key in sorted(used)], entry_id=entry, actor=actor, now_us=now_us)
     return Moved(entry, {part.right_id: plan.receives[(part.right_id, taker.pk)] for part in parts})

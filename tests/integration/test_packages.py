@@ -3,6 +3,7 @@
 import pytest
 
 from exchange.audit.run import audit
+from exchange.models import AccountFeed
 from exchange.replay.snapshot import snapshot
 from exchange.services.block_offers import Terms, accept_offer, expire_offers_due, make_offer, withdraw_offer
 from exchange.services.funding import fund
@@ -13,6 +14,7 @@ from rights.models import Delegation, Package, Right, UnitLock
 from rights.services.delegations import Bounds, Use, delegate, expire_delegations_due, revoke_delegation
 from rights.services.freeze import freeze_right
 from rights.services.refusals import LifecycleRefusedError
+from rights.services.roles import grant_role
 from settlement.models import Balance
 from settlement.services import packages
 from settlement.services.consume import consume_right
@@ -20,6 +22,7 @@ from settlement.services.ledger import cash_asset
 from settlement.services.packages import Composition
 from settlement.services.transfer import Part, TransferRefused, transfer_units
 from tests.registry_desk import DAY_US, MINT, NOW_US, START_US, Desk
+from tests.seam import holding
 
 pytestmark = pytest.mark.django_db(transaction=True)
 END_US = START_US + DAY_US
@@ -196,10 +199,10 @@ def test_amended_and_split_it_never_holds_more_than_there_is(desk):
     clean()
 
 
-def allow(desk, right, units=50, to="other", parent=None, delegator="holder", **bounds):
+def allow(desk, right, units=50, to="other", parent=None, delegator="holder", package=None, **bounds):
     return delegate(
         right=right if parent is None else None,
-        package=None,
+        package=package,
         parent=parent,
         delegator=desk.accounts[delegator],
         to=desk.accounts[to],
@@ -327,6 +330,34 @@ def test_a_delegation_of_a_package_uses_what_is_in_it(desk):
     clean()
 
 
+def give_right(desk, right, to="other"):
+    told = {"giver": right.holder, "taker": desk.accounts[to], "mint": MINT, "actor": "test", "now_us": NOW_US}
+    return transfer_units(parts=[Part(str(right.pk), right.remaining_units)], **told)
+
+
+def test_nor_is_one_of_a_package_worth_more(desk):
+    right = desk.issue(100)
+    package = compose(desk, part(right, 60))
+    row = allow(desk, None, 50, to="issuer", package=package)
+    received = give(desk, package).receives[str(right.pk)]
+    with pytest.raises(LifecycleRefusedError) as refused:
+        use(desk, row, Right.objects.get(pk=received), 1, who="issuer")
+    assert codes(refused) == ["delegation_ended"]
+    clean()
+
+
+@pytest.mark.parametrize("packaged", [False, True])
+def test_nobody_lets_others_use_what_he_has_just_sold(desk, packaged):
+    """The rows are those that a caller read before the sale."""
+    right = desk.issue(100)
+    package = compose(desk, part(right, 60)) if packaged else None
+    give(desk, Package.objects.get(pk=package.pk)) if packaged else give_right(desk, Right.objects.get(pk=right.pk))
+    with pytest.raises(LifecycleRefusedError) as refused:
+        allow(desk, None if packaged else right, 50, to="issuer", package=package)
+    assert codes(refused) == ["right_not_held"]
+    clean()
+
+
 def test_delegations_run_out(desk):
     row = allow(desk, desk.issue(100))
     assert expire_delegations_due(actor="timetable", now_us=END_US) == 1
@@ -371,6 +402,18 @@ def test_a_block_is_delivered_against_payment(rich):
     assert (cash(rich, "other"), cash(rich, "holder")) == (100_000_000 - 40_080_000, 40_000_000)
     with pytest.raises(OperatorRefusal, match="accepted"):
         take(rich, row)
+    clean()
+
+
+def test_a_block_sale_tells_its_parties_before_it_writes_the_registry(rich):
+    """Somebody else has the buyer's feed and wants the registry next, as a suspension does: the sale waits for him, not he for it."""
+    row = offer(rich, compose(rich, part(rich.issue(100), 100)))
+    buyer = rich.accounts["other"]
+    feed = AccountFeed.objects.select_for_update(no_key=True).filter(account=buyer)
+    told = {"grant_id": MINT.uuid(NOW_US), "reason": "x", "actor": "test", "now_us": NOW_US}
+    with holding(feed.get, lambda: grant_role(participant=buyer.participant, role="freezer", issuer=None, **told)):
+        take(rich, row)
+    assert Package.objects.get().holder == buyer
     clean()
 
 
