@@ -1,4 +1,6 @@
-"""Rights whose window has ended: asks still resting on them are pulled, then the rights expire."""
+"""Rights whose window has ended: packages let go of them, asks still resting on them are pulled, then the rights expire."""
+
+from contextlib import suppress
 
 from django.db import transaction
 
@@ -10,24 +12,41 @@ from rights.kernel.ids import Mint
 from rights.services.refusals import LifecycleRefusedError
 from settlement.services import issuance
 from settlement.services.ledger import LedgerRefusal
+from settlement.services.packages import drop_ended_parts
 
 ACTOR = "timetable"
-_ENDED = """
+_OVER = """(s.window_end <= %(now)s
+    OR (s.window_mode = 'rolling' AND r.activated_at + make_interval(secs => s.epoch_size_s) <= %(now)s))"""
+_PACKAGES = f"""
+SELECT DISTINCT p.id, p.uuid::text FROM rights_packagepart x JOIN rights_package p ON p.id = x.package_id
+JOIN rights_right r ON r.id = x.right_id JOIN rights_series s ON s.id = r.series_id
+WHERE x.removed_at IS NULL AND {_OVER} ORDER BY p.id LIMIT %(most)s
+"""
+# A right that only locks hold back is passed over until they are released; one with asks keeps none waiting that is free.
+_RIGHTS = f"""
 SELECT r.id::text, r.reserved_units FROM rights_right r JOIN rights_series s ON s.id = r.series_id
-WHERE r.status IN ('issued', 'active') AND (
-    s.window_end <= %s
-    OR (s.window_mode = 'rolling' AND r.activated_at + make_interval(secs => s.epoch_size_s) <= %s))
-ORDER BY r.id LIMIT %s
+WHERE r.status IN ('issued', 'active') AND {_OVER}
+"""
+_LOCKED = "(SELECT coalesce(sum(l.units), 0) FROM rights_unitlock l WHERE l.right_id = r.id AND l.released_at IS NULL)"
+_ENDED = f"""
+({_RIGHTS} AND r.reserved_units = 0 ORDER BY r.id LIMIT %(most)s)
+UNION ALL ({_RIGHTS} AND r.reserved_units > {_LOCKED} ORDER BY r.id LIMIT %(most)s)
 """
 
 
 def expire_due(*, mint: Mint, now_us: int, most: int = 200) -> int:
-    """Expire rights whose time is over, each in its own transaction; how many. At most `most` are looked at.
+    """Expire rights whose time is over, each in its own transaction; how many. At most `most` of a kind are looked at.
 
     One that is still reserved waits until its asks have left the book; one that changes meanwhile waits for the next call.
     """
+    asked = {"now": rfc3339(now_us), "most": most}
     with transaction.atomic():
-        ended = rows.fetch_all(_ENDED, [rfc3339(now_us), rfc3339(now_us), most])
+        packages = rows.fetch_all(_PACKAGES, asked)
+    for _, package_id in packages:
+        with suppress(LifecycleRefusedError):  # taken apart meanwhile
+            drop_ended_parts(package_id=package_id, actor=ACTOR, now_us=now_us)
+    with transaction.atomic():
+        ended = rows.fetch_all(_ENDED, asked)
     return sum(_expire(right_id, reserved, mint, now_us) for right_id, reserved in ended)
 
 

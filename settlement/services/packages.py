@@ -17,6 +17,7 @@ from rights.domain.transfer_policy import TransferPolicy, read_policy
 from rights.kernel.clock import to_datetime
 from rights.kernel.ids import Mint, public
 from rights.models import Account, Package, PackagePart, Right
+from rights.selectors import right_window_end_us
 from rights.services.deliveries import lock_rights
 from rights.services.journal import NewEvent, append, stream_for
 from rights.services.locks import Lock
@@ -198,6 +199,34 @@ def refill(*, row: Package, parts: Sequence[PartFacts], actor: str, now_us: int)
     row.state = "finalized"
     _revise(row, now_us)
     _remember(row, package_events.FINALIZED, package_events.finalized(reason="used up"), actor, now_us)
+
+
+@transaction.atomic
+def drop_ended_parts(*, package_id: str, actor: str, now_us: int) -> Package:
+    """Let go of what is in it of rights whose time is over: nothing may be locked for ever, and a locked right can't expire.
+
+    What is left stays the package if it still has its type's shape; otherwise it is taken apart. Raises LifecycleRefusedError
+    `package_ended`.
+    """
+    row = locked_package(package_id)
+    parts = parts_of(row)
+    rights = Right.objects.select_related("series").filter(pk__in=[part.right_id for part in parts]).order_by("pk")
+    locked = rights.select_for_update(of=("self",), no_key=True)  # what is in a package is never amended, so it keeps its series
+    over = {str(right.pk) for right in locked if right_window_end_us(right) <= now_us}
+    left = [part for part in parts if part.right_id not in over]
+    if len(left) == len(parts):
+        return row
+    if part_refusals(row.type, left):
+        _empty(row, now_us)
+        row.state = "finalized"
+        kind, fact = package_events.FINALIZED, package_events.finalized(reason="the windows of its parts are over")
+    else:
+        release_units(refs=[public("pkg", str(row.uuid))], now_us=now_us, only=over)
+        row.parts.filter(removed_at=None, right_id__in=over).update(removed_at=to_datetime(now_us))
+        kind, fact = package_events.AMENDED, _composed(row)
+    _revise(row, now_us)
+    _remember(row, kind, fact, actor, now_us)
+    return row
 
 
 def locked_package(package_id: str) -> Package:
