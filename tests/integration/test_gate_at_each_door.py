@@ -218,7 +218,10 @@ def terms_do_not_change_behind_an_ask(market: HonestMarket) -> None:
     scene.resting_ask()
     document = chat_day(resource={"amount": str(2 * LOT)}, transfer_policy={"transferable": False})
     change = Change(Amendment.CORRECTION, document, "x")
-    refused_with("units_reserved", lambda: amend_right(right_id=scene.right_id, change=change, **scene.told))
+    refused_with("right_not_held", lambda: amend_right(right_id=scene.right_id, change=change, **scene.told))
+    own = Scene(market, giver="issuer")
+    own.resting_ask()
+    refused_with("units_reserved", lambda: amend_right(right_id=own.right_id, change=change, **own.told))
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE rights_terms SET transfer_policy = '{}' WHERE terms_hash = %s", [scene.right.terms_id])
 
