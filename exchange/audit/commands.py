@@ -59,15 +59,18 @@ CHECKS = (
     Check(
         "C1",
         "outcome",
-        "Each applied place has exactly its order, and each order exactly its place.",
+        "Each applied place has exactly its order, with the rights it named and its deadline, and each order exactly its place.",
         f"""
         WITH placed AS (
-            SELECT c.n, c.order_id, c.book_id, c.account_id, c.client_order_id FROM exchange_command c
+            SELECT c.n, c.order_id, c.book_id, c.account_id, c.client_order_id, c.payload::json AS asked FROM exchange_command c
             JOIN ({APPLIED}) a ON a.n = c.n AND a.book_id = c.book_id WHERE c.kind = 0)
         SELECT p.n, coalesce(p.order_id, o.id) AS "order", p.book_id, o.book_id AS order_book FROM placed p
         FULL JOIN exchange_order o ON o.id = p.order_id
         WHERE (p.book_id, p.account_id, p.client_order_id) IS DISTINCT FROM (o.book_id, o.account_id, o.client_order_id)
            OR p.n IS NULL OR o.id IS NULL
+           OR o.named_rights IS DISTINCT FROM (
+               SELECT array_agg(r::uuid ORDER BY place) FROM json_array_elements_text(p.asked -> 'rights') WITH ORDINALITY AS t(r, place))
+           OR o.deadline IS DISTINCT FROM 'epoch'::timestamptz + (p.asked ->> 'deadline_us')::bigint * interval '1 microsecond'
         UNION ALL
         SELECT min(n), order_id, min(book_id), count(*) FROM placed GROUP BY order_id HAVING count(*) > 1
         """,

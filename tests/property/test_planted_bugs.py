@@ -309,6 +309,10 @@ BUGS: dict[str, Bug] = {
         ("state", "_EXPIRIES_KEPT = 64", "_EXPIRIES_KEPT = -9999"),
         ("state", "            heapify(expiries)\n", ""),
     ),
+    "amended_reason_lost": bug(
+        "An amended expiry ends for the reason the order had before.",
+        ("amend", "expire_reason=command.expire_reason)", "expire_reason=order.expire_reason)"),
+    ),
     "expire_reason_lost": bug(
         "Every expiry is told as order_expired.",
         ("book", "order.remaining_lots, order.expire_reason", "order.remaining_lots, int(Reason.ORDER_EXPIRED)"),

@@ -121,6 +121,8 @@ BREAKAGES = (
         "in_order", "C1", "UPDATE exchange_batch SET command_ns = ARRAY[command_ns[2], command_ns[1]] || command_ns[3:] WHERE seq = 1"
     ),
     breakage("outcome", "C1", "DELETE FROM exchange_order WHERE status = 6 AND reason = 11"),
+    breakage("outcome", "C1", "UPDATE exchange_order SET named_rights = slice_rights WHERE side = 1 AND is_open"),
+    breakage("outcome", "C1", "UPDATE exchange_order SET deadline = now() WHERE client_order_id = 'first'"),
     breakage("outcome", "C1", "UPDATE exchange_order SET client_order_id = 'another' WHERE client_order_id = 'first'"),
     breakage(
         "client_order_id",
