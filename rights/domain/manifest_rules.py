@@ -1,6 +1,6 @@
 """The rules across a manifest's fields (the schema's `x-rules`), on a document that fits the schema and is complete."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rights.domain.manifest_faults import Fault
@@ -60,6 +60,19 @@ def _moments(document: dict[str, Any]) -> Iterator[Fault]:
                 parse_us(value)
             except ValueError as error:
                 yield Fault(field, "moment_exists", str(error))
+
+
+def policy_rule_faults(policy: Mapping[str, Any]) -> list[Fault]:
+    """The rules for amounts and moments on any part of a transfer policy; fields as the policy has them."""
+    amounts = [(field, policy.get(field)) for field in ("min_transfer_units", "max_units_per_holder")]
+    too_many = f"must be at most {MOST_UNITS}"
+    found = [Fault(field, "amount_range", too_many) for field, value in amounts if value is not None and int(value) > MOST_UNITS]
+    if policy.get("lockup_until") is not None:
+        try:
+            parse_us(policy["lockup_until"])
+        except ValueError as error:
+            found.append(Fault("lockup_until", "moment_exists", str(error)))
+    return found
 
 
 def _window(document: dict[str, Any]) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ import msgspec
 from rights.domain.issuance import Refusal
 from rights.domain.manifest import SCHEMA
 from rights.domain.manifest_faults import Fault, schema_faults
+from rights.domain.manifest_rules import policy_rule_faults
 from rights.domain.transfer_policy import TransferPolicy, policy_document, read_policy, strictest
 
 TYPES = ("bundle", "slice", "tranche", "delegation", "strategy")
@@ -26,7 +27,8 @@ class PartFacts(msgspec.Struct, frozen=True):
 
 def policy_faults(document: object) -> list[Fault]:
     """What the manifest's schema has against a package's policy; any subset of a transfer policy's fields is fine."""
-    return schema_faults({"$defs": SCHEMA.get("$defs", {}), **SCHEMA["properties"]["transfer_policy"]}, document)
+    faults = schema_faults({"$defs": SCHEMA.get("$defs", {}), **SCHEMA["properties"]["transfer_policy"]}, document)
+    return faults or policy_rule_faults(document if isinstance(document, dict) else {})
 
 
 def effective_policy(own: Mapping[str, Any], components: Iterable[Mapping[str, Any] | TransferPolicy]) -> TransferPolicy:

@@ -75,6 +75,12 @@ class Cast:
             # A key ends only itself, so other keys are for the member.
             self._learn(role, made["issuer"]["spare"] if slug == "member" else [])
         self._issue(self.roles["issuer"])
+        listed = self.roles["issuer"].get("instruments", limit="1000")["data"]
+        self.roles["issuer"].known["class of text"] = [row["class"]["key"] for row in listed if row["symbol"].startswith("TXT")]
+
+    def log_in(self, slug: str) -> Role:
+        """A member of that participant, in a browser."""
+        return _log_in(self.venue.base_url, slug, self.roles[slug])
 
     def of(self, wanted: frozenset[str], chance: random.Random) -> Role:
         """Mostly somebody who may, now and then anybody."""

@@ -9,6 +9,7 @@ from schemathesis import Case
 from schemathesis.core.parameters import ParameterLocation
 
 from tests.api.cast import Cast, Role
+from tests.api.scenes import Scene
 
 _PLACES = ("orders", "orders/batch", "orders/preview")
 _OPTIONAL = (
@@ -52,6 +53,14 @@ def make_real(case: Case, cast: Cast, role: Role, chance: random.Random, *, may_
             _swap(case.query, name, role.known.get({"instrument": "symbol", "class": "key", "holder": "account"}.get(name, name)), chance)
     if _fine(case, ParameterLocation.BODY, case.body):
         case.body = _body(json.loads(json.dumps(case.body)), case.operation.path.removeprefix("/api/v1/"), role, chance)
+
+
+def play(case: Case, scene: Scene) -> None:
+    """Put a scene's request in the place of the drawn one; no key makes it a repetition of another."""
+    case.path_parameters, case.query = dict(scene.path), dict(scene.query)
+    case.headers = {}
+    if scene.body is not None:
+        case.body = json.loads(json.dumps(scene.body))
 
 
 def _fine(case: Case, place: ParameterLocation, values: Any) -> list[str]:

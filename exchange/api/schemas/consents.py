@@ -1,10 +1,31 @@
 """Consents, attestations, and transfers outside a book."""
 
-from exchange.api.schemas.words import HASH, MOMENT, POSITIVE, TEXT, Schema, answer, maybe, one_of, public_id, request
+from exchange.api.schemas.words import (
+    GIVEN_MOMENT,
+    HASH,
+    MOMENT,
+    POSITIVE,
+    REASON,
+    TEXT,
+    Schema,
+    answer,
+    maybe,
+    one_of,
+    public_id,
+    request,
+)
 from rights.models.consent import CONSENT_KINDS, CONSENT_SCOPES, CONSENT_STATES
 
 _NOTE: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "description": "Goes on the record"}
 _WORD: Schema = {"type": "string", "minLength": 1, "maxLength": 40, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"}
+
+_STANDING: dict[str, Schema] = {
+    "issuer_id": {"type": "string", "minLength": 1, "maxLength": 64},
+    "kind": {**one_of(*CONSENT_KINDS), "default": "consent"},
+    "taker": maybe(public_id("acc")),
+    "expires_at": maybe(GIVEN_MOMENT),
+    "note": maybe(_NOTE),
+}
 
 COMPONENTS: dict[str, Schema] = {
     "Consent": answer(
@@ -38,24 +59,19 @@ COMPONENTS: dict[str, Schema] = {
             "units": POSITIVE,
             "kind": {**one_of(*CONSENT_KINDS), "default": "consent"},
             "note": maybe(_NOTE),
-            "deadline_at": maybe(MOMENT),
+            "deadline_at": maybe(GIVEN_MOMENT),
         },
         required=("right_id", "taker", "units"),
     ),
-    "ConsentApproval": request({"note": maybe(_NOTE), "expires_at": maybe(MOMENT)}, required=()),
-    "Reasoned": request({"reason": _NOTE}, required=("reason",)),
-    "StandingConsent": request(
-        {
-            "issuer_id": {"type": "string", "minLength": 1, "maxLength": 64},
-            "kind": {**one_of(*CONSENT_KINDS), "default": "consent"},
-            "taker": maybe(public_id("acc")),
-            "root_right_id": maybe(public_id("rgt")),
-            "terms_hash": maybe(HASH),
-            "expires_at": maybe(MOMENT),
-            "note": maybe(_NOTE),
-        },
-        required=("issuer_id",),
-    ),
+    "ConsentApproval": request({"note": maybe(_NOTE), "expires_at": maybe(GIVEN_MOMENT)}, required=()),
+    "Reasoned": request({"reason": REASON}, required=("reason",)),
+    "StandingConsent": {
+        "oneOf": [
+            request({**_STANDING, **of}, required=("issuer_id", *of))
+            for of in ({}, {"root_right_id": public_id("rgt")}, {"terms_hash": HASH})
+        ],
+        "description": "Of one lineage, of one set of terms, or of all of the issuer's rights",
+    },
     "Attestation": answer(
         {
             "id": public_id("att"),
@@ -74,7 +90,7 @@ COMPONENTS: dict[str, Schema] = {
             "kind": _WORD,
             "value": maybe({"type": "string", "minLength": 1, "maxLength": 40}),
             "evidence": {"type": "string", "minLength": 1, "maxLength": 200},
-            "expires_at": maybe(MOMENT),
+            "expires_at": maybe(GIVEN_MOMENT),
         },
         required=("holder", "kind", "evidence"),
     ),

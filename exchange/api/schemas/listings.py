@@ -1,10 +1,28 @@
 """Asking for a book, and what operators decide."""
 
-from exchange.api.schemas.words import BPS, MOMENT, POSITIVE, PRICE, SYMBOL, TEXT, WHOLE, Schema, answer, maybe, one_of, public_id, request
+from exchange.api.schemas.words import (
+    BPS,
+    GIVEN_MOMENT,
+    MOMENT,
+    MONEY,
+    POSITIVE,
+    PRICE,
+    REASON,
+    SLUG,
+    SYMBOL,
+    TEXT,
+    WHOLE,
+    Schema,
+    answer,
+    maybe,
+    one_of,
+    public_id,
+    request,
+)
 from rights.domain.fungibility import DOMINANCE, EXACT
 
 STATES = ("submitted", "reviewed", "approved", "rejected", "withdrawn")
-_REASON: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "description": "Goes on the record"}
+_FEE: Schema = {**BPS, "maximum": 1000}
 _RULE = one_of(EXACT, DOMINANCE)
 _WINDOW = {"start": MOMENT, "end": MOMENT, "mode": one_of("fixed", "rolling", "epoch")}
 
@@ -43,23 +61,23 @@ COMPONENTS: dict[str, Schema] = {
     ),
     "ListingRequest": request(
         {
-            "issuer": {**TEXT, "description": "Which of the caller's issuers; the only one unless given"},
-            "class": TEXT,
-            "window": request(_WINDOW, required=("start", "end")),
-            "currency": {**TEXT, "default": "USD"},
-            "tick_size": PRICE,
-            "collar": request({"low": PRICE, "high": PRICE}, required=("low", "high")),
-            "reference_price": PRICE,
-            "fees": request({"maker_bps": BPS, "taker_bps": BPS}),
+            "issuer": {**SLUG, "description": "Which of the caller's issuers; the only one unless given"},
+            "class": SYMBOL,
+            "window": request({**_WINDOW, "start": GIVEN_MOMENT, "end": GIVEN_MOMENT}, required=("start", "end")),
+            "currency": {"type": "string", "minLength": 1, "maxLength": 8, "default": "USD"},
+            "tick_size": MONEY,
+            "collar": request({"low": MONEY, "high": MONEY}, required=("low", "high")),
+            "reference_price": MONEY,
+            "fees": request({"maker_bps": _FEE, "taker_bps": _FEE}),
             "min_quantity": POSITIVE,
             "max_quantity": POSITIVE,
             "position_limit": POSITIVE,
-            "opens_at": {**MOMENT, "description": "As soon as it is approved unless given"},
-            "gate_closes_at": {**MOMENT, "description": "A quarter of an hour before the window ends unless given"},
+            "opens_at": {**GIVEN_MOMENT, "description": "As soon as it is approved unless given"},
+            "gate_closes_at": {**GIVEN_MOMENT, "description": "A quarter of an hour before the window ends unless given"},
             "delivery_rule": _RULE,
             "note": {"type": "string", "maxLength": 500},
         },
         required=("class", "window", "tick_size", "collar"),
     ),
-    "ListingDecision": request({"reason": _REASON}, required=("reason",)),
+    "ListingDecision": request({"reason": REASON}, required=("reason",)),
 }

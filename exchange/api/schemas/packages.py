@@ -1,10 +1,13 @@
 """Packages, delegations, block offers."""
 
+from exchange.api.schemas.rights import COMPONENTS as RIGHTS
 from exchange.api.schemas.words import (
     BPS,
     COUNT,
     FLAG,
+    GIVEN_MOMENT,
     MOMENT,
+    MONEY,
     POSITIVE,
     TEXT,
     WHOLE,
@@ -24,6 +27,7 @@ from rights.models.package import DELEGATION_STATES, PACKAGE_STATES
 
 _LABEL: Schema = {"type": "string", "minLength": 1, "maxLength": 120}
 _OBJECT: Schema = {"type": "object"}
+_POLICY: Schema = RIGHTS["Manifest"]["properties"]["transfer_policy"]
 _PART: Schema = request(
     {
         "right_id": public_id("rgt"),
@@ -33,8 +37,22 @@ _PART: Schema = request(
     },
     required=("right_id", "units"),
 )
+_BOUNDS: dict[str, Schema] = {
+    "delegate": public_id("acc"),
+    "max_units": POSITIVE,
+    "valid_from": GIVEN_MOMENT,
+    "valid_until": GIVEN_MOMENT,
+    "workload_classes": many(one_of(*WORKLOADS), 0, len(WORKLOADS)),
+    "fallback_allowed": {**FLAG, "default": False},
+    "subdelegation_allowed": {**FLAG, "default": False},
+}
 _PARTS = many(_PART, 1, MOST_PARTS)
-_MADE_OF = {"label": _LABEL, "parts": _PARTS, "policy": maybe(_OBJECT), "rules": maybe(_OBJECT)}
+_MADE_OF = {
+    "label": _LABEL,
+    "parts": _PARTS,
+    "policy": {**maybe(_POLICY), "description": "Any part of a transfer policy; it may only tighten"},
+    "rules": maybe(_OBJECT),
+}
 
 COMPONENTS: dict[str, Schema] = {
     "Package": answer(
@@ -90,21 +108,13 @@ COMPONENTS: dict[str, Schema] = {
             "ended_at": maybe(MOMENT),
         }
     ),
-    "DelegationRequest": request(
-        {
-            "right_id": maybe(public_id("rgt")),
-            "package_id": maybe(public_id("pkg")),
-            "parent_delegation_id": maybe(public_id("dlg")),
-            "delegate": public_id("acc"),
-            "max_units": POSITIVE,
-            "valid_from": MOMENT,
-            "valid_until": MOMENT,
-            "workload_classes": many(one_of(*WORKLOADS), 0, len(WORKLOADS)),
-            "fallback_allowed": {**FLAG, "default": False},
-            "subdelegation_allowed": {**FLAG, "default": False},
-        },
-        required=("delegate", "max_units", "valid_from", "valid_until"),
-    ),
+    # Of a right, of a package, or of a part of another delegation: exactly one.
+    "DelegationRequest": {
+        "oneOf": [
+            request({name: public_id(prefix), **_BOUNDS}, required=(name, "delegate", "max_units", "valid_from", "valid_until"))
+            for name, prefix in (("right_id", "rgt"), ("package_id", "pkg"), ("parent_delegation_id", "dlg"))
+        ]
+    },
     "BlockOffer": answer(
         {
             "id": public_id("ofr"),
@@ -125,9 +135,9 @@ COMPONENTS: dict[str, Schema] = {
     "BlockOfferRequest": request(
         {
             "package_id": public_id("pkg"),
-            "price": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,18})?$"},
+            "price": MONEY,
             "currency": {"type": "string", "minLength": 1, "maxLength": 8, "default": "USD"},
-            "expires_at": MOMENT,
+            "expires_at": GIVEN_MOMENT,
             "buyer": maybe(public_id("acc")),
         },
         required=("package_id", "price", "expires_at"),

@@ -68,7 +68,10 @@ QUERY: dict[str, dict[str, Any]] = {
     "instrument": {"schema": SYMBOL},
     "order_id": {"schema": public_id("ord")},
     "object": {"description": "An object's id, symbol or slug", "schema": _NAME},
-    "type": {"description": "`right.frozen`, or a family: `right`", "schema": _NAME},
+    "type": {
+        "description": "`right.frozen`, or a family: `right`",
+        "schema": {"type": "string", "pattern": r"^[a-z_]{1,24}(\.[a-z_]{1,24})?$"},
+    },
     "stream": {"description": "`registry` or `series:<n>`", "schema": _NAME},
     "after_seq": {"description": "Only events with a greater sequence number", "schema": _whole(0, 2**63 - 1)},
     "from_seq": {"description": "The first sequence number to check; 1 unless given", "schema": _whole(1, 2**63 - 1)},

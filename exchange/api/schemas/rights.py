@@ -7,6 +7,7 @@ from exchange.api.schemas.words import (
     HASH,
     MOMENT,
     POSITIVE,
+    REASON,
     SYMBOL,
     TEXT,
     WHOLE,
@@ -25,8 +26,8 @@ from rights.domain.manifest import SCHEMA
 from rights.models.right import LINK_KINDS
 from rights.models.role import ROLES
 
-_REASON: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "description": "Goes on the record"}
 _FREEZE = one_of(*FreezeReason)
+_OF_TERMS = [amendment.value for amendment in Amendment if amendment not in {Amendment.HOLDER, Amendment.FREEZE}]
 
 
 def _rebased(schema: Any) -> Any:
@@ -92,8 +93,8 @@ COMPONENTS: dict[str, Schema] = {
     ),
     "SplitRequest": request({"units": {**POSITIVE, "description": "What the child gets"}}, required=("units",)),
     "Split": answer({"parent": ref("Right"), "child": ref("Right")}),
-    "FreezeRequest": request({"freeze_reason": _FREEZE, "reason": _REASON}, required=("freeze_reason", "reason")),
-    "UnfreezeRequest": request({"reason": _REASON}, required=("reason",)),
+    "FreezeRequest": request({"freeze_reason": _FREEZE, "reason": REASON}, required=("freeze_reason", "reason")),
+    "UnfreezeRequest": request({"reason": REASON}, required=("reason",)),
     "Proposal": answer(
         {
             "id": public_id("prp"),
@@ -141,18 +142,23 @@ COMPONENTS: dict[str, Schema] = {
     "AmendRequest": request(
         {
             "amendment": one_of(*Amendment),
-            "reason": _REASON,
+            "reason": REASON,
             "manifest": {"allOf": [ref("Manifest")], "description": "The whole manifest as it is to be"},
             "holder": {**public_id("acc"), "description": "For holder-reassignment only"},
         },
         required=("amendment", "reason"),
+        one_of=(
+            {"required": ["holder"], "properties": {"amendment": {"const": Amendment.HOLDER.value}, "manifest": False}},
+            {"properties": {"amendment": {"const": Amendment.FREEZE.value}, "manifest": False, "holder": False}},
+            {"required": ["manifest"], "properties": {"amendment": {"enum": _OF_TERMS}, "holder": False}},
+        ),
     ),
     "FinalizeRequest": request(
-        {"reason": _REASON, "ref": maybe({"type": "string", "minLength": 1, "maxLength": 80, "description": "What it was settled by"})},
+        {"reason": REASON, "ref": maybe({"type": "string", "minLength": 1, "maxLength": 80, "description": "What it was settled by"})},
         required=("reason",),
     ),
     "ReplaceRequest": request(
-        {"manifest": ref("Manifest"), "kind": {**one_of(*LINK_KINDS), "default": "replaced"}, "reason": _REASON},
+        {"manifest": ref("Manifest"), "kind": {**one_of(*LINK_KINDS), "default": "replaced"}, "reason": REASON},
         required=("manifest", "reason"),
     ),
     "Replaced": answer({"former": ref("Right"), "latter": ref("Right"), "kind": one_of(*LINK_KINDS)}),
@@ -171,7 +177,7 @@ COMPONENTS: dict[str, Schema] = {
             "participant": {"type": "string", "minLength": 1, "maxLength": 64},
             "role": one_of(*ROLES),
             "issuer_id": maybe({"type": "string", "minLength": 1, "maxLength": 64}),
-            "reason": _REASON,
+            "reason": REASON,
         },
         required=("participant", "role", "reason"),
     ),

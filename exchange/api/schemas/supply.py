@@ -5,8 +5,12 @@ from exchange.api.schemas.words import (
     COUNT,
     DECIMAL,
     FLAG,
+    GIVEN_MOMENT,
     MOMENT,
+    MONEY,
     POSITIVE,
+    REASON,
+    SLUG,
     SYMBOL,
     TEXT,
     WHOLE,
@@ -19,6 +23,7 @@ from exchange.api.schemas.words import (
     ref,
     request,
 )
+from rights.domain import capability
 from rights.domain.assurance import MODES, PLANS, STATUSES
 from rights.domain.capability import (
     AVAILABILITIES,
@@ -28,19 +33,18 @@ from rights.domain.capability import (
     PRIVACY_MODES,
     QUALITY_BANDS,
     REGION,
-    SLUG,
     UNITS,
     WORKLOADS,
 )
+from rights.services import post_assurance
 
-_REASON: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "description": "Goes on the record"}
-_NOTE: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "description": "What was looked at; operators have to say it"}
-_SLUG: Schema = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
+_NOTE: Schema = {**REASON, "description": "What was looked at; operators have to say it"}
+_SLUG: Schema = {"type": "string", "pattern": f"^{capability.SLUG.pattern}$"}
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
 _REGION: Schema = {"type": "string", "pattern": f"^{REGION.pattern}$", "examples": ["US-EAST"]}
 _KEY: Schema = {"type": "string", "maxLength": 44, "description": "Base64 of an Ed25519 public key that signs results; empty: none"}
 _WINDOW = answer({"start": MOMENT, "end": MOMENT})
-_WINDOW_ASKED = request({"start": MOMENT, "end": MOMENT}, required=("start", "end"))
+_WINDOW_ASKED = request({"start": GIVEN_MOMENT, "end": GIVEN_MOMENT}, required=("start", "end"))
 _AXES: dict[str, Schema] = {
     "workload": one_of(*WORKLOADS),
     "quality_band": one_of(*QUALITY_BANDS),
@@ -71,8 +75,8 @@ COMPONENTS: dict[str, Schema] = {
     ),
     "SupplierRequest": request({"slug": _SLUG, "name": _NAME, "region": _REGION, "public_key": _KEY}, required=("slug", "name", "region")),
     "SupplierChange": request({"name": _NAME, "region": _REGION, "public_key": _KEY}),
-    "SupplierAssessment": request({"trust_bps": BPS, "reason": _REASON}, required=("trust_bps", "reason")),
-    "StandingRequest": request({"reason": _REASON}, required=("reason",)),
+    "SupplierAssessment": request({"trust_bps": BPS, "reason": REASON}, required=("trust_bps", "reason")),
+    "StandingRequest": request({"reason": REASON}, required=("reason",)),
     "Capability": answer(
         {
             "id": public_id("cap"),
@@ -88,9 +92,10 @@ COMPONENTS: dict[str, Schema] = {
         description="What a supplier can do, on seven axes, its price and what was measured of it",
     ),
     "CapabilityRequest": request(
-        {**_AXES, "tariff": request(_TARIFF, required=("amount",))}, required=tuple(name for name in _AXES if name != "constraints")
+        {**_AXES, "tariff": request({**_TARIFF, "amount": {**MONEY, "description": "The price of `units`"}}, required=("amount",))},
+        required=tuple(name for name in _AXES if name != "constraints"),
     ),
-    "Measurement": request({"reliability_bps": BPS, "reason": _REASON}, required=("reliability_bps", "reason")),
+    "Measurement": request({"reliability_bps": BPS, "reason": REASON}, required=("reliability_bps", "reason")),
     "PostedCapacity": answer(
         {
             "capability_id": public_id("cap"),
@@ -156,22 +161,26 @@ COMPONENTS: dict[str, Schema] = {
     ),
     "AssuranceRequest": request(
         {
-            "issuer": {**TEXT, "description": "Which of the caller's issuers; the only one unless given"},
+            "issuer": {**SLUG, "description": "Which of the caller's issuers; the only one unless given"},
             "terms": {**ref("Manifest"), "description": "A right to be issued under it: gives class, window, mode and reference"},
-            "class": {**TEXT, "description": "A class's key, with `window`, in the place of `terms`"},
+            "class": {**SYMBOL, "description": "A class's key, with `window`, `mode` and `reference`, in the place of `terms`"},
             "window": _WINDOW_ASKED,
             "mode": one_of(*MODES),
-            "reference": {"type": "string", "maxLength": 200, "description": "What manifests name it by"},
+            "reference": {"type": "string", "pattern": f"^{post_assurance.REFERENCE.pattern}$", "description": "What manifests name it by"},
             "gross_units": POSITIVE,
             "haircut_bps": BPS,
             "overbook_bps": BPS,
-            "justification": {"type": "string", "maxLength": 500},
+            "justification": {"type": "string", "minLength": 1, "maxLength": 500},
             "degradation_plan": one_of(*PLANS),
             "stale_after_seconds": {"type": "integer", "minimum": 1, "maximum": 31_622_400},
             "sources": many(ref("AssuranceSource"), 1, 100),
             "note": _NOTE,
         },
         required=("gross_units", "sources"),
+        one_of=(
+            {"required": ["terms"], "properties": {"class": False, "window": False}},
+            {"required": ["class", "window", "mode", "reference"], "properties": {"terms": False}},
+        ),
     ),
     "AssuranceSource": request(
         {**_SOURCE, "window": {**_WINDOW_ASKED, "description": "The assurance's unless given"}}, required=("capability_id", "units")

@@ -22,10 +22,19 @@ GIVEN_MOMENT: Schema = {
     **MOMENT,
     "pattern": r"^2[01][0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,6})?(Z|\+00:00)$",
 }
+# What a client gives of money; the currency says how many decimals it takes, and none takes more.
+MONEY: Schema = {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?$", "description": "An exact decimal as a string"}
+REASON: Schema = {"type": "string", "minLength": 1, "maxLength": 500, "pattern": r"\S", "description": "Goes on the record"}
+SLUG: Schema = {"type": "string", "minLength": 1, "maxLength": 64}
 SYMBOL: Schema = {"type": "string", "pattern": "^[A-Z0-9][A-Z0-9.-]{0,63}$", "examples": ["TXT.CHAT.STD.INT.PRV-20261201T00-P1D"]}
 CLIENT_ID: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_:+=/.-]{1,64}$"}
 HASH: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-BPS: Schema = {"type": "integer", "minimum": 0, "maximum": 10_000}
+BPS: Schema = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 10_000,
+    "description": "Basis points; written without a point, as every number here",
+}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 FLAG: Schema = {"type": "boolean"}
 
@@ -67,9 +76,13 @@ def answer(properties: dict[str, Schema], optional: tuple[str, ...] = (), descri
     return {**found, "description": description} if description else found
 
 
-def request(properties: dict[str, Schema], required: tuple[str, ...] = (), description: str = "") -> Schema:
-    """An object we read: what is not listed is refused."""
+def request(
+    properties: dict[str, Schema], required: tuple[str, ...] = (), description: str = "", one_of: tuple[Schema, ...] = ()
+) -> Schema:
+    """An object we read: what is not listed is refused. `one_of`: the members that go together, and without which others."""
     found: Schema = {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+    if one_of:
+        found["oneOf"] = list(one_of)
     return {**found, "description": description} if description else found
 
 

@@ -62,7 +62,12 @@ class ConsentsView(ApiView):
     docs: ClassVar = {
         "GET": Doc("Consents the caller asked for, gave, or is asked for; newest first", "Consent", listed=True),
         "POST": Doc(
-            "Ask the issuer (or the registry) for a transfer's consent", "Consent", body="ConsentRequest", status=201, idempotent=True
+            "Ask the issuer (or the registry) for a transfer's consent",
+            "Consent",
+            body="ConsentRequest",
+            status=201,
+            idempotent=True,
+            errors=("not_found",),
         ),
     }
 

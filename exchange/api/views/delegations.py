@@ -38,6 +38,7 @@ class DelegationsView(ApiView):
             body="DelegationRequest",
             status=201,
             idempotent=True,
+            errors=("not_found",),
         ),
     }
 

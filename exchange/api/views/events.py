@@ -83,7 +83,7 @@ class ChainCheckView(ApiView):
         first = self.query.whole("from_seq", 1, _LARGEST) or 1
         last = self.query.whole("to_seq", 1, _LARGEST) or first + MOST - 1
         if not first <= last < first + MOST:
-            raise FieldError("to_seq", f"is not before from_seq, and at most {MOST - 1} after it")
+            raise FieldError("to_seq", f"is not before from_seq, and at most {MOST - 1} after it", "out_of_range")
         found = check_range(code=stream, from_seq=first, to_seq=last)
         if found is None:
             raise FieldError("stream", "is no stream here", "unknown_value")

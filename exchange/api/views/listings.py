@@ -35,6 +35,7 @@ _FIELDS = (
     "opens_at", "gate_closes_at", "delivery_rule", "note",
 )  # fmt: skip
 MOST_LOTS = 2**62
+_FINEST = 6  # decimals by which prices are read when the currency is none
 
 
 def shown(row: ListingRow, principal: Principal) -> dict[str, Any]:
@@ -161,7 +162,7 @@ class ListingsView(OneListing):
         scale = Asset.objects.filter(code=currency, kind="cash").values_list("scale", flat=True).first()
         if scale is None:
             form.wrong("currency", "is no currency of this venue", "unknown_value")
-        rules = self._rules(form, scale or 0)
+        rules = self._rules(form, _FINEST if scale is None else scale)
         wish = Wish(rules, currency, form.read("delivery_rule", EXACT, fields.choice, _RULES), form.read("note", "", fields.text, 0, 500))
         form.close()
         principal, request_id = self.principal, MINT.uuid(self.now_us)

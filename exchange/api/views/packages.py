@@ -226,7 +226,14 @@ class BlockOffersView(ApiView):
     queries: ClassVar = {"GET": ("limit", "cursor")}
     docs: ClassVar = {
         "GET": Doc("Open block offers and the caller's own, newest first", "BlockOffer", listed=True),
-        "POST": Doc("Offer a whole package at a fixed price", "BlockOffer", body="BlockOfferRequest", status=201, idempotent=True),
+        "POST": Doc(
+            "Offer a whole package at a fixed price",
+            "BlockOffer",
+            body="BlockOfferRequest",
+            status=201,
+            idempotent=True,
+            errors=("not_found",),
+        ),
     }
 
     def get(self, _request: Request) -> Response:
