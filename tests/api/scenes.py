@@ -91,8 +91,8 @@ class Scenes:
         self._post(self._operator, f"rights/{own['right_id']}/freeze", _FREEZE)
         return own
 
-    def _split(self) -> dict[str, str]:
-        return {"source_right_id": self._post(self._seller, f"rights/{self._right['id']}/split", {"units": UNITS})["child"]["id"]}
+    def _split(self) -> str:
+        return str(self._post(self._seller, f"rights/{self._right['id']}/split", {"units": UNITS})["child"]["id"])
 
     def _terms(self, **changes: Any) -> dict[str, Any]:
         return {**self._manifest, "resource": {**self._manifest["resource"], "amount": UNITS}, **changes}
@@ -213,7 +213,7 @@ _SCENES: dict[str, Callable[[Scenes], Scene]] = {
     "DELETE block-offers/{offer_id}": _by("seller", "offered"),
     "POST block-offers/{offer_id}/accept": _by("buyer", "offered", {}),
     "POST rights/{right_id}/transfer": lambda s: Scene(s._seller, {"right_id": s._right["id"]}, {"to": s._buyer.account, "units": UNITS}),
-    "POST rights/{right_id}/merge": lambda s: Scene(s._seller, {"right_id": s._right["id"]}, s._split()),
+    "POST rights/{right_id}/merge": lambda s: Scene(s._seller, {"right_id": s._split()}, {"source_right_id": s._split()}),
     "POST rights/{right_id}/freeze": _by("operator", "own", _FREEZE),
     "POST rights/{right_id}/unfreeze": _by("operator", "paused", _WHY),
     "POST rights/{right_id}/finalize": _by("operator", "own", _WHY),

@@ -139,8 +139,8 @@ def forbids_something(operation: dict[str, Any]) -> bool:
 
 
 def beyond_schema(error: dict[str, str]) -> bool:
-    """A manifest has rules across its fields, with codes of their own; an object of any members may hold a number that readers lose."""
-    if error["code"] == "malformed" and error["detail"].startswith("the number "):
+    """A manifest has rules across its fields, with codes of their own; no JSON is taken with numbers that readers lose, or NUL in a text."""
+    if error["code"] == "malformed" and error["detail"].startswith(("the number ", "a text holds ")):
         return True
     return error["code"] in BEYOND_CODES or error["detail"] in BEYOND_RULES or error["field"].startswith(("manifest.", "terms."))
 
@@ -195,7 +195,7 @@ def test_no_operation_was_only_refused(capsys):
     labels = {label for label, _ in driven}
     with capsys.disabled():
         print(f"\n{driven.total()} requests to {len(labels)} operations")
-    assert labels == done()
+    assert sorted(labels - done()) == []
 
 
 def test_the_document_is_the_one_that_is_served(cast):
