@@ -24,7 +24,7 @@ def desk():
 
 
 def lock(right, units, ref=REF):
-    return Lock(str(right.pk), "attached_slice", ref, units)
+    return Lock(str(right.pk), "route_lock", ref, units)
 
 
 def hold(desk, *locks):
