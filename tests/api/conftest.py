@@ -12,7 +12,7 @@ from django.test import Client
 
 from exchange.api import base, openapi
 from exchange.models import Membership
-from exchange.services import keys
+from exchange.services import keys, rate_limit
 from tests.api.described import check_body
 from tests.registry_desk import Desk
 from tests.trading_floor import NOW_US, Floor
@@ -123,3 +123,10 @@ def member(request):
         return Caller(user=user)
 
     return make
+
+
+@pytest.fixture
+def unhurried(settings, monkeypatch):
+    """Calls that come faster than any client's may, as many as a test likes: none is told to wait."""
+    settings.RATE_LIMITS = {"write": (1_000_000, 1_000_000), "read": (1_000_000, 1_000_000)}
+    monkeypatch.setattr(rate_limit, "_limiter", rate_limit.Limiter())
