@@ -45,10 +45,10 @@ def fill(ballast: Path) -> None:
                     pass
 
 
-def wants_room(exchange: LiveExchange, ballast: Path) -> bool:
-    """Whether the database has said that it can't write. What it gave back meanwhile, an old log segment say, is taken too."""
+def is_told(exchange: LiveExchange, words: str, ballast: Path) -> bool:
+    """Whether a part has said this. What was given back meanwhile, an old log segment say, is taken too."""
     fill(ballast)
-    return "No space left on device" in exchange.output
+    return words in exchange.output
 
 
 def children(pid: int) -> set[int]:
@@ -72,11 +72,11 @@ def test_orders_go_on_when_there_is_room_again(small_disk: Path, tmp_path: Path,
         with Crowd(crowded) as crowd:
             prober.place()
             ballast = small_disk / "ballast"
-            wait_until(lambda: wants_room(exchange, ballast), 60, "the database to want for room")
+            wait_until(lambda: is_told(exchange, "No space left on device", ballast), 60, "the database to want for room")
             for part in before:
                 with contextlib.suppress(KeyError, ProcessLookupError):  # the database may have died of it already
                     exchange.kill(part)
-            wait_until(lambda: "postgres ended with code 1" in exchange.output, 60, "the database to fail to start")
+            wait_until(lambda: is_told(exchange, "postgres ended with code 1", ballast), 60, "the database to fail to start")
             wait_until(prober.is_refused, 60, "an order to fail")
             ballast.unlink()
             waited_s = prober.place()
