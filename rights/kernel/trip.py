@@ -179,19 +179,29 @@ def _converse(link: _Link, asked: Sequence[_Asked]) -> abc.PQGen[None]:
 
 
 def _exchange(pgconn: PGconn, send: Callable[[], None], count: int) -> abc.PQGen[list[PGresult]]:
-    """One result for each of `count` messages, in order."""
+    """One result for each of `count` messages, in order. Raises what the server said of the commit behind them."""
     pgconn.enter_pipeline_mode()
     try:
-        found = yield from generators.pipeline_communicate(pgconn, deque([send]))
-        while len(found) <= count:  # the Sync has a result of its own
-            found.append((yield from generators.fetch_many(pgconn)))
+        found = yield from _until_sync(pgconn, send)
     except BaseException:
         # Cut short, the talk cannot be taken up again: whoever holds the connection sees by its state that it is of no use.
         with suppress(psycopg.OperationalError):
             pgconn.exit_pipeline_mode()
         raise
     pgconn.exit_pipeline_mode()
+    if len(found) > count + 1:  # a message has one result and the Sync has one; a commit that fails has one between them
+        raise errors.error_from_result(found[count][-1])
     return [results[-1] for results in found[:count]]
+
+
+def _until_sync(pgconn: PGconn, send: Callable[[], None]) -> abc.PQGen[list[list[PGresult]]]:
+    found: list[list[PGresult]] = yield from generators.pipeline_communicate(pgconn, deque([send]))
+    while not found or found[-1][-1].status != ExecStatus.PIPELINE_SYNC:
+        results = yield from generators.fetch_many(pgconn)
+        if not results:
+            raise psycopg.OperationalError("the line ended behind statements that were sent")
+        found.append(results)
+    return found
 
 
 _PARAMETER = re.compile(r"%(?:s|\((\w+)\)s|%)", re.ASCII)

@@ -1,11 +1,17 @@
 """The line to the database is lost behind an INSERT that was sent: the caller hears that it is not known, and whom to ask about."""
 
 import json
+import os
+import select
+import socket
+from collections import deque
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
+from psycopg import generators
+from psycopg.pq.abc import PGconn
 
 from exchange.models import Command
 from rights.kernel.trip import Trip
@@ -63,8 +69,26 @@ async def test_a_socket_hears_the_same(url, owner, order, in_thread, monkeypatch
     await client.close()
 
 
-async def test_a_refusal_at_the_commit_is_not_taken_for_a_yes(http, order, in_thread):
-    """The INSERT is answered before the commit that fails."""
+_READY = b"Z\x00\x00\x00\x05I"
+_communicate = generators.pipeline_communicate
+
+
+def _read_when_all_is_there(pgconn: PGconn, sends: deque[Any]) -> Any:
+    """The server's whole answer lies in the socket before the first byte of it is read."""
+    while sends:
+        sends.popleft()()
+    while pgconn.flush():
+        select.select([], [pgconn.socket], [])
+    with socket.socket(fileno=os.dup(pgconn.socket)) as line:
+        while select.select([line], [], [], 10)[0] and not line.recv(1 << 20, socket.MSG_PEEK).endswith(_READY):
+            pass
+    return (yield from _communicate(pgconn, sends))
+
+
+@pytest.mark.parametrize("read", [_communicate, _read_when_all_is_there])
+async def test_a_refusal_at_the_commit_is_not_taken_for_a_yes(http, order, in_thread, monkeypatch, read):
+    """The INSERT is answered before the commit that fails, whether its answer comes with it or behind it."""
+    monkeypatch.setattr(generators, "pipeline_communicate", read)
 
     def refusing(on: bool) -> None:
         with connection.cursor() as cursor:
