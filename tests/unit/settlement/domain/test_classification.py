@@ -1,0 +1,138 @@
+"""Settlement (SPEC §9): total, deterministic, never optimistic."""
+
+import random
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from settlement.domain.classification import Bounds, Classified, Facts, Leg, Pending, classify
+from settlement.domain.consequences import money_split, units_split
+from settlement.domain.proofs import Proof, ProofType, required
+from settlement.domain.settlement_states import CLASSIFIED, ENDED, TABLE, Outcome, SettlementEvent, SettlementState, may_move, steps
+
+STATUSES = ("completed", "fallback_completed", "partially_completed", "failed", "expired", "cancelled")
+FALLBACKS = ("substitute_providers", "downgrade_priority")
+legs = st.lists(
+    st.builds(
+        Leg,
+        supplier=st.sampled_from(["a", "b"]),
+        delivered_units=st.integers(0, 50),
+        fallbacks=st.lists(st.sampled_from(FALLBACKS), max_size=2).map(tuple),
+        quality_loss_bps=st.integers(0, 200),
+        latency_expansion_bps=st.integers(0, 200),
+    ),
+    max_size=3,
+).map(tuple)
+facts = st.builds(
+    Facts, status=st.sampled_from(STATUSES), completed_us=st.none() | st.integers(0, 20), legs=legs, cancelled_by_right=st.booleans()
+)
+bounds = st.builds(
+    Bounds,
+    profile=st.sampled_from(["basic", "standard", "strict"]),
+    requirements=st.lists(st.sampled_from(["artifact-hash", "latency-measurement"]), max_size=2).map(tuple),
+    success_states=st.frozensets(st.sampled_from(STATUSES[:3]), min_size=1),
+    partial_allowed=st.booleans(),
+    fallbacks=st.frozensets(st.sampled_from(FALLBACKS)),
+    max_quality_loss_bps=st.integers(0, 200),
+    max_latency_expansion_bps=st.integers(0, 200),
+    latest_us=st.integers(0, 20),
+    reserved_units=st.integers(1, 100),
+)
+proofs = st.lists(
+    st.builds(
+        Proof,
+        type=st.sampled_from([str(kind) for kind in ProofType]),
+        reference=st.sampled_from(["x", "y"]),
+        content_hash=st.sampled_from(["0", "1"]),
+        producer=st.just("a"),
+        units=st.none() | st.integers(0, 60),
+        is_valid=st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+def proven(bounds: Bounds, facts: Facts) -> list[Proof]:
+    needed = required(profile=bounds.profile, requirements=bounds.requirements, status=facts.status)
+    return [Proof(kind, "x", "0", "a", facts.delivered_units if kind == ProofType.USAGE_METER else None) for kind in sorted(needed)]
+
+
+@given(bounds, facts, proofs, st.booleans(), st.randoms(use_true_random=False))
+@settings(max_examples=400)
+def test_one_verdict_whatever_the_order(b: Bounds, f: Facts, p: list[Proof], is_over: bool, chance: random.Random) -> None:
+    first = classify(bounds=b, facts=f, proofs=p, is_over=is_over)
+    shuffled, turned = list(p), list(f.legs)
+    chance.shuffle(shuffled)
+    chance.shuffle(turned)
+    assert classify(bounds=b, facts=msgspec.structs.replace(f, legs=tuple(turned)), proofs=shuffled, is_over=is_over) == first
+    if isinstance(first, Pending):
+        assert not is_over
+        assert first.missing or first.conflicts
+        return
+    split = units_split(outcome=first.outcome, reserved_units=b.reserved_units, units=first.units)
+    assert split.consumed + split.released == b.reserved_units
+    for policy in ("none", "pro-rata", "credit-reissue", "custom"):
+        money = money_split(
+            outcome=first.outcome, escrow_minor=977, reserved_units=b.reserved_units, units=first.units, refund_policy=policy
+        )
+        assert money.payout + money.refund == 977
+        assert min(money.payout, money.refund) >= 0
+
+
+@given(bounds, facts, proofs)
+@settings(max_examples=400)
+def test_nothing_that_is_not_proven_is_done(b: Bounds, f: Facts, p: list[Proof]) -> None:
+    """With proofs left out, made false or contradicted, no outcome deducts more than before, and none becomes full."""
+    whole = classify(bounds=b, facts=f, proofs=proven(b, f), is_over=True)
+    assert isinstance(whole, Classified)
+    worse = classify(bounds=b, facts=f, proofs=[*proven(b, f)[1:], *p], is_over=True)
+    assert isinstance(worse, Classified)
+    if worse.outcome is Outcome.FULL:
+        assert whole.outcome is Outcome.FULL
+    assert worse.units <= max(whole.units, f.delivered_units)
+    liar = [msgspec.structs.replace(proof, content_hash="other") for proof in proven(b, f)]
+    torn = classify(bounds=b, facts=f, proofs=[*proven(b, f), *liar], is_over=True)
+    assert isinstance(torn, Classified)
+    assert torn.outcome in {Outcome.FAILED, Outcome.EXPIRED}
+    assert torn.units == 0
+
+
+def plain(**other: Any) -> tuple[Bounds, Facts]:
+    b = Bounds("basic", (), frozenset(STATUSES[:3]), True, frozenset({"substitute_providers"}), 100, 100, 10, 100)
+    f = Facts("completed", 9, (Leg("a", 40),))
+    return msgspec.structs.replace(b, **other.pop("bounds", {})), msgspec.structs.replace(f, **other)
+
+
+def outcome(b: Bounds, f: Facts) -> tuple[Outcome, int]:
+    found = classify(bounds=b, facts=f, proofs=proven(b, f), is_over=False)
+    assert isinstance(found, Classified)
+    return found.outcome, found.units
+
+
+def test_each_outcome_has_its_plain_case() -> None:
+    assert outcome(*plain()) == (Outcome.FULL, 40)
+    assert outcome(*plain(legs=(Leg("a", 40, ("substitute_providers",)),))) == (Outcome.FALLBACK, 40)
+    assert outcome(*plain(status="partially_completed")) == (Outcome.PARTIAL, 40)
+    assert outcome(*plain(status="failed", legs=())) == (Outcome.FAILED, 0)
+    assert outcome(*plain(completed_us=11)) == (Outcome.EXPIRED, 0)
+    assert outcome(*plain(status="cancelled", legs=(), cancelled_by_right=True)) == (Outcome.CANCELLED, 0)
+
+
+def test_more_than_was_reserved_is_not_proven() -> None:
+    assert outcome(*plain(bounds={"reserved_units": 39})) == (Outcome.FAILED, 0)
+
+
+def test_the_table_of_states_leads_to_an_end_from_everywhere() -> None:
+    """And has no step that SPEC §9 does not have."""
+    assert {SettlementState.FINALIZED} == ENDED
+    assert len(steps()) == 1 + 6 + 6 + 1 + 6 + 6 + 1 + 1 + 1 + 1 + 6 + 1
+    assert {end for ends in TABLE.values() for end in ends} | {SettlementState.UNSETTLED} == set(SettlementState)
+    assert set(CLASSIFIED) == set(Outcome)
+    assert not may_move(SettlementState.FINALIZED, SettlementEvent.CHALLENGED, SettlementState.IN_DISPUTE)
+    reached, edge = set(), {SettlementState.FINALIZED}
+    while edge:
+        reached |= edge
+        edge = {start for (start, _), ends in TABLE.items() if ends & reached} - reached
+    assert reached == set(SettlementState)
