@@ -64,17 +64,16 @@ def intersect(sources: Sequence[tuple[str, Policy]]) -> Effective:
 
 
 def of_right(manifest: Mapping[str, Any], *, ends_us: int) -> Policy:
-    """What a right's own terms say. `service.jurisdiction` `any` says nothing."""
+    """What a right's own terms say. Suppliers and places that are `any` say nothing."""
     service, fallback = manifest["service"], manifest["fallback_policy"]
     allowed = frozenset(kind for kind in FALLBACKS if fallback["allow_fallback"] and fallback[kind])
-    places = frozenset(service["jurisdiction"])
     constraints = service["provider_constraints"]
     quality = fallback["downgrade_quality_to"] if fallback["allow_fallback"] else None
     slowest = LATENCY_BANDS[-1] if "downgrade_latency_class" in allowed else service["latency_class"]
     return Policy(
         latest_us=ends_us,
         privacy=service["privacy_class"],
-        jurisdictions=None if "any" in places else places,
+        jurisdictions=None if service["jurisdiction"] == "any" else frozenset(service["jurisdiction"]),
         providers=None if constraints["allow"] == "any" else frozenset(constraints["allow"]),
         denied_providers=frozenset(constraints["deny"]),
         tags=frozenset(manifest["resource"]["capability_tags"]),
