@@ -1,5 +1,22 @@
-"""The ledger's tables."""
+"""The ledger's tables, and those of using rights."""
 
 from settlement.models.ledger import Asset, Balance, Posting
+from settlement.models.outcome import Dispute, Evidence, Proof, Receipt, Settlement, SettlementRule
+from settlement.models.request import Endpoint, EndpointHealth, Request, RequestPayload, Route
 
-__all__ = ["Asset", "Balance", "Posting"]
+__all__ = [
+    "Asset",
+    "Balance",
+    "Dispute",
+    "Endpoint",
+    "EndpointHealth",
+    "Evidence",
+    "Posting",
+    "Proof",
+    "Receipt",
+    "Request",
+    "RequestPayload",
+    "Route",
+    "Settlement",
+    "SettlementRule",
+]
