@@ -20,8 +20,9 @@ from rights.domain.manifest import ManifestRefusedError
 from rights.domain.reason import LONGEST, ReasonMissing
 from rights.services.refusals import RegistryRefusalError
 from settlement.services.funding import FundingRefusal
+from settlement.services.transfer import TransferRefused
 
-REFUSALS = (OperatorRefusal, FundingRefusal, ReasonMissing, RegistryRefusalError, ManifestRefusedError)
+REFUSALS = (OperatorRefusal, FundingRefusal, ReasonMissing, RegistryRefusalError, ManifestRefusedError, TransferRefused)
 Row = TypeVar("Row", bound=Model)
 
 

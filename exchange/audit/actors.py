@@ -57,6 +57,36 @@ def _operates(actor: str, at: str) -> str:
     )
 
 
+def _acts_for(actor: str, participant: str, at: str) -> str:
+    """Whether a key or a member acted for the participant then."""
+    return (
+        f"(EXISTS (SELECT 1 FROM standing y WHERE y.actor = {actor} AND y.participant = {participant} AND y.since <= {at} AND {at} <= y.until) "
+        f"OR EXISTS (SELECT 1 FROM exchange_apikey k JOIN rights_account b ON b.id = k.account_id "
+        f"JOIN rights_participant q ON q.id = b.participant_id WHERE 'key:' || k.uuid = {actor} AND q.slug = {participant}))"
+    )
+
+
+# What took a right, or what remained of it, from its holder: the last giver of a reassigned one, whoever holds the finalized and the burned
+# for ever. An issuer's own right that was replaced went by the issuer's role.
+_TAKEN = """
+taken AS MATERIALIZED (
+    SELECT e.seq, e.type, e.object_id, e.at, e.body::jsonb ->> 'actor' AS actor, e.body::jsonb -> 'payload' ->> 'approved_by' AS approved_by,
+           p.slug AS holder
+    FROM rights_event e JOIN rights_right r ON r.id = substr(e.object_id, 5)::uuid JOIN rights_account a ON a.id = r.holder_id
+    JOIN rights_participant p ON p.id = a.participant_id JOIN rights_issuer i ON i.id = r.issuer_id
+    WHERE e.type IN ('right.finalized', 'right.burned') AND e.body::jsonb -> 'payload' ->> 'units' <> '0'
+      AND NOT (i.participant_id = p.id AND EXISTS (SELECT 1 FROM rights_event n
+          WHERE n.stream_id = e.stream_id AND n.object_id = e.object_id AND n.type = 'right.replaced'))
+    UNION ALL
+    SELECT e.seq, e.type, e.object_id, e.at, e.body::jsonb ->> 'actor', e.body::jsonb -> 'payload' ->> 'approved_by', p.slug
+    FROM rights_event e JOIN LATERAL (
+        SELECT m.body::jsonb -> 'payload' ->> 'from' AS giver FROM rights_event m
+        WHERE m.stream_id = e.stream_id AND m.object_id = e.object_id AND m.type = 'right.transferred' AND m.seq < e.seq
+        ORDER BY m.seq DESC LIMIT 1) moved ON true
+    JOIN rights_account a ON 'acc_' || a.uuid = moved.giver JOIN rights_participant p ON p.id = a.participant_id
+    WHERE e.type = 'right.amended' AND e.body::jsonb -> 'payload' ->> 'amendment' = 'holder-reassignment')"""
+
+
 def _freezes(participant: str) -> str:
     """Whether the pull `t` belongs to a freezing that this participant might do."""
     return f"""t.kind = 2 AND t.account_id IS NULL AND EXISTS (
@@ -102,9 +132,9 @@ CHECKS = (
     Check(
         "Z1",
         "two_persons",
-        "Cash in and out, unfreezing and listing that the command line did not do were approved by somebody else, an operator at that time.",
+        "Cash in and out, unfreezing, listing and what took a right from its holder, where the command line did not do it, were approved by somebody else, an operator at that time.",
         f"""
-        WITH {_SPANS},
+        WITH {_SPANS}, {_TAKEN},
         acts AS (
             SELECT seq, type, object_id, at, body ->> 'actor' AS actor, body -> 'payload' ->> 'approved_by' AS approved_by FROM registry
             WHERE type IN ('account.funded', 'account.withdrawn', 'instrument.listed') AND body ->> 'actor' SIMILAR TO '(user|key):%%'
@@ -115,6 +145,9 @@ CHECKS = (
                 SELECT f.body::jsonb -> 'payload' ->> 'reason' FROM rights_event f
                 WHERE f.stream_id = e.stream_id AND f.object_id = e.object_id AND f.type = 'right.frozen' AND f.seq < e.seq
                 ORDER BY f.seq DESC LIMIT 1))
+            UNION ALL
+            SELECT seq, type, object_id, at, actor, approved_by FROM taken
+            WHERE actor SIMILAR TO '(user|key):%%' AND (approved_by IS NOT NULL OR NOT {_acts_for("actor", "holder", "at")})
             UNION ALL
             SELECT seq, type, object_id, at, body -> 'payload' ->> 'by', body -> 'payload' ->> 'approved_by' FROM registry
             WHERE type = 'proposal.approved')

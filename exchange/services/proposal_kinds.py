@@ -4,41 +4,22 @@ A payload is what events may hold: public ids, amounts as strings. `run` works i
 words, what came of it; whatever it refuses leaves the proposal open.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
 from exchange.domain.symbol import symbol_of
-from exchange.services import funding
+from exchange.services import funding, right_proposals
 from exchange.services.freeze import unfreeze_right
 from exchange.services.listing import TradingRules, list_instrument
 from exchange.services.operator_refusal import OperatorRefusal
+from exchange.services.two_persons import Consent, Kind, Payload
 from rights.domain.fungibility import EXACT
-from rights.kernel.ids import Mint, bare, public
+from rights.kernel.ids import bare, public
 from rights.models import Account, Right, Series
 from settlement.services.funding import Funded
 
-Payload = Mapping[str, str | None]
 DEPOSIT, WITHDRAWAL, UNFREEZE, LISTING = "deposit", "withdrawal", "unfreeze", "listing"
-
-
-class Consent(msgspec.Struct, frozen=True):
-    """Two names, the reason that goes on the record, and what an act needs from outside. A rehearsal has one name only."""
-
-    by: str
-    approved_by: str | None
-    reason: str
-    mint: Mint
-    now_us: int
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """`scope`: what a proposer needs, when proposing and still when it is approved."""
-
-    title: str
-    says: Callable[[Payload], str]
-    run: Callable[[Payload, Consent], str]
-    scope: str = "operate"
 
 
 def cash_payload(*, account: Account, amount: str, currency: str) -> dict[str, str | None]:
@@ -123,4 +104,5 @@ KINDS: dict[str, Kind] = {
     WITHDRAWAL: Kind("Withdrawal", lambda p: f"pay {p['amount']} {p['currency']} out of {p['participant']}", _cash(funding.withdraw)),
     UNFREEZE: Kind("Unfreezing", lambda p: f"unfreeze {p['right']}", _unfreeze),
     LISTING: Kind("Listing", lambda p: f"list {p['symbol']}", _list),
+    **right_proposals.KINDS,
 }

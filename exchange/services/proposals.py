@@ -1,4 +1,4 @@
-"""Two persons for what one alone must not do (TRUST.md: deposits, unfreezing, listing): one proposes, another approves.
+"""Two persons for what one alone must not do (TRUST.md: deposits, unfreezing, listing; and what takes a right from its holder): one proposes, another approves.
 
 The act is done by the same services as everything else, in the transaction of the approval; its event bears both names. What may be
 proposed stands in proposal_kinds.py. The command line belongs to whoever holds the machine, and acts directly.
@@ -12,7 +12,8 @@ from exchange.models import Proposal
 from exchange.selectors.people import people_behind
 from exchange.services import standing
 from exchange.services.operator_refusal import OperatorRefusal
-from exchange.services.proposal_kinds import KINDS, Consent, Kind
+from exchange.services.proposal_kinds import KINDS
+from exchange.services.two_persons import Consent, Kind
 from rights.domain.reason import stated_reason
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_datetime, to_us
@@ -36,8 +37,8 @@ def propose(*, kind: str, payload: Mapping[str, str | None], reason: str, mint: 
     """
     stated = stated_reason(reason)
     known = _kind(kind)
-    if not standing.may(actor, known.scope, now_us):
-        raise OperatorRefusal("proposer_not_allowed", f"whoever proposes this needs the scope {known.scope}")
+    if not _may_propose(actor, known, now_us):
+        raise OperatorRefusal("proposer_not_allowed", f"whoever proposes this needs the scope {' or '.join(known.scopes)}")
     with transaction.atomic():
         known.run(payload, Consent(actor, None, stated, mint, now_us))
         transaction.set_rollback(True)
@@ -103,6 +104,10 @@ def _kind(name: str) -> Kind:
     return KINDS[name]
 
 
+def _may_propose(actor: str, known: Kind, now_us: int) -> bool:
+    return any(standing.may(actor, scope, now_us) for scope in known.scopes)
+
+
 def _locked(proposal_id: str, now_us: int) -> Proposal:
     """The open proposal, locked: of two who decide at once the second finds it decided."""
     row = Proposal.objects.select_for_update(no_key=True).filter(pk=proposal_id).first()
@@ -120,7 +125,7 @@ def _check_second_person(row: Proposal, known: Kind, actor: str, now_us: int) ->
         raise OperatorRefusal("approver_not_allowed", "only operators who are logged in approve proposals")
     if people_behind(actor) & people_behind(row.proposed_by):
         raise OperatorRefusal("second_person_needed", "somebody else than whoever proposed it has to approve")
-    if not standing.may(row.proposed_by, known.scope, now_us):
+    if not _may_propose(row.proposed_by, known, now_us):
         raise OperatorRefusal("proposer_not_allowed", "whoever proposed this may no longer do so")
 
 

@@ -118,9 +118,9 @@ def expired(*, right: str, units: int) -> Payload:
     return {"right": f"rgt_{right}", "units": str(units)}
 
 
-def burned(*, right: str, units: int, reason: str) -> Payload:
-    """Taken out of existence by decision, and why; remaining is zero afterwards."""
-    return {"reason": reason, "right": f"rgt_{right}", "units": str(units)}
+def burned(*, right: str, units: int, reason: str, approved_by: str | None = None) -> Payload:
+    """Taken out of existence by decision, and why; remaining is zero afterwards. `approved_by`: the second person, where it took two."""
+    return {"approved_by": approved_by, "reason": reason, "right": f"rgt_{right}", "units": str(units)}
 
 
 def balance_changed(*, right: str, max_units: int, remaining_units: int) -> Payload:
@@ -128,9 +128,9 @@ def balance_changed(*, right: str, max_units: int, remaining_units: int) -> Payl
     return {"max_units": str(max_units), "remaining_units": str(remaining_units), "right": f"rgt_{right}"}
 
 
-def finalized(*, right: str, units: int, ref: str, reason: str) -> Payload:
-    """Closed for good, and why; `units` remained and were burned, `ref` is what it was settled by, if anything."""
-    return {"reason": reason, "ref": ref, "right": f"rgt_{right}", "units": str(units)}
+def finalized(*, right: str, units: int, ref: str, reason: str, approved_by: str | None = None) -> Payload:
+    """Closed for good, and why; `units` remained and were burned, `ref` is what it was settled by, if anything. `approved_by`: as in `burned`."""
+    return {"approved_by": approved_by, "reason": reason, "ref": ref, "right": f"rgt_{right}", "units": str(units)}
 
 
 def partially_consumed(*, right: str, units: int, epoch_at: str | None, epoch_used_units: int, ref: str) -> Payload:
@@ -154,13 +154,16 @@ def amended(
     metadata: dict[str, object] | None,
     assurance: str | None,
     moved: dict[str, object] | None,
+    approved_by: str | None = None,
 ) -> Payload:
     """New terms (`manifest` under `terms_hash`, backed by `assurance`) or new `metadata`. `moved`: the class and window the right has now, where they changed.
 
-    Where they did, the event stands in the stream it left and, with the whole right in `moved.state`, in the one it came to.
+    Where they did, the event stands in the stream it left and, with the whole right in `moved.state`, in the one it came to. `approved_by`: the second person,
+    where a holder was reassigned.
     """
     return {
         "amendment": amendment,
+        "approved_by": approved_by,
         "assurance": assurance and f"ast_{assurance}",
         "former_terms": former_terms,
         "manifest": manifest,

@@ -56,7 +56,7 @@ def amend_right(*, right_id: str, change: Change, actor: str, now_us: int) -> Ri
 
 
 @transaction.atomic
-def remember_reassignment(*, right_id: str, holder_id: int, reason: str, actor: str, now_us: int) -> None:
+def remember_reassignment(*, right_id: str, holder_id: int, reason: str, actor: str, now_us: int, approved_by: str | None = None) -> None:
     """Say why a registry admin gave the right to somebody else; the move itself, through every gate, has its own event before this one.
 
     Raises LifecycleRefusedError `right_changed` when it had more units than were moved, so that a part went and not the right.
@@ -65,7 +65,8 @@ def remember_reassignment(*, right_id: str, holder_id: int, reason: str, actor: 
     if right.holder_id != holder_id:
         raise lifecycle_refused("right_changed", "the right grew at the same moment; look at it again")
     change = Change(Amendment.HOLDER, None, stated_reason(reason))
-    remember(right, _fact(right, change, right.terms_id, manifest=None, moved=None), actor=actor, now_us=now_us)
+    fact = _fact(right, change, right.terms_id, manifest=None, moved=None, approved_by=approved_by)
+    remember(right, fact, actor=actor, now_us=now_us)
 
 
 def _check(right: Right, change: Change, former: Manifest, latter: Manifest) -> None:
@@ -126,7 +127,13 @@ def _move_backing(right: Right, manifest: Manifest, print_hex: str, assurance: A
 
 
 def _fact(
-    right: Right, change: Change, former_terms: str, *, manifest: dict[str, Any] | None, moved: dict[str, Any] | None
+    right: Right,
+    change: Change,
+    former_terms: str,
+    *,
+    manifest: dict[str, Any] | None,
+    moved: dict[str, Any] | None,
+    approved_by: str | None = None,
 ) -> tuple[str, dict[str, object]]:
     payload = right_events.amended(
         right=str(right.pk),
@@ -138,6 +145,7 @@ def _fact(
         metadata=right.metadata,
         assurance=None if manifest is None else str(right.assurance.uuid),
         moved=moved,
+        approved_by=approved_by,
     )
     return right_events.AMENDED, payload
 

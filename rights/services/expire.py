@@ -30,11 +30,13 @@ def expire_right(*, right_id: str, actor: str, now_us: int) -> tuple[Right, int]
         if right.status == RightStatus.FROZEN:
             raise lifecycle_refused("lifecycle_refused", "a right that is frozen expires when it is unfrozen")
         move_status(right, RightStatus.EXPIRED, now_us)
-    return right, _emptied(right, right_events.EXPIRED, actor, now_us)
+    units = _empty(right)
+    remember(right, (right_events.EXPIRED, right_events.expired(right=right_id, units=units)), actor=actor, now_us=now_us)
+    return right, units
 
 
 @transaction.atomic
-def burn_right(*, right_id: str, reason: str, actor: str, now_us: int) -> tuple[Right, int]:
+def burn_right(*, right_id: str, reason: str, actor: str, now_us: int, approved_by: str | None = None) -> tuple[Right, int]:
     """The burned right and the units that remained in it; its assurance may back others instead.
 
     Raises LifecycleRefusedError, `units_reserved` too, ReasonMissing.
@@ -46,11 +48,14 @@ def burn_right(*, right_id: str, reason: str, actor: str, now_us: int) -> tuple[
     move_status(right, RightStatus.BURNED, now_us)
     right.prior_status = right.freeze_reason = ""
     give_back(right, right.remaining_units)
-    return right, _emptied(right, right_events.BURNED, actor, now_us, reason)
+    units = _empty(right)
+    fact = right_events.burned(right=right_id, units=units, reason=reason, approved_by=approved_by)
+    remember(right, (right_events.BURNED, fact), actor=actor, now_us=now_us)
+    return right, units
 
 
 @transaction.atomic
-def finalize_right(*, right_id: str, ref: str, reason: str, actor: str, now_us: int) -> tuple[Right, int]:
+def finalize_right(*, right_id: str, ref: str, reason: str, actor: str, now_us: int, approved_by: str | None = None) -> tuple[Right, int]:
     """The finalized right and the units that remained in it; its assurance may back others instead.
 
     Raises LifecycleRefusedError, `units_reserved` too, ReasonMissing. `ref` names what it was settled by, at most 80 characters; it is kept with the right.
@@ -65,17 +70,12 @@ def finalize_right(*, right_id: str, ref: str, reason: str, actor: str, now_us: 
     right.finalization_ref = ref
     units, right.remaining_units, right.netted = right.remaining_units, 0, False
     right.save(update_fields=["status", "prior_status", "freeze_reason", "finalization_ref", "remaining_units", "netted", "updated_at"])
-    fact = right_events.finalized(right=str(right.pk), units=units, ref=ref, reason=reason)
+    fact = right_events.finalized(right=right_id, units=units, ref=ref, reason=reason, approved_by=approved_by)
     remember(right, (right_events.FINALIZED, fact), actor=actor, now_us=now_us)
     return right, units
 
 
-def _emptied(right: Right, kind: str, actor: str, now_us: int, reason: str = "") -> int:
+def _empty(right: Right) -> int:
     units, right.remaining_units, right.netted = right.remaining_units, 0, False
     right.save(update_fields=["status", "prior_status", "freeze_reason", "remaining_units", "netted", "updated_at"])
-    if kind == right_events.EXPIRED:
-        fact = right_events.expired(right=str(right.pk), units=units)
-    else:
-        fact = right_events.burned(right=str(right.pk), units=units, reason=reason)
-    remember(right, (kind, fact), actor=actor, now_us=now_us)
     return units

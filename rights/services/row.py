@@ -1,5 +1,7 @@
 """A right under lock, and the one way to write its status."""
 
+import msgspec
+
 from rights.domain import right_events
 from rights.domain.lifecycle import RightStatus, may_become
 from rights.kernel.clock import to_datetime
@@ -21,6 +23,19 @@ def check_holder(right: Right, holder_id: int | None) -> None:
     """Raise LifecycleRefusedError `right_not_held` when the right, which is under lock, has gone into other hands than those that act."""
     if holder_id is not None and right.holder_id != holder_id:
         raise lifecycle_refused("right_not_held", "the right is in other hands")
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """The hands a right was in, and its units, when an act on it was decided."""
+
+    holder_id: int
+    units: int
+
+
+def check_seen(right: Right, seen: Seen | None) -> None:
+    """Raise LifecycleRefusedError `right_changed` when the right has gone into other hands since, or has more units."""
+    if seen is not None and (right.holder_id != seen.holder_id or right.remaining_units > seen.units):
+        raise lifecycle_refused("right_changed", "it has changed hands or grown since it was looked at; look at it again")
 
 
 def move_status(right: Right, following: RightStatus, now_us: int) -> None:

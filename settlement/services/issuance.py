@@ -19,7 +19,7 @@ from rights.services.issue import NewRight, find_assurance
 from rights.services.issue import issue_right as register_right
 from rights.services.journal import lock_streams
 from rights.services.refusals import lifecycle_refused
-from rights.services.row import locked
+from rights.services.row import Seen, check_seen, locked
 from rights.services.venue import venue_account
 from settlement.services.ledger import Move, post, unit_asset
 
@@ -54,21 +54,38 @@ def expire_right(*, right_id: str, mint: Mint, actor: str, now_us: int) -> Right
 
 
 @transaction.atomic
-def burn_right(*, right_id: str, reason: str, mint: Mint, actor: str, now_us: int) -> Right:
-    """The burned right; what remained of its units goes to the account of the burned. Raises LifecycleRefusedError."""
-    _take_back(right_id, BURNED, mint, now_us)
-    return expire.burn_right(right_id=right_id, reason=reason, actor=actor, now_us=now_us)[0]
+def burn_right(
+    *, right_id: str, reason: str, mint: Mint, actor: str, now_us: int, seen: Seen | None = None, approved_by: str | None = None
+) -> Right:
+    """The burned right; what remained of its units goes to the account of the burned. Raises LifecycleRefusedError.
+
+    `seen`: as it was when this was decided; in other hands or grown it is refused as `right_changed`. `approved_by`: the second person.
+    """
+    _take_back(right_id, BURNED, mint, now_us, seen)
+    return expire.burn_right(right_id=right_id, reason=reason, actor=actor, now_us=now_us, approved_by=approved_by)[0]
 
 
 @transaction.atomic
-def finalize_right(*, right_id: str, ref: str, reason: str, mint: Mint, actor: str, now_us: int, streams: Collection[int] = ()) -> Right:
+def finalize_right(
+    *,
+    right_id: str,
+    ref: str,
+    reason: str,
+    mint: Mint,
+    actor: str,
+    now_us: int,
+    streams: Collection[int] = (),
+    seen: Seen | None = None,
+    approved_by: str | None = None,
+) -> Right:
     """The finalized right; what remained of its units goes to the account of the burned. Raises LifecycleRefusedError.
 
-    `streams`: those that the caller appends to afterwards, the right's own among them; all are locked in order.
+    `streams`: those that the caller appends to afterwards, the right's own among them; all are locked in order. `seen`, `approved_by`: as
+    for burning.
     """
-    _take_back(right_id, BURNED, mint, now_us)
+    _take_back(right_id, BURNED, mint, now_us, seen)
     lock_streams(streams)
-    return expire.finalize_right(right_id=right_id, ref=ref, reason=reason, actor=actor, now_us=now_us)[0]
+    return expire.finalize_right(right_id=right_id, ref=ref, reason=reason, actor=actor, now_us=now_us, approved_by=approved_by)[0]
 
 
 @transaction.atomic
@@ -90,9 +107,10 @@ def unfreeze_right(
     return expire.expire_right(right_id=right_id, actor=actor, now_us=now_us)[0]
 
 
-def _take_back(right_id: str, code: str, mint: Mint, now_us: int) -> None:
+def _take_back(right_id: str, code: str, mint: Mint, now_us: int, seen: Seen | None = None) -> None:
     """Lock the right, and post what remains of it from its holder to the venue's account `code`. Raises LifecycleRefusedError."""
     right = locked_with_backing(right_id) if code == BURNED else locked(right_id)
+    check_seen(right, seen)
     if right.reserved_units:
         raise lifecycle_refused("units_reserved", f"{right.reserved_units} units are still reserved")
     if right.remaining_units:

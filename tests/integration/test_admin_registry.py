@@ -3,10 +3,12 @@
 import pytest
 from django.urls import reverse
 
+from exchange.models import Proposal
 from rights.domain.staff import AUDITORS, OPERATORS
 from rights.models import Attestation, Consent, Event, Right, RoleGrant
 from rights.models.right import FREEZE_REASONS
 from rights.services.consents import Asked, request_consent
+from rights.services.roles import revoke_role
 from tests.people import in_console
 from tests.registry_desk import MINT, NOW_US, Desk
 
@@ -172,3 +174,40 @@ def test_auditors_look_and_do_not_act(desk):
         form = {"right": f"rgt_{right.pk}", "freeze_reason": "custom", "reason": "x"}
         assert auditor.post(reverse(name, args=args), form).status_code == 403, name
     assert in_console("nobody").get(reverse("console_freeze_desk")).status_code == 403
+
+
+def test_what_takes_a_right_from_its_holder_is_proposed_and_done_by_another(desk, operator, monkeypatch):
+    monkeypatch.setattr("exchange.admin.proposals.now_us", lambda: NOW_US)
+    second = in_console(OPERATORS, "second")
+    acts = {"finalize": {"ref": ""}, "burn": {}, "reassign": {"to": f"acc_{desk.accounts['other'].uuid}"}}
+    for act, form in acts.items():
+        right = desk.issue(1000, activate=act != "burn")
+        address = reverse(f"admin:rights_right_{act}", args=[right.pk])
+        assert operator.get(address).status_code == 200
+        assert operator.post(address, form).status_code == 200  # no reason
+        assert operator.post(address, form | {"reason": "court order"}).status_code == 302
+        row = Proposal.objects.get(kind=act)
+        right.refresh_from_db()
+        assert (row.status, right.remaining_units, right.holder) == ("open", 1000, desk.accounts["holder"])
+        decide = reverse("admin:exchange_proposal_approve", args=[row.pk])
+        assert f"rgt_{right.pk}" in second.get(decide).content.decode()
+        assert operator.post(decide, {"reason": "sure"}).status_code == 403
+        assert second.post(decide, {"reason": "seen"}).status_code == 302
+        right.refresh_from_db()
+        assert (right.status, right.holder) == {
+            "finalize": ("finalized", desk.accounts["holder"]),
+            "burn": ("burned", desk.accounts["holder"]),
+            "reassign": ("active", desk.accounts["other"]),
+        }[act]
+
+
+def test_reassigning_to_nobody_and_without_the_role(desk, operator):
+    right = desk.issue(1000)
+    address = reverse("admin:rights_right_reassign", args=[right.pk])
+    nobody = operator.post(address, {"to": "acc_none", "reason": "x"})
+    assert (nobody.status_code, b"no account here" in nobody.content) == (422, True)
+    for grant in RoleGrant.objects.filter(role="registry_admin"):
+        revoke_role(grant_id=str(grant.uuid), reason="x", actor="test", now_us=NOW_US)
+    denied = operator.post(address, {"to": f"acc_{desk.accounts['other'].uuid}", "reason": "x"})
+    assert (denied.status_code, b"needs the role registry_admin" in denied.content) == (422, True)
+    assert not Proposal.objects.exists()

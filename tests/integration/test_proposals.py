@@ -13,6 +13,7 @@ from exchange.services.members import Standing
 from exchange.services.operator_refusal import OperatorRefusal
 from exchange.services.proposal_kinds import DEPOSIT, KINDS, LISTING, UNFREEZE, WITHDRAWAL, cash_payload, listing_payload, unfreeze_payload
 from exchange.services.proposals import LIFE_US, approve, expire_due, propose, reject
+from exchange.services.right_proposals import BURN, FINALIZE, REASSIGN, REPLACE
 from rights.domain.reason import ReasonMissing
 from rights.domain.staff import AUDITORS, OPERATORS
 from rights.kernel.clock import now_us, to_us
@@ -195,7 +196,7 @@ def test_listing_by_two(desk):
 
 
 def test_every_kind_says_what_it_does():
-    assert set(KINDS) == {DEPOSIT, WITHDRAWAL, UNFREEZE, LISTING}
+    assert set(KINDS) == {DEPOSIT, WITHDRAWAL, UNFREEZE, LISTING, REASSIGN, FINALIZE, BURN, REPLACE}
 
 
 @pytest.mark.parametrize(

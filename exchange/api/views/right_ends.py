@@ -1,5 +1,6 @@
 """Ends and new beginnings of a right: merge, amend, finalize, burn, replace. Who may do which is a role's matter (SPEC §2)."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from rest_framework.request import Request
@@ -9,25 +10,39 @@ from exchange.api import fields
 from exchange.api.base import not_found
 from exchange.api.doc import Doc
 from exchange.api.refusals import as_problems
+from exchange.api.render import proposal
 from exchange.api.views.consents import optional, taker_of
 from exchange.api.views.rights import MINT, OneRight
-from exchange.services import freeze
+from exchange.services import freeze, proposals
 from exchange.services.authority import check_role
 from exchange.services.idempotency import Done
+from exchange.services.reassign import reassign_right
+from exchange.services.right_proposals import (
+    BURN,
+    FINALIZE,
+    REASSIGN,
+    REPLACE,
+    ending_payload,
+    may_alone,
+    reassign_payload,
+    replace_payload,
+    seen_of,
+)
+from exchange.services.two_persons import Payload
 from rights.domain.amendment import Amendment
-from rights.models import Account, Right
+from rights.models import Right
 from rights.models.right import LINK_KINDS
 from rights.selectors.roles import has_role
-from rights.services.amend import Change, amend_right, remember_reassignment
+from rights.services.amend import Change, amend_right
 from rights.services.split import merge_rights
 from settlement.services import issuance
 from settlement.services.replace import replace_right
-from settlement.services.transfer import Part, transfer_units
 
 AMENDMENTS = {amendment.value: amendment for amendment in Amendment}
 KINDS = {kind: kind for kind in LINK_KINDS}
 _OPERATORS = "operate"
 _ISSUERS = frozenset({"issue", "operate"})
+_BY_TWO = "What lies in other hands waits until another operator approves it: 202."
 
 
 def _reason(value: object) -> str:
@@ -42,6 +57,15 @@ class RoleView(OneRight):
 
     def has(self, role: str, right: Right) -> bool:
         return has_role(participant_id=self.principal.participant_id, role=role, issuer_id=right.issuer_id)
+
+    def alone(self, right: Right) -> bool:
+        """Whether the caller may do it at once. Read without a lock: the service is told what was seen, and looks again."""
+        return may_alone(right=right, participant_id=self.principal.participant_id)
+
+    def proposed(self, kind: str, payload: Payload, reason: str) -> Done:
+        """Left to a second person."""
+        made = proposals.propose(kind=kind, payload=payload, reason=reason, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
+        return Done(202, proposal(made))
 
 
 class MergeView(OneRight):
@@ -72,7 +96,16 @@ class MergeView(OneRight):
 
 class FinalizeView(RoleView):
     scopes: ClassVar = {"POST": _OPERATORS}
-    docs: ClassVar = {"POST": Doc("Close a right for good; what remains is burned", "Right", body="FinalizeRequest", idempotent=True)}
+    docs: ClassVar = {
+        "POST": Doc(
+            "Close a right for good; what remains is burned",
+            "Right",
+            body="FinalizeRequest",
+            idempotent=True,
+            also={202: "Proposal"},
+            description=_BY_TWO,
+        )
+    }
 
     def post(self, _request: Request, right_id: str) -> Response:
         body = fields.members(self.body, "", ("reason", "ref"), ("reason",))
@@ -83,8 +116,16 @@ class FinalizeView(RoleView):
         def act() -> Done:
             with as_problems():
                 self.check("finalizer", right)
+                if not self.alone(right):
+                    return self.proposed(FINALIZE, ending_payload(right=right, ref=ref), reason)
                 issuance.finalize_right(
-                    right_id=str(right.pk), ref=ref, reason=reason, mint=MINT, actor=self.principal.actor, now_us=self.now_us
+                    right_id=str(right.pk),
+                    ref=ref,
+                    reason=reason,
+                    mint=MINT,
+                    actor=self.principal.actor,
+                    now_us=self.now_us,
+                    seen=seen_of(right),
                 )
             return Done(200, self.shown(str(right.pk)))
 
@@ -93,7 +134,16 @@ class FinalizeView(RoleView):
 
 class BurnView(RoleView):
     scopes: ClassVar = {"POST": _OPERATORS}
-    docs: ClassVar = {"POST": Doc("Take a right out of existence", "Right", body="Reasoned", idempotent=True)}
+    docs: ClassVar = {
+        "POST": Doc(
+            "Take a right out of existence",
+            "Right",
+            body="Reasoned",
+            idempotent=True,
+            also={202: "Proposal"},
+            description=_BY_TWO,
+        )
+    }
 
     def post(self, _request: Request, right_id: str) -> Response:
         body = fields.members(self.body, "", ("reason",), ("reason",))
@@ -103,7 +153,16 @@ class BurnView(RoleView):
         def act() -> Done:
             with as_problems():
                 self.check("burner", right)
-                issuance.burn_right(right_id=str(right.pk), reason=reason, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
+                if not self.alone(right):
+                    return self.proposed(BURN, ending_payload(right=right), reason)
+                issuance.burn_right(
+                    right_id=str(right.pk),
+                    reason=reason,
+                    mint=MINT,
+                    actor=self.principal.actor,
+                    now_us=self.now_us,
+                    seen=seen_of(right),
+                )
             return Done(200, self.shown(str(right.pk)))
 
         return self.once(act)
@@ -111,7 +170,16 @@ class BurnView(RoleView):
 
 class AmendView(RoleView):
     scopes: ClassVar = {"POST": _ISSUERS}
-    docs: ClassVar = {"POST": Doc("Amend a right, by class of amendment", "Right", body="AmendRequest", idempotent=True)}
+    docs: ClassVar = {
+        "POST": Doc(
+            "Amend a right, by class of amendment",
+            "Right",
+            body="AmendRequest",
+            idempotent=True,
+            also={202: "Proposal"},
+            description="Another holder for what lies in other hands waits until another operator approves it: 202.",
+        )
+    }
 
     def post(self, _request: Request, right_id: str) -> Response:
         body = fields.members(self.body, "", ("amendment", "reason", "manifest", "holder"), ("amendment", "reason"))
@@ -122,12 +190,12 @@ class AmendView(RoleView):
             if (field in body) != (field == needs):
                 raise fields.FieldError(field, f"{'is required' if field == needs else 'is not taken'} for {amendment}")
         right = self.right(right_id)
-        run = {Amendment.HOLDER: self._reassign, Amendment.FREEZE: self._freeze}.get(amendment, self._amend)
+        run: Callable[..., Done | None] = {Amendment.HOLDER: self._reassign, Amendment.FREEZE: self._freeze}.get(amendment, self._amend)
 
         def act() -> Done:
             with as_problems():
-                run(right, amendment, body, reason)
-            return Done(200, self.shown(str(right.pk)))
+                waits = run(right, amendment, body, reason)
+            return waits or Done(200, self.shown(str(right.pk)))
 
         return self.once(act)
 
@@ -136,18 +204,21 @@ class AmendView(RoleView):
         change = Change(amendment, body["manifest"], reason)
         amend_right(right_id=str(right.pk), change=change, actor=self.principal.actor, now_us=self.now_us)
 
-    def _reassign(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> None:  # noqa: ARG002 - one shape for all three
+    def _reassign(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> Done | None:  # noqa: ARG002 - one shape for all three
         self.check("registry_admin", right)
         taker = taker_of(body["holder"], "holder")
-        transfer_units(
-            parts=[Part(str(right.pk), right.remaining_units)],
-            giver=Account.objects.get(pk=right.holder_id),
+        if not self.alone(right):
+            return self.proposed(REASSIGN, reassign_payload(right=right, taker=taker), reason)
+        reassign_right(
+            right_id=str(right.pk),
+            seen=seen_of(right),
             taker=taker,
+            reason=reason,
             mint=MINT,
             actor=self.principal.actor,
             now_us=self.now_us,
         )
-        remember_reassignment(right_id=str(right.pk), holder_id=taker.pk, reason=reason, actor=self.principal.actor, now_us=self.now_us)
+        return None
 
     def _freeze(self, right: Right, amendment: Amendment, body: dict[str, Any], reason: str) -> None:  # noqa: ARG002
         self.check("freezer", right)
@@ -160,7 +231,13 @@ class ReplaceView(RoleView):
     scopes: ClassVar = {"POST": _ISSUERS}
     docs: ClassVar = {
         "POST": Doc(
-            "End a right and issue another one for it, linked both ways", "Replaced", body="ReplaceRequest", status=201, idempotent=True
+            "End a right and issue another one for it, linked both ways",
+            "Replaced",
+            body="ReplaceRequest",
+            status=201,
+            idempotent=True,
+            also={202: "Proposal"},
+            description=_BY_TWO,
         )
     }
 
@@ -174,6 +251,9 @@ class ReplaceView(RoleView):
             with as_problems():
                 self.check("issuer", right)
                 # The old right is finalized: an issuer alone decides that over what it holds itself.
+                own = right.holder.participant_id == right.issuer.participant_id
+                if not own and self.has("finalizer", right):
+                    return self.proposed(REPLACE, replace_payload(right=right, document=body["manifest"], kind=kind), reason)
                 former, latter = replace_right(
                     right_id=str(right.pk),
                     issuer=right.issuer,
@@ -183,7 +263,6 @@ class ReplaceView(RoleView):
                     mint=MINT,
                     actor=self.principal.actor,
                     now_us=self.now_us,
-                    anybodys=self.has("finalizer", right),
                 )
             return Done(201, {"former": self.shown(str(former.pk)), "latter": self.shown(str(latter.pk)), "kind": kind})
 

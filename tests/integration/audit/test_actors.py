@@ -16,11 +16,14 @@ from exchange.services.identity import SUSPENDED_SCOPES
 from exchange.services.members import Standing
 from exchange.services.operator_refusal import OperatorRefusal
 from exchange.services.proposal_kinds import DEPOSIT, UNFREEZE, cash_payload, unfreeze_payload
+from exchange.services.reassign import reassign_right
 from rights.domain.staff import AUDITORS, OPERATORS
 from rights.kernel.clock import to_datetime
 from rights.models import Participant
 from rights.services.roles import grant_role, revoke_role
+from rights.services.row import Seen
 from rights.services.venue import venue_participant
+from settlement.services.issuance import finalize_right
 from tests.honest_market import HonestMarket, tamper
 from tests.registry_desk import MINT
 
@@ -244,3 +247,29 @@ def test_a_forged_decision_is_found(market: HonestMarket) -> None:
     assert tamper("UPDATE exchange_proposal SET status = 'approved', decided_by = proposed_by") == 1
     names, report = found(market)
     assert names == ["objects", "two_persons"], report.broken
+
+
+def operators_key(market: HonestMarket, slug: str) -> str:
+    uuid = MINT.uuid(market.now_us)
+    account = market.accounts[slug]
+    ApiKey.objects.create(uuid=uuid, account=account, secret_sha256="1" * 64, scopes=["operate"], created_at=to_datetime(market.now_us))
+    return f"key:{uuid}"
+
+
+def test_a_right_that_one_key_took_from_its_holder_is_found(market: HonestMarket) -> None:
+    issuer, holder, other = (market.accounts[slug] for slug in ("issuer", "holder", "other"))
+    ann, key = f"user:{add(market, 'ann', groups=(OPERATORS,)).pk}", operators_key(market, "issuer")
+    own, theirs, agreed = (market.desk.issue(1000, holder=slug) for slug in ("issuer", "holder", "holder"))
+    said: dict[str, Any] = {"reason": "test", "mint": MINT, "actor": key}
+    finalize_right(right_id=str(own.pk), ref="", **said, **later(market))
+    finalize_right(right_id=str(agreed.pk), ref="", approved_by=ann, **said, **later(market))
+    moved = market.desk.issue(1000, holder="issuer")
+    reassign_right(right_id=str(moved.pk), seen=Seen(issuer.pk, 1000), taker=other, **said, **later(market))
+    assert found(market)[0] == []
+    moved = market.desk.issue(1000)
+    reassign_right(right_id=str(moved.pk), seen=Seen(holder.pk, 1000), taker=other, **said, **later(market))
+    finalize_right(right_id=str(theirs.pk), ref="", **said, **later(market))
+    names, report = found(market)
+    assert names == ["two_persons"]
+    accusations = {(row["type"], row["object"]) for row in report.broken[0].rows}
+    assert accusations == {("right.amended", f"rgt_{moved.pk}"), ("right.finalized", f"rgt_{theirs.pk}")}

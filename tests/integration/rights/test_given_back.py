@@ -10,6 +10,7 @@ from rights.kernel import rows
 from rights.models import Assurance, Right
 from rights.services.freeze import freeze_right
 from rights.services.refusals import IssuanceRefusedError
+from rights.services.row import Seen
 from rights.services.split import merge_rights, split_right
 from settlement.services import issuance
 from settlement.services.consume import consume_right
@@ -38,7 +39,7 @@ def replace(desk, right, units, **patch):
         mint=MINT,
         actor="test",
         now_us=NOW_US,
-        anybodys=True,
+        anybodys=Seen(right.holder_id, right.max_units),
     )[1]
 
 

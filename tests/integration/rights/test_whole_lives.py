@@ -12,6 +12,7 @@ from rights.services.activate import activate_right
 from rights.services.amend import Change, amend_right
 from rights.services.refusals import IssuanceRefusedError, LifecycleRefusedError
 from rights.services.roles import grant_role, revoke_role
+from rights.services.row import Seen
 from rights.services.split import split_right
 from settlement.models import Balance
 from settlement.services import issuance
@@ -169,7 +170,7 @@ def replace(desk, right, kind, units, patch):
         mint=MINT,
         actor="test",
         now_us=NOW_US,
-        anybodys=True,
+        anybodys=Seen(right.holder_id, right.max_units),
     )
 
 
