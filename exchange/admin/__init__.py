@@ -7,6 +7,7 @@ from exchange.admin import (
     assurances,
     attestations,
     consents,
+    endpoints,
     instruments,
     issuers,
     listings,
@@ -20,7 +21,7 @@ from exchange.admin import (
 )
 
 __all__ = [
-    "access", "assurances", "attestations", "consents", "instruments", "issuers", "listings", "members", "orders", "parties",
+    "access", "assurances", "attestations", "consents", "endpoints", "instruments", "issuers", "listings", "members", "orders", "parties",
     "proposals", "rights_desk", "roles", "supply",
 ]  # fmt: skip
 

@@ -174,5 +174,9 @@ SUPPLY = {
     "listing_exists": "There is a book or an open request for it already",
     "listing_state": "The request's state does not take this step",
     "second_person_needed": "Somebody else has to agree",
+    "endpoint_adapter": "The endpoint can't be reached in this way",
+    "endpoint_address": "The endpoint's address can't be called",
+    "endpoint_setup": "The endpoint can't be set up so",
+    "endpoint_exists": "The capability has an active endpoint",
     "assurance_changed": "The assurance changed at the same moment",
 }

@@ -9,11 +9,12 @@ from exchange.services.identity import Principal
 from rights.kernel import rows
 from rights.kernel.ids import bare
 from rights.models import Capability, RoleGrant, Supplier
+from settlement.models import Endpoint
 
 PUBLIC = frozenset({"instrument", "assurance", "issuer", "class", "supplier", "capability", "capacity", "anchor", "venue_key"})
 OWN = frozenset({"participant", "account", "member", "holder"})
 # Their parties see these as the API shows the objects themselves: with the accounts concerned and the notes.
-SHARED = frozenset({"consent", "delegation", "offer", "listing", "role", "key", "holder"})
+SHARED = frozenset({"endpoint", "consent", "delegation", "offer", "listing", "role", "key", "holder"})
 _PARTY = "SELECT 1 FROM exchange_trade WHERE id = %s AND %s IN (buyer_id, seller_id)"
 _KEY = "SELECT 1 FROM exchange_apikey WHERE uuid = %s AND account_id = %s"
 
@@ -24,6 +25,10 @@ def _party(principal: Principal, trade: str) -> bool:
 
 def _key(principal: Principal, key: str) -> bool:
     return rows.fetch_one(_KEY, [key, principal.account_id]) is not None
+
+
+def _endpoint(principal: Principal, endpoint: str) -> bool:
+    return Endpoint.objects.filter(uuid=endpoint, capability__supplier__participant_id=principal.participant_id).exists()
 
 
 def _listing(principal: Principal, listing: str) -> bool:
@@ -46,6 +51,7 @@ _SIGHTS: Mapping[str, tuple[frozenset[str], Callable[[Principal, str], bool]]] =
     "lst": (frozenset({"listing"}), _listing),
     "rol": (frozenset({"role"}), _role),
     "key": (frozenset({"key"}), _key),
+    "end": (frozenset({"endpoint"}), _endpoint),
 }
 
 

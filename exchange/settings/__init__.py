@@ -21,6 +21,12 @@ if not SECRET_KEY:
     SECRET_KEY = development_key(DATA_DIR)
 # What the venue signs anchors and receipts with: 64 hexadecimal digits, the same on every machine. Empty: a file beside the data.
 VENUE_KEY = env.str("VENUE_KEY", default="")
+# What suppliers' secrets are encrypted with: any texts of 32 characters or more, the newest first; older ones still decrypt. Empty: SECRET_KEY.
+SUPPLIER_SECRET_KEYS = env.list("SUPPLIER_SECRET_KEYS", default=[])
+# Whether suppliers may name endpoints inside this network themselves. Without, only an operator may.
+ENDPOINTS_INSIDE = env.bool("ENDPOINTS_INSIDE", default=False)
+# Local commands that endpoints of the adapter `command` may run, by name: JSON such as {"echo": ["/usr/bin/cat"]}.
+COMMAND_RUNTIMES = env.json("COMMAND_RUNTIMES", default={})
 # Seconds between two anchors of the registry, when there is something new to anchor.
 ANCHOR_EVERY_S = env.int("ANCHOR_EVERY_S", default=300)
 # A demonstration says so where people log in.

@@ -9,6 +9,7 @@ class Target(msgspec.Struct, frozen=True):
     """
 
     endpoint_id: int
+    endpoint_uuid: str
     adapter: str
     base_url: str
     model: str

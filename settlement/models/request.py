@@ -79,6 +79,7 @@ class Endpoint(models.Model):
     secret = models.TextField(default="", blank=True)
     timeout_ms = models.IntegerField(default=30_000)
     max_attempts = models.PositiveSmallIntegerField(default=2)
+    inside = models.BooleanField(default=False)  # an operator lets the address be one that is not global
     status = models.CharField(max_length=8, default="active", choices=[("active", "active"), ("paused", "paused")])
     created_at = models.DateTimeField()
 

@@ -136,6 +136,23 @@ class Scenes:
         made = self._post(self._seller, f"suppliers/{registered['supplier_id']}/capabilities", _AXES)
         return {**registered, "capability_id": made["id"]}
 
+    def _endpoint(self, able: dict[str, str]) -> dict[str, Any]:
+        return {
+            "capability_id": able["capability_id"],
+            "adapter": "openai",
+            "base_url": "https://supplier.example/v1",
+            "secret": "sk-scene",
+        }
+
+    def _reachable(self) -> dict[str, str]:
+        able = self._able()
+        made = self._post(self._seller, f"suppliers/{able['supplier_id']}/endpoints", self._endpoint(able))
+        return {"supplier_id": able["supplier_id"], "endpoint_id": made["id"]}
+
+    def _new_endpoint(self) -> Scene:
+        able = self._able()
+        return Scene(self._seller, {"supplier_id": able["supplier_id"]}, self._endpoint(able))
+
     def _window(self) -> dict[str, str]:
         """A day that nobody else has."""
         start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=20 + next(self._count))
@@ -245,6 +262,10 @@ _SCENES: dict[str, Callable[[Scenes], Scene]] = {
     "POST suppliers/{supplier_id}/capabilities/{capability_id}/measure": _by("operator", "able", {"reliability_bps": 9000, **_WHY}),
     "GET suppliers/{supplier_id}/capabilities/{capability_id}/capacity": _by("buyer", "able"),
     "POST suppliers/{supplier_id}/capabilities/{capability_id}/capacity": lambda s: Scene(s._seller, s._able(), s._posting(s._window())),
+    "GET suppliers/{supplier_id}/endpoints": _by("seller", "reachable"),
+    "POST suppliers/{supplier_id}/endpoints": Scenes._new_endpoint,
+    "GET suppliers/{supplier_id}/endpoints/{endpoint_id}": _by("operator", "reachable"),
+    "PATCH suppliers/{supplier_id}/endpoints/{endpoint_id}": _by("seller", "reachable", {"status": "paused"}),
     "POST assurances": lambda s: Scene(s._issuer, {}, s._assurance(s._window())),
     "GET assurances/{assurance_id}": _by("buyer", "some_assurance"),
     "PATCH assurances/{assurance_id}": _by("operator", "some_assurance", {"note": "seen in a scene"}),

@@ -18,7 +18,7 @@ PARAMETERS = {
     "right_id": f"rgt_{ID}", "assurance_id": f"ast_{ID}", "consent_id": f"cns_{ID}", "role_id": f"rol_{ID}", "package_id": f"pkg_{ID}",
     "delegation_id": f"dlg_{ID}", "offer_id": f"ofr_{ID}",
     "supplier_id": f"sup_{ID}", "capability_id": f"cap_{ID}", "listing_id": f"lst_{ID}",
-    "attestation_id": f"att_{ID}", "anchor_id": f"anc_{ID}",
+    "endpoint_id": f"end_{ID}", "attestation_id": f"att_{ID}", "anchor_id": f"anc_{ID}",
 }  # fmt: skip
 
 # method, route → (who may, what they get with an empty body and ids of nothing). None: anybody, with a key or without.
@@ -67,6 +67,10 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("post", "suppliers/{supplier_id}/capabilities/{capability_id}/measure"): (frozenset({"operate"}), 400),
     ("get", "suppliers/{supplier_id}/capabilities/{capability_id}/capacity"): (frozenset({"read"}), 404),
     ("post", "suppliers/{supplier_id}/capabilities/{capability_id}/capacity"): (frozenset({"supply"}), 400),
+    ("get", "suppliers/{supplier_id}/endpoints"): (frozenset({"supply", "operate", "audit"}), 404),
+    ("post", "suppliers/{supplier_id}/endpoints"): (frozenset({"supply", "operate"}), 400),
+    ("get", "suppliers/{supplier_id}/endpoints/{endpoint_id}"): (frozenset({"supply", "operate", "audit"}), 404),
+    ("patch", "suppliers/{supplier_id}/endpoints/{endpoint_id}"): (frozenset({"supply", "operate"}), 404),
     ("get", "events"): (frozenset({"read", "audit"}), 400),
     ("get", "events/verify"): (frozenset({"read", "audit"}), 400),
     ("get", "rights/{right_id}/events"): (frozenset({"read"}), 404),

@@ -1,6 +1,6 @@
 """Every object of the wire as JSON Schema; the OpenAPI document's components, and what tests hold answers against."""
 
-from exchange.api.schemas import anchors, consents, listings, market, packages, rights, supply, system, trading
+from exchange.api.schemas import anchors, consents, endpoints, listings, market, packages, rights, supply, system, trading
 from exchange.api.schemas.words import Schema
 
 COMPONENTS: dict[str, Schema] = {
@@ -11,6 +11,7 @@ COMPONENTS: dict[str, Schema] = {
     **consents.COMPONENTS,
     **listings.COMPONENTS,
     **supply.COMPONENTS,
+    **endpoints.COMPONENTS,
     **packages.COMPONENTS,
     **anchors.COMPONENTS,
 }

@@ -34,6 +34,7 @@ PATH: dict[str, dict[str, Any]] = {
     "role_id": {"schema": public_id("rol")},
     "supplier_id": {"schema": public_id("sup")},
     "capability_id": {"schema": public_id("cap")},
+    "endpoint_id": {"schema": public_id("end")},
     "listing_id": {"schema": public_id("lst")},
     "consent_id": {"schema": public_id("cns")},
     "attestation_id": {"schema": public_id("att")},

@@ -1,10 +1,11 @@
 """One module per kind of object; each adds its kinds here."""
 
-from exchange.replay.kinds import anchors, consents, instruments, listings, packages, people, roles, supply
+from exchange.replay.kinds import anchors, consents, endpoints, instruments, listings, packages, people, roles, supply
 from exchange.replay.object_states import ObjectKind
 
 KINDS: tuple[ObjectKind, ...] = (
     *supply.KINDS,
+    *endpoints.KINDS,
     *consents.KINDS,
     *packages.KINDS,
     *roles.KINDS,
