@@ -1,4 +1,4 @@
-"""How quickly the registry's pages answer when it is large: `python manage.py bench --registry [--rights N] [--events N]`.
+"""How quickly the registry's pages answer when it is large: `python manage.py bench --registry [--rights N] [--events N] [--keep DIR]`.
 
 Pages are asked over HTTP, on one connection, of the web process that `manage.py up` runs; each of many callers about what is his. Figures are
 of whole answers. Every statement behind a page is explained, and one that reads a large table from end to end fails the run.
@@ -9,6 +9,7 @@ import json
 import os
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -176,28 +177,61 @@ def scans(page: Page, *, large: int) -> list[str]:
     return found
 
 
-def sold_pages(fills: int) -> list[Page]:
+class Sold(msgspec.Struct, frozen=True):
+    """A right that was sold in very many fills: (right, its holder), (fill, its buyer), by public id and account."""
+
+    fills: int
+    rights: list[tuple[str, int]]
+    some: list[tuple[str, int]]
+
+
+class Registry(msgspec.Struct, frozen=True):
+    """What a run asks about; kept beside the data, so that the next run need not load it again."""
+
+    asked: Sizes
+    sold: Sold
+    loaded: Loaded
+
+
+def sold_pages(sold: Sold) -> list[Page]:
     """What the buyers of a right that was sold in very many fills ask."""
-    _, rights, sold = sell(fills=fills)
+    tokens = {account: _token(account, "read") for account in {account for _, account in (*sold.rights, *sold.some)}}
+    rights, some = ([(thing, tokens[account]) for thing, account in found] for found in (sold.rights, sold.some))
     return [
         Page("sold on, a holding's line", [(f"rights/{right}/lineage?direction=up", token) for right, token in rights]),
         Page("sold on, a holding's family", [(f"rights/{right}/lineage", token) for right, token in rights]),
         Page("sold on, a holding's timeline", [(f"rights/{right}/events", token) for right, token in rights]),
-        Page("sold on, a fill's lineage", [(f"fills/{fill}/lineage", token) for fill, token in sold]),
+        Page("sold on, a fill's lineage", [(f"fills/{fill}/lineage", token) for fill, token in some]),
     ]
 
 
-def run(*, host: str, port: int, rights: int, events: int, fills: int, times: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Load, measure, explain."""
+def filled(kept: Path, sizes: Sizes, *, fills: int, say: Callable[[str], None]) -> Registry:
+    """The registry that `kept` tells of, or a new one in an empty database. Raises ValueError when what is kept has other sizes."""
+    if kept.exists():
+        found = msgspec.json.decode(kept.read_bytes(), type=Registry)
+        if (found.asked, found.sold.fills) != (sizes, fills):
+            raise ValueError(f"{kept.parent} keeps {found.asked} and {found.sold.fills} fills: ask for as many, or name another directory")
+        say(f"{found.loaded.rights} rights, {found.loaded.events} events in {found.loaded.series} series are there already")
+        return found
     began = perf_counter()
-    sold = sold_pages(fills)  # first, while the timetable that opens its book has nothing else to do
+    rights, some = sell(fills=fills)  # first, while the timetable that opens its book has nothing else to do
     say(f"a right sold in {fills} fills to {BUYERS} buyers in {perf_counter() - began:.0f} s; each keeps one of it")
     rows.execute("SET synchronous_commit = off")  # of this session, which only fills tables
-    loaded = load(Sizes(rights=rights, events=events), now_us=now_us(), say=say)
+    loaded = load(sizes, now_us=now_us(), say=say)
     say(f"{loaded.rights} rights, {loaded.events} events in {loaded.series} series: loaded in {perf_counter() - began:.0f} s")
-    get = Over(host, port)
+    made = Registry(sizes, Sold(fills, rights, some), loaded)
+    kept.write_bytes(msgspec.json.encode(made))
+    return made
+
+
+def run(
+    *, host: str, port: int, kept: Path, rights: int, events: int, fills: int, times: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Load unless that is done, measure, explain."""
+    registry = filled(kept, Sizes(rights=rights, events=events), fills=fills, say=say)
+    loaded, get = registry.loaded, Over(host, port)
     figures: dict[str, Any] = {"rights": loaded.rights, "events": loaded.events, "pages": {}, "whole_reads": []}
-    for page in [*sold, *pages(loaded, get)]:
+    for page in [*sold_pages(registry.sold), *pages(loaded, get)]:
         figure = measure(page, get, times=times)
         figures["pages"][page.name] = msgspec.to_builtins(figure)
         say(f"{page.name:<42}{figure.p50_ms:>9.1f}{figure.p95_ms:>9.1f}{figure.worst_ms:>9.1f} ms, CPU{figure.cpu_ms:>7.1f} ms")

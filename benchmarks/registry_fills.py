@@ -20,8 +20,8 @@ _KEPT = "SELECT id::text FROM rights_right WHERE holder_id = %s AND root_id = %s
 _SOLD = "SELECT DISTINCT slice_roots[1]::text FROM exchange_trade WHERE book_id = %s"
 
 
-def sell(*, fills: int) -> tuple[Market, list[tuple[str, str]], list[tuple[str, str]]]:
-    """(market, [(right, its holder's token)], [(fill, its buyer's token)]). Raises when a buyer keeps more than one right of what was sold."""
+def sell(*, fills: int) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """([(right, its holder)], [(fill, its buyer)]). Raises when a buyer keeps more than one right of what was sold."""
     market = make_market(traders=BUYERS + 1)
     lane = LaneMemory()
     seller, buyers = market.traders[0].account_id, market.traders[1:]
@@ -35,15 +35,17 @@ def sell(*, fills: int) -> tuple[Market, list[tuple[str, str]], list[tuple[str, 
         while match_once(lane, book_id=market.book_id, now_us=now_us()).outcome is Outcome.MATCHED:
             pass
     ((root,),) = rows.fetch_all(_SOLD, [market.book_id])
-    rights, sold, chance = [], [], random.Random(fills)
+    rights: list[tuple[str, int]] = []
+    sold: list[tuple[str, int]] = []
+    chance = random.Random(fills)
     for buyer in buyers:
         kept = rows.fetch_all(_KEPT, [buyer.account_id, root])
         if len(kept) != 1:
             raise RuntimeError(f"account {buyer.account_id} keeps {len(kept)} rights of one root")
-        rights.append((f"rgt_{kept[0][0]}", buyer.token))
+        rights.append((f"rgt_{kept[0][0]}", buyer.account_id))
         bought = [row[0] for row in rows.fetch_all(_FILLS, [market.book_id, buyer.account_id])]
-        sold += [(f"fil_{trade}", buyer.token) for trade in chance.sample(bought, min(2, len(bought)))]
-    return market, rights, sold
+        sold += [(f"fil_{trade}", buyer.account_id) for trade in chance.sample(bought, min(2, len(bought)))]
+    return rights, sold
 
 
 def _place(market: Market, orders: list[tuple[int, Any]]) -> None:

@@ -106,17 +106,23 @@ def load(sizes: Sizes, *, now_us: int, seed: int = SEED, say: Callable[[str], No
 
 @contextmanager
 def _bare(table: str) -> Iterator[None]:
-    """Inside, the table is without its indexes; they are made anew from all rows at once."""
+    """Inside, the table is without its indexes and nobody cleans it; then they are made from all rows at once, and it is cleaned once."""
     found = rows.fetch_all(_INDEXES, [table])
     for name, _ in found:
         rows.execute(f"DROP INDEX {name}")
+    rows.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off, toast.autovacuum_enabled = off)")
     yield
     if connection.in_atomic_block:
         rows.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what is still to be checked forbids it
     rows.execute("SET statement_timeout = 0")
+    rows.execute("SET maintenance_work_mem = '1GB'")
     for _, definition in found:
         rows.execute(definition)
+    if not connection.in_atomic_block:
+        rows.execute(f"VACUUM (ANALYZE) {table}")
+    rows.execute("RESET maintenance_work_mem")
     rows.execute("RESET statement_timeout")
+    rows.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled, toast.autovacuum_enabled)")
 
 
 def _holders(count: int, now_us: int) -> dict[int, str]:

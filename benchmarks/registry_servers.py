@@ -1,4 +1,7 @@
-"""Servers of the registry bench's own, thrown away after it: database, bell, one web process. Nothing that acts by itself as time passes."""
+"""Servers of the registry bench's own: database, bell, one web process. Nothing that acts by itself as time passes.
+
+They are thrown away after the bench unless it is told where to keep their data; what is kept is asked again by the next run.
+"""
 
 import os
 import shutil
@@ -22,18 +25,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def servers() -> Iterator[tuple[int, dict[str, str]]]:
-    """(the web's port, the environment that names all of it)."""
-    data = Path(tempfile.mkdtemp(prefix="synthference-registry-"))
+def servers(keep: Path | None = None) -> Iterator[tuple[int, dict[str, str]]]:
+    """(the web's port, the environment that names all of it). `keep`: the data directory that stays, made if need be."""
+    data = Path(tempfile.mkdtemp(prefix="synthference-registry-")) if keep is None else keep.absolute()
+    data.mkdir(parents=True, exist_ok=True)
     record = Record.load(data)
     postgres, valkey = EmbeddedPostgres(data, record), EmbeddedValkey(data, record)
     postgres.prepare()
     valkey.prepare()
     env = os.environ | {"DATA_DIR": str(data), "DATABASE_URL": postgres.url, "REDIS_URL": valkey.url, "STATIC_ROOT": str(data / "static")}
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, data, ignore_errors=True)
-        stack.callback(shutil.rmtree, postgres.cluster, ignore_errors=True)
-        stack.callback(shutil.rmtree, postgres.socket_dir, ignore_errors=True)
+        for made in (data, postgres.cluster, postgres.socket_dir) if keep is None else ():
+            stack.callback(shutil.rmtree, made, ignore_errors=True)
         database = stack.enter_context(_running(postgres.process(), env))
         _await(postgres.is_ready)
         stack.enter_context(_running(valkey.process(), env))

@@ -34,6 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--events", type=int, default=5_000_000, help="of the registry")
         parser.add_argument("--fills", type=int, default=10_000, help="in which a right of the registry is sold")
         parser.add_argument("--times", type=int, default=200, help="how often each page of the registry is asked for")
+        parser.add_argument("--keep", type=Path, metavar="DIR", help="where the registry stays; one that is there already is asked again")
         parser.add_argument("--attach", type=int, default=0, metavar="PORT", help="a running exchange on this machine, data in DATA_DIR")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -65,6 +66,7 @@ class Command(BaseCommand):
         figures = run(
             host="127.0.0.1",
             port=options["attach"],
+            kept=Path(settings.DATA_DIR) / "registry.json",
             rights=options["rights"],
             events=options["events"],
             fills=options["fills"],
@@ -79,7 +81,7 @@ class Command(BaseCommand):
     def _in_servers_of_its_own(self, options: dict[str, Any]) -> None:
         from benchmarks.registry_servers import servers  # noqa: PLC0415
 
-        with servers() as (port, env):
+        with servers(options["keep"]) as (port, env):
             again = [sys.executable, "manage.py", "bench", "--registry", "--attach", str(port), *(["--json"] if options["json"] else [])]
             again += [word for name in ("rights", "events", "fills", "times") for word in (f"--{name}", str(options[name]))]
             if subprocess.run(again, cwd=settings.BASE_DIR, env=env, check=False).returncode:
