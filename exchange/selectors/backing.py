@@ -1,16 +1,11 @@
-"""What stands behind an instrument, as parts of statements that have `exchange_instrument i`: its supply, its backing, its headroom.
+"""What stands behind an instrument, as parts of statements that have `exchange_instrument i`: its backing, its headroom.
 
-Under dominance the rights of other series are delivered as well; their units count, and so does what backs them.
+Under dominance the rights of other series are delivered as well, and what backs them counts.
 """
 
 from exchange.services.rules import DELIVERED
 from rights.selectors.supply import LEFT_OF
 
-# `units`: of active rights that the book delivers.
-SUPPLY = f"""
-    SELECT coalesce(sum(r.remaining_units), 0)::bigint AS units FROM {DELIVERED} d JOIN rights_right r ON r.series_id = d.series_id
-    WHERE d.instrument_id = i.id AND r.status = 'active'
-"""
 # `state`: null while every assurance that still has units to deliver is sound; needs the parameter `now`.
 BACKING = f"""
     SELECT CASE WHEN bool_or(a.status = 'degraded') THEN 'degraded' WHEN bool_or(

@@ -6,7 +6,8 @@ import msgspec
 import orjson
 
 from exchange.selectors import named
-from exchange.selectors.backing import BACKING, HEADROOM, SUPPLY
+from exchange.selectors.backing import BACKING, HEADROOM
+from exchange.selectors.deliverable_units import deliverable_units
 from exchange.selectors.named import moment
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
@@ -48,7 +49,6 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     phase: int
     seq: int
     last_ticks: int | None
-    deliverable_units: int
     backing: str
     phase_reason: str | None
     post_only: bool
@@ -57,18 +57,18 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     headroom_units: int
     sheet_version: int | None
     sheet_hash: str | None
+    deliverable_units: int
 
 
 _CLASS = "c.key, c.fingerprint, c.dimensions::text, c.unit, c.lot_size"
 _INSTRUMENTS = f"""
-SELECT i.symbol, {_CLASS}, i.lot_size, cur.code, cur.scale, i.tick_minor, i.price_decimals, i.min_quantity_lots, i.max_quantity_lots,
+SELECT i.id, i.symbol, {_CLASS}, i.lot_size, cur.code, cur.scale, i.tick_minor, i.price_decimals, i.min_quantity_lots, i.max_quantity_lots,
        i.collar_low_ticks, i.collar_high_ticks, i.maker_bps, i.taker_bps, i.position_limit_lots, i.reference_price_ticks,
        {moment("i.opens_at")}, {moment("i.gate_closes_at")}, {moment("s.window_start")}, {moment("s.window_end")},
-       s.window_mode, b.phase, b.seq, b.last_price_ticks, supply.units, coalesce(backing.state, 'sound'),
+       s.window_mode, b.phase, b.seq, b.last_price_ticks, coalesce(backing.state, 'sound'),
        change.reason, b.post_only, kept_out.reason, i.delivery_rule, headroom.units, sheet.version, sheet.hash
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN settlement_asset cur ON cur.id = i.currency_id
 JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
-CROSS JOIN LATERAL ({SUPPLY}) supply
 CROSS JOIN LATERAL ({BACKING}) backing
 CROSS JOIN LATERAL ({HEADROOM}) headroom
 LEFT JOIN LATERAL (
@@ -88,6 +88,11 @@ WHERE i.symbol > %(after)s AND (%(class)s::text IS NULL OR c.key = %(class)s) AN
   AND (%(from)s::timestamptz IS NULL OR s.window_end > %(from)s) AND (%(to)s::timestamptz IS NULL OR s.window_start < %(to)s)
 ORDER BY i.symbol LIMIT %(limit)s
 """
+
+
+def _instruments(found: list[tuple[Any, ...]]) -> list[InstrumentRow]:
+    units = deliverable_units(row[0] for row in found)
+    return [_instrument((*row[1:], units[row[0]])) for row in found]
 
 
 def _instrument(row: tuple[Any, ...]) -> InstrumentRow:
@@ -119,12 +124,12 @@ def instruments(
         "to": None if to_us is None else rfc3339(to_us),
         "limit": limit + 1,
     }
-    return [_instrument(row) for row in named.fetch_all(_INSTRUMENTS + _FILTERS, values)]
+    return _instruments(named.fetch_all(_INSTRUMENTS + _FILTERS, values))
 
 
 def instrument(*, symbol: str, now_us: int) -> InstrumentRow | None:
-    found = named.fetch_one(_INSTRUMENTS + "WHERE i.symbol = %(symbol)s", {"now": rfc3339(now_us), "symbol": symbol})
-    return _instrument(found) if found else None
+    found = named.fetch_all(_INSTRUMENTS + "WHERE i.symbol = %(symbol)s", {"now": rfc3339(now_us), "symbol": symbol})
+    return next(iter(_instruments(found)), None)
 
 
 def classes(*, limit: int, after: str = "") -> list[ClassRow]:

@@ -8,16 +8,17 @@ import msgspec
 from exchange.domain.amounts import fixed_text
 from exchange.domain.command import Phase
 from exchange.selectors import named
-from exchange.selectors.backing import BACKING, SUPPLY
+from exchange.selectors.backing import BACKING
+from exchange.selectors.deliverable_units import deliverable_units
 from rights.kernel import rows
 from rights.kernel.clock import to_datetime
 
 PHASES = [phase.name.lower() for phase in Phase]
 
 _SELECT = f"""
-SELECT i.symbol, c.key, c.unit, c.dimensions::text, i.lot_size, cur.code, cur.scale, i.tick_minor, i.price_decimals, b.phase,
+SELECT i.id, i.symbol, c.key, c.unit, c.dimensions::text, i.lot_size, cur.code, cur.scale, i.tick_minor, i.price_decimals, b.phase,
        s.window_start, s.window_end, i.opens_at, i.gate_closes_at, b.last_price_ticks, i.reference_price_ticks,
-       resting.bid, resting.ask, coalesce(day.lots, 0), supply.units / i.lot_size, coalesce(backing.state, 'sound')
+       resting.bid, resting.ask, coalesce(day.lots, 0), coalesce(backing.state, 'sound')
 FROM exchange_instrument i
 JOIN exchange_book b ON b.instrument_id = i.id
 JOIN rights_series s ON s.id = i.series_id
@@ -31,7 +32,6 @@ LEFT JOIN LATERAL (
     SELECT sum(quantity_lots) AS lots FROM exchange_trade
     WHERE book_id = i.id AND trade_no >= first_trade_since(i.id, %(day_ago)s, b.trade_count)
 ) day ON true
-CROSS JOIN LATERAL ({SUPPLY}) supply
 CROSS JOIN LATERAL ({BACKING}) backing
 """
 _ORDER = " ORDER BY b.phase = 3, c.key, s.window_start, i.symbol LIMIT %(limit)s"
@@ -94,7 +94,12 @@ def class_words(dimensions: dict[str, Any]) -> str:
     return " · ".join(str(word) for word in (resource, *(dimensions.get(band) for band in _BANDS), tags) if word)
 
 
-def _row(found: tuple[Any, ...]) -> Row:
+def _rows(found: list[tuple[Any, ...]]) -> list[Row]:
+    units = deliverable_units(row[0] for row in found)
+    return [_row(row[1:], units[row[0]]) for row in found]
+
+
+def _row(found: tuple[Any, ...], units: int) -> Row:
     symbol, key, unit, dimensions, lot_size, currency, scale, tick, decimals, phase = found[:10]
     start, end, opens, gate = found[10:14]
     last, reference, bid, ask = (None if t is None else fixed_text(t * tick, scale, decimals) for t in found[14:18])
@@ -116,8 +121,8 @@ def _row(found: tuple[Any, ...]) -> Row:
         best_bid=bid,
         best_ask=ask,
         volume_lots=int(found[18]),
-        deliverable_lots=int(found[19]),
-        backing=str(found[20]),
+        deliverable_lots=units // lot_size,
+        backing=str(found[19]),
     )
 
 
@@ -136,14 +141,13 @@ def board(*, now_us: int, class_key: str = "", text: str = "", closed: bool = Fa
     for number, word in enumerate(text.split()[:5]):
         where.append(f"strpos(upper(i.symbol || ' ' || c.dimensions::text), upper(%(word{number})s)) > 0")
         params[f"word{number}"] = word
-    return [_row(found) for found in named.fetch_all(_SELECT + " WHERE " + " AND ".join(where) + _ORDER, params)]
+    return _rows(named.fetch_all(_SELECT + " WHERE " + " AND ".join(where) + _ORDER, params))
 
 
 def instrument(*, symbol: str, now_us: int) -> Row | None:
     """One instrument's row of the board."""
     params = _moments(now_us) | {"limit": 1, "symbol": symbol}
-    found = named.fetch_one(_SELECT + " WHERE i.symbol = %(symbol)s" + _ORDER, params)
-    return _row(found) if found else None
+    return next(iter(_rows(named.fetch_all(_SELECT + " WHERE i.symbol = %(symbol)s" + _ORDER, params))), None)
 
 
 def neighbours(row: Row) -> tuple[tuple[str, datetime] | None, tuple[str, datetime] | None]:
