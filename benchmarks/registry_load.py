@@ -237,15 +237,15 @@ def _list(series: Series, now_us: int) -> str:
 def _copy_rights(frame: Frame, made: list[Row]) -> None:
     columns = (
         "id, series_id, terms_hash, issuer_id, assurance_id, holder_id, controller_id, status, prior_status, freeze_reason, max_units, "
-        "remaining_units, reserved_units, parent_id, root_id, netted, activated_at, acquired_at, created_at, updated_at"
+        "remaining_units, reserved_units, parent_id, root_id, netted, activated_at, ends_at, acquired_at, created_at, updated_at"
     )
-    lines = []
+    lines, ends = [], rfc3339(frame.ends_us)
     for row in made:
         activated = rows.NULL if row.activated_us is None else rfc3339(row.activated_us)
         lines.append(
             f"{row.id}\t{frame.series_id}\t{frame.terms_hash}\t{frame.issuer_id}\t{frame.assurance_id}\t{row.holder}\t{row.holder}\t{row.status}"
             f"\t{row.prior_status}\t{row.freeze_reason}\t{row.max_units}\t{row.units}\t0\t{row.parent or rows.NULL}\t{row.root}\t"
-            f"{'t' if row.netted else 'f'}\t{activated}\t{rfc3339(row.since_us)}\t{rfc3339(row.made_us)}\t{rfc3339(row.made_us)}"
+            f"{'t' if row.netted else 'f'}\t{activated}\t{ends}\t{rfc3339(row.since_us)}\t{rfc3339(row.made_us)}\t{rfc3339(row.made_us)}"
         )
     rows.copy_rows("rights_right", columns, lines)
 

@@ -116,6 +116,7 @@ class Floor:
             remaining_units=lots * LOT,
             root_id=right_id,
             activated_at=at,
+            ends_at=self.series.window_end,
             acquired_at=at,
             created_at=at,
             updated_at=at,

@@ -68,6 +68,17 @@ CHECKS = (
     ),
     Check(
         "G3",
+        "right_ends",
+        "Every right is noted to end with its window, in a rolling one so long after its activation if that is earlier.",
+        """
+        SELECT r.id AS "right", r.ends_at::text, s.window_mode, s.window_end::text, r.activated_at::text
+        FROM rights_right r JOIN rights_series s ON s.id = r.series_id
+        WHERE r.ends_at IS DISTINCT FROM CASE WHEN s.window_mode = 'rolling' AND r.activated_at IS NOT NULL
+            THEN least(s.window_end, r.activated_at + s.epoch_size_s * interval '1 second') ELSE s.window_end END
+        """,
+    ),
+    Check(
+        "G3",
         "terms",
         "Terms are stored under the SHA-256 of their canonical manifest, and their transfer policy is the manifest's.",
         """

@@ -11,16 +11,13 @@ from rights.kernel import rows
 from rights.kernel.clock import to_datetime
 
 LIVE = "r.remaining_units > 0 AND r.status IN ('issued', 'active', 'frozen')"
-# When a right really ends: in a rolling window so long after its activation (rights/domain/window.py).
-ENDS = """CASE WHEN s.window_mode = 'rolling' AND r.activated_at IS NOT NULL
-    THEN least(s.window_end, r.activated_at + s.epoch_size_s * interval '1 second') ELSE s.window_end END"""
 _LOCKED = """CASE WHEN r.reserved_units = 0 THEN 0 ELSE
     coalesce((SELECT sum(l.units) FROM rights_unitlock l WHERE l.right_id = r.id AND l.released_at IS NULL), 0) END"""
 _MINE = f"""
 WITH mine AS (
     SELECT r.id, r.status, r.series_id, s.compute_class_id AS class_id, r.remaining_units AS units, r.reserved_units AS reserved,
-           {_LOCKED} AS locked, {ENDS} AS ends_at
-    FROM rights_right r JOIN rights_series s ON s.id = r.series_id WHERE r.holder_id = %(account)s AND {LIVE} AND s.window_end > %(now)s)
+           {_LOCKED} AS locked, r.ends_at
+    FROM rights_right r JOIN rights_series s ON s.id = r.series_id WHERE r.holder_id = %(account)s AND {LIVE} AND r.ends_at > %(now)s)
 """
 _SUMS = f"""{_MINE}
 SELECT c.unit, count(*), sum(m.units)::bigint, sum(m.reserved - m.locked)::bigint, sum(m.locked)::bigint,

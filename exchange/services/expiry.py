@@ -15,22 +15,16 @@ from settlement.services.ledger import LedgerRefusal
 from settlement.services.packages import drop_ended_parts
 
 ACTOR = "timetable"
-_OVER = """(s.window_end <= %(now)s
-    OR (s.window_mode = 'rolling' AND r.activated_at + make_interval(secs => s.epoch_size_s) <= %(now)s))"""
-_PACKAGES = f"""
+_PACKAGES = """
 SELECT DISTINCT p.id, p.uuid::text FROM rights_packagepart x JOIN rights_package p ON p.id = x.package_id
-JOIN rights_right r ON r.id = x.right_id JOIN rights_series s ON s.id = r.series_id
-WHERE x.removed_at IS NULL AND {_OVER} ORDER BY p.id LIMIT %(most)s
+JOIN rights_right r ON r.id = x.right_id WHERE x.removed_at IS NULL AND r.ends_at <= %(now)s ORDER BY p.id LIMIT %(most)s
 """
 # A right that only locks hold back is passed over until they are released; one with asks keeps none waiting that is free.
-_RIGHTS = f"""
-SELECT r.id::text, r.reserved_units FROM rights_right r JOIN rights_series s ON s.id = r.series_id
-WHERE r.status IN ('issued', 'active') AND {_OVER}
-"""
+_RIGHTS = "SELECT r.id::text, r.reserved_units FROM rights_right r WHERE r.status IN ('issued', 'active') AND r.ends_at <= %(now)s"
 _LOCKED = "(SELECT coalesce(sum(l.units), 0) FROM rights_unitlock l WHERE l.right_id = r.id AND l.released_at IS NULL)"
 _ENDED = f"""
-({_RIGHTS} AND r.reserved_units = 0 ORDER BY r.id LIMIT %(most)s)
-UNION ALL ({_RIGHTS} AND r.reserved_units > {_LOCKED} ORDER BY r.id LIMIT %(most)s)
+({_RIGHTS} AND r.reserved_units = 0 ORDER BY r.ends_at, r.id LIMIT %(most)s)
+UNION ALL ({_RIGHTS} AND r.reserved_units > {_LOCKED} ORDER BY r.ends_at, r.id LIMIT %(most)s)
 """
 
 

@@ -37,6 +37,8 @@ class Right(models.Model):
     metadata = models.JSONField(null=True, blank=True)
     finalization_ref = models.CharField(max_length=80, default="", db_default="", blank=True)
     activated_at = models.DateTimeField(null=True)
+    # With its window, or in a rolling one so long after its activation (rights/domain/window.py); found by it when its time is over.
+    ends_at = models.DateTimeField()
     acquired_at = models.DateTimeField()
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -69,6 +71,8 @@ class Right(models.Model):
             models.Index(fields=["issuer", "status", "id"], name="right_issuer_status"),
             models.Index(fields=["series", "status", "id"], name="right_series_status"),
             models.Index(fields=["status", "id"], name="right_status"),
+            models.Index(fields=["ends_at", "id"], condition=Q(status__in=("issued", "active")), name="right_ends"),
+            models.Index(fields=["holder", "series"], condition=Q(status__in=("issued", "active", "frozen")), name="right_holder_live"),
             models.Index(fields=["parent", "id"], name="right_parent"),
             models.Index(fields=["root_id", "id"], name="right_root"),
             models.Index(fields=["root_id", "holder"], name="right_root_holder"),

@@ -21,8 +21,9 @@ def activate_right(*, right_id: str, actor: str, now_us: int) -> Right:
         raise lifecycle_refused("window_over", "its window has ended")
     move_status(right, RightStatus.ACTIVE, now_us)
     right.activated_at = to_datetime(now_us)
+    right.ends_at = to_datetime(right_window_end_us(right))
     # From here on it may differ from others of its root in when it ends, so that what they deliver does not join it.
     right.netted = False
-    right.save(update_fields=["status", "activated_at", "netted", "updated_at"])
+    right.save(update_fields=["status", "activated_at", "ends_at", "netted", "updated_at"])
     remember(right, (right_events.ACTIVATED, right_events.activated(right=str(right.pk))), actor=actor, now_us=now_us)
     return right

@@ -18,6 +18,7 @@ from rights.domain.reason import stated_reason
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import public
 from rights.models import Assurance, Right, Series
+from rights.selectors import right_window_end_us
 from rights.services.issue import assurance_facts, find_assurance, issuer_facts
 from rights.services.journal import NewEvent, append
 from rights.services.refusals import IssuanceRefusedError, LifecycleRefusedError, lifecycle_refused
@@ -99,10 +100,11 @@ def _new_terms(right: Right, change: Change, manifest: Manifest, assurance: Assu
     _move_backing(right, manifest, compute_class.fingerprint, assurance, now_us)
     right.terms = terms_for(compute_class=compute_class, manifest=manifest)
     right.series, right.updated_at = series, to_datetime(now_us)
+    right.ends_at = to_datetime(right_window_end_us(right))
     right.metadata = None
     if series.pk != former_series.pk:
         right.netted = False
-    right.save(update_fields=["terms", "series", "assurance", "metadata", "netted", "updated_at"])
+    right.save(update_fields=["terms", "series", "ends_at", "assurance", "metadata", "netted", "updated_at"])
     moved = None if series.pk == former_series.pk else _moved(right, former_series)
     kind, fact = _fact(right, change, former_terms, manifest=manifest.document, moved=moved)
     event = NewEvent(kind, "right", public("rgt", str(right.pk)), fact)

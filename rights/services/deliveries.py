@@ -106,9 +106,10 @@ FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[])
 
 _BRANCH = """
 INSERT INTO rights_right (id, series_id, terms_hash, issuer_id, assurance_id, holder_id, controller_id, status, prior_status, freeze_reason,
-    max_units, remaining_units, reserved_units, parent_id, root_id, netted, activated_at, acquired_at, created_at, updated_at)
+    max_units, remaining_units, reserved_units, parent_id, root_id, netted, activated_at, ends_at, acquired_at, created_at,
+    updated_at)
 SELECT w.id, p.series_id, p.terms_hash, p.issuer_id, p.assurance_id, w.holder, w.holder, p.status, '', '',
-    w.units, w.units, 0, p.id, p.root_id, w.netted, p.activated_at, %s, %s, %s
+    w.units, w.units, 0, p.id, p.root_id, w.netted, p.activated_at, p.ends_at, %s, %s, %s
 FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::boolean[]) AS w(id, parent, holder, units, netted)
 JOIN rights_right p ON p.id = w.parent
 """

@@ -58,6 +58,7 @@ def issue_right(*, new: NewRight, actor: str, now_us: int) -> Right:
         max_units=manifest.units,
         remaining_units=manifest.units,
         root_id=UUID(new.right_id),
+        ends_at=series.window_end,
         acquired_at=at,
         created_at=at,
         updated_at=at,

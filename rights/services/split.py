@@ -54,6 +54,7 @@ def split_right(*, right_id: str, units: int, child_id: str, holder_id: int | No
         parent=parent,
         root_id=parent.root_id,
         activated_at=parent.activated_at,
+        ends_at=parent.ends_at,
         # Dividing does not shorten the time a right has been held.
         acquired_at=parent.acquired_at,
         created_at=at,

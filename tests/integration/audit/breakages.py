@@ -165,6 +165,8 @@ BREAKAGES = (
     breakage("lineage", "G3", f"UPDATE rights_right SET issuer_id = issuer_id + 1000 WHERE id = {CHILD}"),
     breakage("lineage", "G3", f"UPDATE rights_right SET parent_id = id WHERE id = {CHILD}"),
     breakage("lineage_guard", "G3", "DROP TRIGGER right_keeps_descent ON rights_right"),
+    breakage("right_ends", "G3", f"UPDATE rights_right SET ends_at = ends_at + interval '1 second' WHERE id = {CHILD}"),
+    breakage("right_ends", "G3", "UPDATE rights_right SET ends_at = activated_at WHERE parent_id IS NULL AND activated_at IS NOT NULL"),
     breakage("terms", "G3", "UPDATE rights_terms SET transfer_policy = transfer_policy || '{\"splittable\": false}'"),
     breakage("terms", "G3", "UPDATE rights_terms SET manifest = manifest || ' '"),
     breakage("trade_entry", "D1", "UPDATE settlement_posting SET kind = 'gift' WHERE kind = 'fee'"),
