@@ -5,7 +5,7 @@ import msgspec
 from exchange.feed.record import BalanceRecord
 from exchange.selectors import named
 from exchange.selectors.named import moment
-from exchange.selectors.sellable import sellable_lots
+from exchange.selectors.sellable import Stock, stocks
 from exchange.services.rules import DELIVERED
 from rights.kernel import rows
 
@@ -44,17 +44,27 @@ class LimitRow(msgspec.Struct, frozen=True):
     held_lots: int
 
 
+_LIVE = "r.status IN ('issued', 'active', 'frozen')"
 _BALANCES = """
 SELECT a.code, a.scale, b.amount, b.held FROM settlement_balance b JOIN settlement_asset a ON a.id = b.asset_id
 WHERE b.account_id = %s AND a.kind = 'cash' ORDER BY a.code
 """
+# Series after series of what is alive, each found by one look at the index, so that what a page costs does not grow with the rights of one.
 _POSITIONS = f"""
-SELECT i.id, i.symbol, i.lot_size, sum(r.remaining_units)::bigint, sum(r.reserved_units)::bigint, count(*)
-FROM rights_right r JOIN rights_series s ON s.id = r.series_id JOIN {DELIVERED} d ON d.series_id = s.id
-JOIN exchange_instrument i ON i.id = d.instrument_id
-WHERE r.holder_id = %(account)s AND r.remaining_units > 0 AND r.status IN ('issued', 'active', 'frozen') AND i.symbol > %(after)s
-  AND (%(symbol)s::text IS NULL OR i.symbol = %(symbol)s)
-GROUP BY i.id, i.symbol, i.lot_size ORDER BY i.symbol LIMIT %(limit)s
+WITH RECURSIVE held(series_id) AS (
+    (SELECT r.series_id FROM rights_right r WHERE r.holder_id = %(account)s AND {_LIVE} ORDER BY r.series_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.series_id FROM rights_right r WHERE r.holder_id = %(account)s AND {_LIVE} AND r.series_id > h.series_id
+            ORDER BY r.series_id LIMIT 1)
+    FROM held h WHERE h.series_id IS NOT NULL)
+SELECT b.id, b.symbol, b.lot_size FROM (
+    SELECT DISTINCT i.id, i.symbol, i.lot_size FROM held h JOIN {DELIVERED} d ON d.series_id = h.series_id
+    JOIN exchange_instrument i ON i.id = d.instrument_id
+    WHERE i.symbol > %(after)s AND (%(symbol)s::text IS NULL OR i.symbol = %(symbol)s) ORDER BY i.symbol) b
+CROSS JOIN LATERAL (
+    SELECT 1 FROM {DELIVERED} d JOIN rights_right r ON r.series_id = d.series_id
+    WHERE d.instrument_id = b.id AND r.holder_id = %(account)s AND {_LIVE} AND r.remaining_units > 0 LIMIT 1) any_left
+ORDER BY b.symbol LIMIT %(limit)s
 """
 # A trade's postings are found through the trade (its id is their entry); only the others are indexed by account.
 _TRADED = """(SELECT t.id FROM exchange_trade t WHERE t.{side}_id = %(account)s AND (%(entry)s::uuid IS NULL OR t.id <= %(entry)s::uuid)
@@ -96,11 +106,13 @@ def positions(*, account_id: int, now_us: int, limit: int, after: str = "", symb
     """Rights by instrument, at most `limit` + 1."""
     values = {"account": account_id, "after": after, "symbol": symbol, "limit": limit + 1}
     found = named.fetch_all(_POSITIONS, values)
-    lots = sellable_lots(account_id=account_id, book_ids=[row[0] for row in found], now_us=now_us)
-    return [
-        PositionRow(name, lot_size, units, reserved, lots[book][0] * lot_size, lots[book][1] * lot_size, rights)
-        for book, name, lot_size, units, reserved, rights in found
-    ]
+    held = stocks(account_id=account_id, book_ids=[row[0] for row in found], now_us=now_us)
+    return [_position(name, lot_size, held[book]) for book, name, lot_size in found]
+
+
+def _position(symbol: str, lot_size: int, held: Stock) -> PositionRow:
+    sellable, free = held.sellable_lots * lot_size, held.free_lots * lot_size
+    return PositionRow(symbol, lot_size, held.units, held.reserved, sellable, free, held.rights)
 
 
 def ledger(*, account_id: int, limit: int, after: tuple[str, int] | None = None) -> list[LedgerRow]:

@@ -1,6 +1,7 @@
 """What every room needs to know of a book and that never changes while it trades."""
 
 import threading
+from collections.abc import Iterable
 
 import msgspec
 
@@ -93,6 +94,13 @@ def rules_of(book_id: int) -> Rules:
     if book_id not in _by_book:
         raise LookupError(f"no book {book_id}")
     return _by_book[book_id]
+
+
+def learn(book_ids: Iterable[int]) -> None:
+    """Have `rules_of` answer from memory for all of these."""
+    missing = [book_id for book_id in book_ids if book_id not in _by_book]
+    if missing:
+        _remember(rows.fetch_all(_SELECT + " WHERE i.id = ANY(%s::bigint[])", [rows.array(missing)]))
 
 
 def rules_named(symbol: str) -> Rules | None:
