@@ -51,7 +51,7 @@ def rights(
     ids = right_pages.right_ids(
         principal, limit=limit + 1, holder_uuid=holder_uuid, class_key=class_key, status=status, after=after, issuer=issuer
     )
-    return list(selectors.rights_with_all().filter(pk__in=ids).order_by("-pk"))
+    return selectors.rights_by_id(ids)
 
 
 _SYMBOLS = f"""

@@ -1,10 +1,10 @@
 """Reads of the registry for the API, the pages and the gate."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import orjson
 from django.db.models import Q, QuerySet
 
 from rights.domain.fungibility import EXACT, eligibility_verdicts
@@ -12,12 +12,12 @@ from rights.domain.fungibility import Verdict as DimensionVerdict
 from rights.domain.gates import HolderFacts, LineageCounts, Permits, Receiver, RightFacts, Verdict, transfer_verdicts
 from rights.domain.manifest import Manifest, stored_manifest
 from rights.domain.moment import text_of
-from rights.domain.transfer_policy import read_policy
+from rights.domain.transfer_policy import TransferPolicy, read_policy
 from rights.domain.window import WindowFacts, ends_us
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
-from rights.models import Account, Right, Series
+from rights.models import Account, Assurance, Issuer, Right, Series, Terms
 from rights.selectors.reception import Scope, permits_for, permits_of, scope_of, with_credentials, with_once
 
 
@@ -50,6 +50,25 @@ def inventory(*, account_id: int, series_id: int | None = None) -> list[Inventor
 def rights_with_all() -> QuerySet[Right]:
     """Rights with everything their document shows, in one query."""
     return Right.objects.select_related("series__compute_class", "terms", "issuer", "assurance", "holder__participant", "controller")
+
+
+def rights_by_id(right_ids: Sequence[str]) -> list[Right]:
+    """These rights, newest first, with everything their documents show: what many of them share is read once."""
+    found = list(Right.objects.filter(pk__in=right_ids).order_by("-pk"))
+    series = Series.objects.select_related("compute_class").in_bulk({right.series_id for right in found})
+    terms = Terms.objects.in_bulk({right.terms_id for right in found})
+    issuers = Issuer.objects.in_bulk({right.issuer_id for right in found})
+    assurances = Assurance.objects.only("uuid").in_bulk({right.assurance_id for right in found})
+    hands = {account_id for right in found for account_id in (right.holder_id, right.controller_id)}
+    accounts = Account.objects.select_related("participant").in_bulk(hands)
+    for right in found:
+        right.series, right.terms, right.issuer = series[right.series_id], terms[right.terms_id], issuers[right.issuer_id]
+        right.assurance, right.holder, right.controller = (
+            assurances[right.assurance_id],
+            accounts[right.holder_id],
+            accounts[right.controller_id],
+        )
+    return found
 
 
 def rights_of(*, holder_id: int | None = None, class_key: str = "", status: str = "") -> QuerySet[Right]:
@@ -148,7 +167,20 @@ def gates_of(
 
 def receiver_of(right: Right) -> Receiver:
     """The rules about who may receive it."""
-    return Receiver(read_policy(right.terms.transfer_policy), right.issuer.slug, str(right.root_id), right.terms_id)
+    return Receiver(_policy_of(right.terms), right.issuer.slug, str(right.root_id), right.terms_id)
+
+
+_MOST_POLICIES = 10_000
+_policies: dict[str, TransferPolicy] = {}  # by terms hash; terms are immutable and named by what they say, so memory is safe
+
+
+def _policy_of(terms: Terms) -> TransferPolicy:
+    found = _policies.get(terms.pk)
+    if found is None:
+        if len(_policies) >= _MOST_POLICIES:
+            _policies.clear()
+        found = _policies[terms.pk] = read_policy(terms.transfer_policy)
+    return found
 
 
 def manifest_of(right: Right) -> Manifest:
@@ -176,14 +208,26 @@ def eligibility(right: Right, series: Series, delivery_rule: str = EXACT) -> lis
     )
 
 
+def manifests_of(rights: Iterable[Right]) -> dict[str, Mapping[str, Any]]:
+    """The manifests that these rights were issued under, by terms hash: each read once."""
+    terms = {right.terms_id: right.terms for right in rights}
+    return {terms_hash: orjson.loads(one.manifest) for terms_hash, one in terms.items()}
+
+
 def right_document(
-    right: Right, *, instruments: Sequence[str], now_us: int, permits: Mapping[Scope, Permits] | None = None
+    right: Right,
+    *,
+    instruments: Sequence[str],
+    now_us: int,
+    permits: Mapping[Scope, Permits] | None = None,
+    manifests: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The right as GET /rights/{id} shows it (API.md): the manifest and the accounting around it.
 
-    `instruments`: the symbols it is deliverable into, which the venue knows. `permits`: as `gates_of` takes them.
+    `instruments`: the symbols it is deliverable into, which the venue knows. `permits`: as `gates_of` takes them; `manifests`: what
+    `manifests_of` found, for whoever shows many rights.
     """
-    document: dict[str, Any] = json.loads(right.terms.manifest)
+    document = dict((manifests_of([right]) if manifests is None else manifests)[right.terms_id])
     if right.metadata is not None:
         document["metadata"] = right.metadata
     parent = right.parent_id

@@ -30,8 +30,10 @@ def documents(found: Sequence[Right], now_us: int) -> list[dict[str, Any]]:
     """API.md, Right."""
     symbols = registry.symbols(right.series_id for right in found)
     permits = selectors.standing_permits(found, now_us=now_us)
+    manifests = selectors.manifests_of(found)
     return [
-        selectors.right_document(right, instruments=symbols.get(right.series_id, []), now_us=now_us, permits=permits) for right in found
+        selectors.right_document(right, instruments=symbols.get(right.series_id, []), now_us=now_us, permits=permits, manifests=manifests)
+        for right in found
     ]
 
 
