@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import connection, transaction
 
@@ -127,3 +129,14 @@ def test_a_page_is_what_the_caller_may_see_newest_first(loaded: Loaded) -> None:
             rest = reads.rights(who, limit=20, holder_uuid=at, class_key=key, status=status, after=last, issuer=slug)
             assert [right.pk for right in rest] == expected[20:]
     assert seen > 500
+
+
+def test_a_registry_that_was_kept_is_asked_again(loaded: Loaded, tmp_path: Path) -> None:
+    made = registry.Registry(SIZES, registry.Sold(400, [("rgt_x", loaded.holders[0])], []), loaded)
+    kept, said = tmp_path / "registry.json", []
+    kept.write_bytes(msgspec.json.encode(made))
+    assert registry.filled(kept, SIZES, fills=400, say=said.append) == made
+    assert said == [f"{SIZES.rights} rights, {loaded.events} events in {loaded.series} series are there already"]
+    for sizes, fills in ((SIZES, 500), (Sizes(rights=SIZES.rights, events=1), 400)):
+        with pytest.raises(ValueError, match="ask for as many"):
+            registry.filled(kept, sizes, fills=fills, say=said.append)
