@@ -10,8 +10,11 @@ from exchange.domain.command import Phase
 from exchange.replay.finding import Findings
 from exchange.replay.right_tables import StateHash, canonical
 from rights.kernel import rows
+from settlement.domain import route_events
 
 CASH, BOOKS = "cash", "books"
+ESCROW = "venue:escrow"
+ESCROWED = {route_events.LOCKED: 1, route_events.REPLACED: -1, route_events.EXPIRED: -1, route_events.RELEASED: -1}
 Payload = Mapping[str, Any]
 
 
@@ -56,11 +59,24 @@ class VenueState:
         elif event_type == "trade.executed":
             self._traded(payload)
         elif event_type == "offer.accepted":
-            price, fee, currency = int(payload["price_minor"]), int(payload["fee_minor"]), payload["currency"]
-            self.cash[(payload["buyer"], currency)] -= price + fee
-            self.cash[(payload["seller"], currency)] += price
-            if fee:
-                self.cash[(payload["fee_account"], currency)] += fee
+            self._sold(payload)
+        elif event_type in ESCROWED:
+            self._escrow(payload, ESCROWED[event_type])
+
+    def _sold(self, payload: Payload) -> None:
+        """A package's block offer was taken."""
+        price, fee, currency = int(payload["price_minor"]), int(payload["fee_minor"]), payload["currency"]
+        self.cash[(payload["buyer"], currency)] -= price + fee
+        self.cash[(payload["seller"], currency)] += price
+        if fee:
+            self.cash[(payload["fee_account"], currency)] += fee
+
+    def _escrow(self, payload: Payload, sign: int) -> None:
+        """Cash of a right's issuer is set aside for a route, or comes back."""
+        minor, currency = sign * int(payload["escrow_minor"]), payload["currency"]
+        if minor:
+            self.cash[(payload["payer"], currency)] -= minor
+            self.cash[(ESCROW, currency)] += minor
 
     def _traded(self, payload: Payload) -> None:
         book = self.books[payload["instrument"]]

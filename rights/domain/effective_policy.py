@@ -11,7 +11,9 @@ import msgspec
 from rights.domain.capability import LATENCY_BANDS, QUALITY_ORDER
 
 PRIVACY_ORDER = ("public", "private", "confidential", "local-only")  # loose to strict
-FALLBACKS = ("substitute_model_class", "substitute_providers", "downgrade_priority", "downgrade_latency_class", "defer_within_window")
+QUALITY = "downgrade_quality"  # granted by naming the lowest band, `downgrade_quality_to`
+_GRANTS = ("substitute_model_class", "substitute_providers", "downgrade_priority", "downgrade_latency_class", "defer_within_window")
+FALLBACKS = (*_GRANTS, QUALITY)
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,9 +68,11 @@ def intersect(sources: Sequence[tuple[str, Policy]]) -> Effective:
 def of_right(manifest: Mapping[str, Any], *, ends_us: int) -> Policy:
     """What a right's own terms say. Suppliers and places that are `any` say nothing."""
     service, fallback = manifest["service"], manifest["fallback_policy"]
-    allowed = frozenset(kind for kind in FALLBACKS if fallback["allow_fallback"] and fallback[kind])
-    constraints = service["provider_constraints"]
     quality = fallback["downgrade_quality_to"] if fallback["allow_fallback"] else None
+    allowed = frozenset(kind for kind in _GRANTS if fallback["allow_fallback"] and fallback[kind]) | (
+        frozenset({QUALITY}) if quality else frozenset()
+    )
+    constraints = service["provider_constraints"]
     slowest = LATENCY_BANDS[-1] if "downgrade_latency_class" in allowed else service["latency_class"]
     return Policy(
         latest_us=ends_us,
@@ -84,6 +88,26 @@ def of_right(manifest: Mapping[str, Any], *, ends_us: int) -> Policy:
         max_latency_expansion_bps=fallback["max_latency_expansion_bps"],
         max_units=None if manifest["limits"]["max_per_request"] is None else int(manifest["limits"]["max_per_request"]),
     )
+
+
+_AS_TEXT = ("latest_us", "max_units")
+_SAID_EMPTY = ("denied_providers", "tags")  # of these an empty set says nothing
+
+
+def policy_document(policy: Policy) -> dict[str, Any]:
+    """As rows and events keep it: sets sorted, amounts and moments as texts; what is not said is left out."""
+    document: dict[str, Any] = {}
+    for field, value in msgspec.structs.asdict(policy).items():
+        if value is not None and value != frozenset():
+            document[field] = sorted(value) if isinstance(value, frozenset) else str(value) if field in _AS_TEXT else value
+        elif value is not None and field not in _SAID_EMPTY:
+            document[field] = []
+    return document
+
+
+def policy_of_document(document: Mapping[str, Any]) -> Policy:
+    """What `policy_document` kept."""
+    return msgspec.convert(document, Policy, strict=False)
 
 
 def _least(before: int | None, value: int | None) -> int | None:

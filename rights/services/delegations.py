@@ -102,8 +102,8 @@ def delegate(
     return row
 
 
-def use_delegation(*, use: Use, units: int, now_us: int) -> Delegation:
-    """Count `units` against the delegation, in the caller's transaction. Raises LifecycleRefusedError with the bound that stands in the way.
+def admit_use(*, use: Use, units: int, now_us: int, pending_units: int = 0) -> Delegation:
+    """The delegation, under lock, when `units` may be used of it beside `pending_units` under way. Raises LifecycleRefusedError:
 
     `delegation_ended`, `delegation_time`, `delegation_workload`, `delegation_fallback`, `delegation_exhausted`.
     """
@@ -118,9 +118,15 @@ def use_delegation(*, use: Use, units: int, now_us: int) -> Delegation:
         raise lifecycle_refused("delegation_workload", f"it covers {', '.join(row.workload_classes)}")
     if use.fallback and not row.fallback_allowed:
         raise lifecycle_refused("delegation_fallback", "it allows no fallback")
-    left = row.max_units - row.used_units - row.passed_units
+    left = row.max_units - row.used_units - row.passed_units - pending_units
     if not 0 < units <= left:
         raise lifecycle_refused("delegation_exhausted", f"{units} units asked, {left} may still be used")
+    return row
+
+
+def use_delegation(*, use: Use, units: int, now_us: int) -> Delegation:
+    """Count `units` against the delegation, in the caller's transaction. Raises LifecycleRefusedError as `admit_use` does."""
+    row = admit_use(use=use, units=units, now_us=now_us)
     row.used_units += units
     row.save(update_fields=["used_units"])
     return row

@@ -1,0 +1,1 @@
+"""Reads for using rights: what may serve a request, who pays for it."""

@@ -1,0 +1,224 @@
+"""What a router may choose from (SPEC §8): the rights as they stand, their use by other requests, what suppliers offer. A few reads, set by set.
+
+Exact for rights that are under lock; of suppliers it is what was last known, for nobody promises their state.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from rights.domain.effective_policy import Policy, intersect, of_right
+from rights.domain.epoch import allowance_units, epoch_of
+from rights.domain.manifest import Manifest, stored_manifest
+from rights.domain.window import ends_us
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339
+from rights.kernel.trip import Trip
+from settlement.domain.claims import Claim, Limits, Offer, Usage
+
+MINUTE_US = 60_000_000
+MOST_OFFERS = 200
+_MANIFESTS: dict[str, Manifest] = {}  # by terms hash: terms never change
+MOST_MANIFESTS = 10_000
+
+_RIGHTS = """
+SELECT r.id::text, r.holder_id, r.status, r.remaining_units - r.reserved_units, r.max_units,
+       coalesce((extract(epoch from r.epoch_at) * 1000000)::bigint, 0), r.epoch_used_units, r.terms_hash,
+       (extract(epoch from s.window_start) * 1000000)::bigint, (extract(epoch from s.window_end) * 1000000)::bigint, s.window_mode,
+       s.epoch_size_s, (extract(epoch from r.activated_at) * 1000000)::bigint, s.stream_id, i.participant_id, r.assurance_id
+FROM rights_right r JOIN rights_series s ON s.id = r.series_id JOIN rights_issuer i ON i.id = r.issuer_id WHERE r.id = ANY(%s::uuid[])
+"""
+_IN_FLIGHT = """
+SELECT right_id::text, count(DISTINCT request_id), sum(units)::bigint FROM settlement_route
+WHERE right_id = ANY(%s::uuid[]) AND state IN ('locked', 'executing') AND request_id <> %s GROUP BY 1
+"""
+_BEGUN = """
+SELECT right_id::text, count(DISTINCT request_id) FROM settlement_route
+WHERE right_id = ANY(%s::uuid[]) AND locked_at IS NOT NULL AND locked_at > %s AND request_id <> %s GROUP BY 1
+"""
+_TERMS = "SELECT terms_hash, manifest FROM rights_terms WHERE terms_hash = ANY(%s::text[])"
+_OWN = """
+SELECT x.assurance_id, s.slug FROM rights_assurancesource x JOIN rights_postedcapacity p ON p.id = x.capacity_id
+JOIN rights_capability c ON c.id = p.capability_id JOIN rights_supplier s ON s.id = c.supplier_id WHERE x.assurance_id = ANY(%s::bigint[])
+"""
+_OFFERS = """
+SELECT c.id, c.uuid::text, s.id, s.slug, s.participant_id, s.status = 'active' AND p.status = 'active', s.region, c.unit, c.quality_band, c.latency_band,
+       c.privacy_mode, c.constraints, c.tariff_minor, c.tariff_units, c.currency, c.reliability_bps, s.trust_bps,
+       coalesce(e.status, ''), (extract(epoch from h.opened_until) * 1000000)::bigint, h.latency_us, coalesce(h.failures_in_a_row, 0),
+       (SELECT k.units - coalesce(sum(t.units) FILTER (WHERE t.id IS NOT NULL), 0)::bigint FROM rights_postedcapacity k
+        LEFT JOIN settlement_route t ON t.capability_id = c.id AND t.state IN ('locked', 'executing')
+        WHERE k.capability_id = c.id AND k.window_start <= %s AND k.window_end > %s GROUP BY k.id ORDER BY k.window_end LIMIT 1)
+FROM rights_capability c JOIN rights_supplier s ON s.id = c.supplier_id JOIN rights_participant p ON p.id = s.participant_id
+LEFT JOIN LATERAL (SELECT * FROM settlement_endpoint d WHERE d.capability_id = c.id ORDER BY (d.status = 'active') DESC, d.id DESC LIMIT 1) e ON true
+LEFT JOIN settlement_endpointhealth h ON h.endpoint_id = e.id
+WHERE c.workload = %s AND c.retired_at IS NULL ORDER BY c.id LIMIT %s
+"""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A right that may be used (bare UUID). `free_units` instead of the right's own free ones, where a package holds them."""
+
+    right_id: str
+    max_spend_units: int | None = None
+    held_for_this: int = 0
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """Claims in the order asked; the stream of each right that is there, its terms."""
+
+    claims: tuple[Claim, ...]
+    streams: Mapping[str, int]
+
+
+def claims_of(*, wanted: Sequence[Wanted], holder_id: int, words: Sequence[tuple[str, Policy]], request_id: str, now_us: int) -> Facts:
+    """The rights as candidates of that holder. `words`: whose policies beside the right's own tighten it; other requests' use is counted."""
+    ids, trip = rows.array(found.right_id for found in wanted), Trip()
+    rights = trip.ask(_RIGHTS, [ids])
+    in_flight = trip.ask(_IN_FLIGHT, [ids, request_id])
+    begun = trip.ask(_BEGUN, [ids, rfc3339(now_us - MINUTE_US), request_id])
+    trip.go()
+    by_id = {row[0]: row for row in rights.rows()}
+    flying = {right: (requests, units) for right, requests, units in in_flight.rows()}
+    started = dict(begun.rows())
+    manifests = _manifests({row[7] for row in by_id.values()})
+    own: dict[int, set[str]] = {}
+    for assurance, slug in rows.fetch_all(_OWN, [rows.array({row[15] for row in by_id.values()})]):
+        own.setdefault(assurance, set()).add(slug)
+    claims = []
+    for one in wanted:
+        row = by_id.get(one.right_id)
+        usage = Usage(*flying.get(one.right_id, (0, 0)), started.get(one.right_id, 0))
+        claims.append(
+            _nobodys(one) if row is None else _claim(one, row, holder_id, manifests[row[7]], own.get(row[15], set()), usage, words, now_us)
+        )
+    return Facts(tuple(claims), {right: row[13] for right, row in by_id.items() if row[1] == holder_id})
+
+
+def offers_of(workload: str, *, now_us: int) -> list[Offer]:
+    """Everything that suppliers offer for this kind of work."""
+    at = rfc3339(now_us)
+    return [
+        Offer(
+            capability_id=row[0],
+            capability=row[1],
+            supplier_id=row[2],
+            supplier=row[3],
+            participant_id=row[4],
+            is_active=row[5],
+            region=row[6],
+            unit=row[7],
+            quality_band=row[8],
+            latency_band=row[9],
+            privacy_mode=row[10],
+            constraints=frozenset(row[11]),
+            tariff_minor=row[12],
+            tariff_units=row[13],
+            currency=row[14],
+            reliability_bps=row[15],
+            trust_bps=row[16],
+            endpoint=row[17],
+            opened_until_us=row[18],
+            latency_us=row[19],
+            failures=row[20],
+            capacity_units=row[21],
+        )
+        for row in rows.fetch_all(_OFFERS, [at, at, workload, MOST_OFFERS])
+    ]
+
+
+def _claim(
+    one: Wanted,
+    row: Sequence[Any],
+    holder_id: int,
+    manifest: Manifest,
+    own: Iterable[str],
+    usage: Usage,
+    words: Sequence[tuple[str, Policy]],
+    now_us: int,
+) -> Claim:
+    document = manifest.document
+    limits, service, hints = document["limits"], document["service"], document["routing_hints"]
+    last_us = ends_us(mode=row[10], window_end_us=row[9], period_s=row[11], activated_us=row[12])
+    allowed = service["provider_constraints"]["allow"]
+    return Claim(
+        right_id=one.right_id,
+        is_held=row[1] == holder_id,
+        status=row[2],
+        free_units=one.held_for_this or row[3],
+        epoch_units=_epoch_units(manifest, row, usage, now_us),
+        max_spend_units=one.max_spend_units,
+        starts_us=row[8],
+        ends_us=last_us,
+        resource=document["resource"]["type"],
+        unit=document["resource"]["unit"],
+        quality_band=service["quality_band"],
+        latency_class=service["latency_class"],
+        tags=frozenset(document["resource"]["capability_tags"]),
+        effective=intersect([("right", of_terms(manifest.terms_hash, last_us)), *words]),
+        limits=Limits(limits["max_concurrent"], _whole(limits["max_burst"]), limits["rate_limit_per_minute"]),
+        usage=usage,
+        own_suppliers=frozenset(own) | (frozenset[str]() if allowed == "any" else frozenset(allowed)),
+        issuer_participant_id=row[14],
+        preferred_suppliers=frozenset(hints["preferred_providers"]),
+        preferred_regions=tuple(hints["preferred_regions"]),
+        weights={name: hints[f"{name}_weight_bps"] for name in ("cost", "latency", "privacy", "quality")},
+    )
+
+
+@lru_cache(maxsize=4096)
+def of_terms(terms_hash: str, last_us: int) -> Policy:
+    """What terms that were read before say of a right that ends then."""
+    return of_right(_MANIFESTS[terms_hash].document, ends_us=last_us)
+
+
+def _epoch_units(manifest: Manifest, row: Sequence[Any], usage: Usage, now_us: int) -> int | None:
+    """What the running epoch leaves, less what is in flight; None without epochs."""
+    current = epoch_of(manifest, now_us)
+    if current == 0:
+        return None
+    used = row[6] if row[5] == current else 0
+    return max(0, allowance_units(manifest, row[4]) - int(used) - usage.units)
+
+
+def _whole(text: str | None) -> int | None:
+    return None if text is None else int(text)
+
+
+_NOBODY = intersect([])
+
+
+def _nobodys(one: Wanted) -> Claim:
+    """A right that is not there looks like one that is somebody else's."""
+    return Claim(
+        right_id=one.right_id,
+        is_held=False,
+        status="",
+        free_units=0,
+        epoch_units=None,
+        max_spend_units=None,
+        starts_us=0,
+        ends_us=0,
+        resource="",
+        unit="",
+        quality_band="",
+        latency_class="",
+        tags=frozenset(),
+        effective=_NOBODY,
+        limits=Limits(),
+        usage=Usage(),
+        own_suppliers=frozenset(),
+        issuer_participant_id=0,
+    )
+
+
+def _manifests(hashes: set[str]) -> dict[str, Manifest]:
+    missing = sorted(hashes - _MANIFESTS.keys())
+    if missing:
+        if len(_MANIFESTS) > MOST_MANIFESTS:
+            _MANIFESTS.clear()
+            of_terms.cache_clear()
+            missing = sorted(hashes)
+        _MANIFESTS.update({key: stored_manifest(text, key) for key, text in rows.fetch_all(_TERMS, [missing])})
+    return {key: _MANIFESTS[key] for key in hashes}

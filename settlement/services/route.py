@@ -1,0 +1,228 @@
+"""Routes of a request (SPEC §8): quoted, locked for a short time, replaced, released, expired. A right stands; a route is of a moment.
+
+A lock reserves units of the right and sets the issuer's cash for them aside in `venue:escrow`. Locks: the request's row, its delegation,
+rights by id, balances, the request's stream.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import Max
+
+from rights.kernel.clock import rfc3339, to_datetime, to_us
+from rights.kernel.ids import Mint, public
+from rights.services.journal import NewEvent, append
+from rights.services.locks import Lock
+from rights.services.venue import venue_account
+from settlement.domain import route_events
+from settlement.domain.envelope import envelope_of
+from settlement.domain.routing import Pair, Quote
+from settlement.models import Request, Route
+from settlement.services.ledger import LedgerRefusal, Move
+from settlement.services.quotes import Quoting, quoting, save_quotes
+from settlement.services.request_refusal import RequestRefused, RequestStateRefused, refused_as
+from settlement.services.request_source import source_of
+from settlement.services.unit_locks import lock_units, release_units
+
+T = TypeVar("T")
+ESCROW = "venue:escrow"
+LOCK = "route_lock"
+LOCK_US = 60_000_000
+MOST_TRIES = 3  # another request may take the issuer's last cash meanwhile
+
+
+def locked_request(request_id: str) -> Request:
+    """The request under lock. Raises Request.DoesNotExist."""
+    return Request.objects.select_for_update(no_key=True).get(pk=request_id)
+
+
+def quote_routes(*, request_id: str, mint: Mint, actor: str, now_us: int) -> list[Route]:
+    """Look again, and keep what is found; nothing is locked. Raises RequestStateRefused, RequestRefused when nothing may do it."""
+    with transaction.atomic():
+        request = locked_request(request_id)
+        _check_open(request, "quoted")
+        found = _look(request, now_us)
+        if not found.plan.chosen:
+            raise RequestRefused(found.plan.refusals, is_retryable=found.plan.may_wait)
+        made, fact = save_quotes(request=request, found=found, first=_next_number(request), mint=mint, now_us=now_us)
+        remember(request, [fact], actor, now_us)
+        return [route for _, route in made]
+
+
+def lock_routes(
+    *, request_id: str, mint: Mint, actor: str, now_us: int, route_ids: Sequence[str] | None = None, is_late: bool = False
+) -> list[Route]:
+    """Lock what the router picks, or these routes in this order; what was locked before is replaced. The routes that are locked now.
+
+    Raises RequestStateRefused `request_state`, `route_state`, RequestRefused with what has come in between, LifecycleRefusedError.
+    """
+    return with_cash(lambda: _lock_routes(request_id, route_ids, mint, actor, now_us, is_late=is_late))
+
+
+def _lock_routes(request_id: str, route_ids: Sequence[str] | None, mint: Mint, actor: str, now_us: int, *, is_late: bool) -> list[Route]:
+    request = locked_request(request_id)
+    _check_open(request, "locked")
+    only = None if route_ids is None else _pairs(request, route_ids)
+    former = live_routes(request)
+    events = end_locks(request, former, state="replaced", reason="another choice", now_us=now_us)
+    found = _look(request, now_us, is_late=is_late or request.state == "deferred", only=only)
+    if not found.plan.chosen:
+        raise RequestRefused(found.plan.refusals, is_retryable=found.plan.may_wait)
+    made, fact = save_quotes(request=request, found=found, first=_next_number(request), mint=mint, now_us=now_us)
+    request.effective = found.effective()
+    accepted = route_events.accepted(state="validated", effective=request.effective, refusals=found.refusals())
+    locked = lock_chosen(request, made, now_us)
+    request.state, request.updated_at = "matched", to_datetime(now_us)
+    request.save(update_fields=["state", "effective", "updated_at"])
+    events += [about(request, route_events.ACCEPTED, accepted), fact, *locked]
+    remember(request, events, actor, now_us)
+    return [route for quote, route in made if quote.is_chosen]
+
+
+def release_routes(*, request: Request, reason: str, now_us: int) -> list[NewEvent]:
+    """Give back what the request's routes hold, units and cash; the facts, for whoever holds the request's lock and remembers the rest."""
+    return end_locks(request, live_routes(request), state="released", reason=reason, now_us=now_us)
+
+
+def expire_locks_due(*, actor: str, now_us: int, most: int = 50) -> int:
+    """Let go of locks whose time is over, each request in a transaction of its own; how many requests. What is being executed has its own end."""
+    due = Route.objects.filter(state="locked", expires_at__lte=to_datetime(now_us)).order_by("expires_at")
+    done = 0
+    for request_id in dict.fromkeys(due.values_list("request_id", flat=True)[:most]):
+        with transaction.atomic():
+            request = Request.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=request_id, state="matched").first()
+            if request is None:
+                continue
+            routes = live_routes(request)  # all of them were locked at once
+            if not any(route.expires_at is not None and to_us(route.expires_at) <= now_us for route in routes):
+                continue
+            request.state, request.updated_at = "validated", to_datetime(now_us)
+            request.save(update_fields=["state", "updated_at"])
+            events = end_locks(request, routes, state="expired", reason="its time is over", now_us=now_us)
+            remember(request, events, actor, now_us)
+            done += 1
+    return done
+
+
+def with_cash(act: Callable[[], T]) -> T:
+    """Run `act` in a transaction, again where another request took the issuer's last cash meanwhile. Raises RequestRefused `issuer_cash`."""
+    for _ in range(MOST_TRIES):
+        try:
+            with transaction.atomic():
+                return act()
+        except LedgerRefusal:
+            continue
+    raise refused_as("issuer_cash", "the issuer's cash went to other requests")
+
+
+def lock_chosen(request: Request, made: Sequence[tuple[Quote, Route]], now_us: int) -> list[NewEvent]:
+    """Reserve the chosen quotes' units and set their cash aside, all or none; the facts. Raises LedgerRefusal."""
+    chosen = [(quote, route) for quote, route in made if quote.is_chosen]
+    escrow = venue_account(code=ESCROW, now_us=now_us)
+    until_us = min(now_us + LOCK_US, to_us(request.latest_at))
+    locks = [Lock(quote.right_id, LOCK, public("rte", str(route.pk)), route.units) for quote, route in chosen]
+    moves = [
+        Move(str(route.pk), 0, "escrow", route.currency_id, quote.payer.account_id, escrow.pk, quote.escrow_minor)
+        for quote, route in chosen
+        if quote.payer is not None and quote.escrow_minor
+    ]
+    for quote, route in chosen:
+        route.escrow_minor = quote.escrow_minor
+        route.payer_id = None if quote.payer is None else quote.payer.account_id
+        route.payee_id = None if quote.payee is None else quote.payee.account_id
+        route.state, route.locked_at, route.expires_at = "locked", to_datetime(now_us), to_datetime(until_us)
+    lock_units(locks=locks, holder_id=request.holder_id, now_us=now_us, moves=moves)
+    Route.objects.bulk_update([route for _, route in chosen], ["escrow_minor", "payer", "payee", "state", "locked_at", "expires_at"])
+    return [_locked(request, quote, route, until_us) for quote, route in chosen]
+
+
+def end_locks(request: Request, routes: Sequence[Route], *, state: str, reason: str, now_us: int) -> list[NewEvent]:
+    """Units and cash of these locked routes go back; the facts. The request's row is under lock and has its new state."""
+    if not routes:
+        return []
+    escrow = venue_account(code=ESCROW, now_us=now_us)
+    moves = [
+        Move(str(route.pk), 1, "escrow_back", route.currency_id, escrow.pk, route.payer_id, route.escrow_minor)
+        for route in routes
+        if route.payer_id is not None and route.escrow_minor
+    ]
+    release_units(refs=[public("rte", str(route.pk)) for route in routes], now_us=now_us, moves=moves)
+    for route in routes:
+        route.state, route.ended_at = state, to_datetime(now_us)
+    Route.objects.bulk_update(routes, ["state", "ended_at"])
+    kinds = {"replaced": route_events.REPLACED, "expired": route_events.EXPIRED, "released": route_events.RELEASED}
+    return [_ended(request, route, kinds[state], reason) for route in routes]
+
+
+def live_routes(request: Request) -> list[Route]:
+    """Its locked routes, in order, with what their facts name."""
+    return list(request.routes.filter(state="locked").select_related("payer", "currency").order_by("number"))
+
+
+def about(request: Request, kind: str, payload: route_events.Payload) -> NewEvent:
+    return NewEvent(kind, "request", public("req", str(request.pk)), payload)
+
+
+def remember(request: Request, events: Sequence[NewEvent], actor: str, now_us: int) -> None:
+    """All facts of a transaction at once, behind every other lock."""
+    append(stream_id=request.stream_id, events=events, actor=actor, now_us=now_us)
+
+
+def _locked(request: Request, quote: Quote, route: Route, until_us: int) -> NewEvent:
+    fact = route_events.locked(
+        request=str(request.pk),
+        right=quote.right_id,
+        units=route.units,
+        escrow_minor=route.escrow_minor,
+        currency=quote.offer.currency,
+        payer=None if quote.payer is None else quote.payer.uuid,
+        payee=None if quote.payee is None else quote.payee.uuid,
+        expires_at=rfc3339(until_us),
+    )
+    return _of_route(route, route_events.LOCKED, fact)
+
+
+def _ended(request: Request, route: Route, kind: str, reason: str) -> NewEvent:
+    fact = route_events.ended(
+        request=str(request.pk),
+        right=str(route.right_id),
+        units=route.units,
+        escrow_minor=route.escrow_minor,
+        currency=route.currency.code,
+        payer=None if route.payer is None else str(route.payer.uuid),
+        reason=reason,
+        state=request.state,
+    )
+    return _of_route(route, kind, fact)
+
+
+def _of_route(route: Route, kind: str, fact: route_events.Payload) -> NewEvent:
+    return NewEvent(kind, "route", public("rte", str(route.pk)), fact, {"right": public("rgt", str(route.right_id))})
+
+
+def _check_open(request: Request, what: str) -> None:
+    if request.state not in ("validated", "deferred", "matched"):
+        raise RequestStateRefused("request_state", f"a request that is {request.state} is not {what} any more")
+
+
+def _next_number(request: Request) -> int:
+    last: int | None = request.routes.aggregate(last=Max("number"))["last"]
+    return 0 if last is None else last + 1
+
+
+def _pairs(request: Request, route_ids: Sequence[str]) -> list[Pair]:
+    """What the caller chose, in his order."""
+    found = {str(route.pk): route for route in request.routes.filter(pk__in=route_ids)}
+    unfit = [route for route in route_ids if route not in found or found[route].state not in ("quoted", "locked")]
+    if unfit:
+        raise RequestStateRefused("route_state", f"rte_{unfit[0]} is no open quote of this request")
+    return [(str(found[route].right_id), found[route].capability_id) for route in route_ids]
+
+
+def _look(request: Request, now_us: int, *, is_late: bool = False, only: Sequence[Pair] | None = None) -> Quoting:
+    envelope = envelope_of(json.loads(request.envelope))
+    request_id = str(request.pk)
+    source = source_of(envelope=envelope, account_id=request.account_id, request_id=request_id, now_us=now_us)
+    return quoting(envelope=envelope, source=source, request_id=request_id, now_us=now_us, is_late=is_late, only=only)

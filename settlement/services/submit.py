@@ -1,0 +1,105 @@
+"""A request comes in (SPEC §8): validated, quoted and, where the router may choose, locked, in one transaction."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from rights.kernel.clock import rfc3339, to_datetime
+from rights.kernel.ids import Mint
+from rights.models import Account
+from rights.services.journal import NewEvent
+from settlement.domain import route_events
+from settlement.domain.envelope import Envelope, Fault, envelope_document, envelope_faults, hashed
+from settlement.models import Request, RequestPayload
+from settlement.services.quotes import Quoting, quoting, save_quotes
+from settlement.services.request_refusal import EnvelopeRefused, RequestRefused
+from settlement.services.request_source import Source, source_of
+from settlement.services.route import about, lock_chosen, remember, with_cash
+
+
+def submit_request(
+    *,
+    envelope: Envelope,
+    account: Account,
+    payload: str | None,
+    request_id: str,
+    mint: Mint,
+    actor: str,
+    now_us: int,
+    choose: bool = True,
+) -> Request:
+    """The request: `matched` with its routes locked, `deferred` where rights let it wait, or `validated` when the caller chooses.
+
+    `payload` is kept for whoever executes it; None when that has it in hand. Raises EnvelopeRefused, RequestRefused with every reason of
+    every candidate, LifecycleRefusedError with a delegation's bound; nothing is written then.
+    """
+    faults = [*envelope_faults(envelope), *_payload_faults(envelope, payload)]
+    if faults:
+        raise EnvelopeRefused(faults)
+
+    def act() -> Request:
+        source = source_of(envelope=envelope, account_id=account.pk, request_id=request_id, now_us=now_us)
+        found = quoting(envelope=envelope, source=source, request_id=request_id, now_us=now_us)
+        if not found.plan.chosen and not (choose and found.plan.may_wait):
+            raise RequestRefused(found.plan.refusals, is_retryable=found.plan.may_wait)
+        request = _row(envelope, account, source, found, request_id, now_us, choose=choose)
+        if payload is not None:
+            RequestPayload.objects.create(request=request, body=payload, body_hash=envelope.payload_hash, created_at=to_datetime(now_us))
+        return _route(request, account, found, mint, actor, now_us, choose=choose)
+
+    return with_cash(act)
+
+
+def _payload_faults(envelope: Envelope, payload: str | None) -> Sequence[Fault]:
+    if payload is None or hashlib.sha256(payload.encode()).hexdigest() == envelope.payload_hash:
+        return ()
+    return [Fault("payload_hash", "is not the SHA-256 of the payload")]
+
+
+def _row(envelope: Envelope, account: Account, source: Source, found: Quoting, request_id: str, now_us: int, *, choose: bool) -> Request:
+    text, digest = hashed(envelope_document(envelope, choose=choose))
+    at = to_datetime(now_us)
+    first = next(claim.right_id for claim in found.claims if claim.right_id in found.streams)
+    state = "validated" if not choose else "matched" if found.plan.chosen else "deferred"
+    return Request.objects.create(
+        pk=request_id,
+        account=account,
+        holder_id=source.holder_id,
+        delegation_id=source.delegation_id,
+        stream_id=found.streams[first],
+        state=state,
+        workload=envelope.workload,
+        operation=envelope.operation,
+        expected_units=envelope.expected_units,
+        budget=envelope.budget,
+        delivery=envelope.delivery,
+        envelope=text,
+        envelope_hash=digest,
+        effective=found.effective(),
+        latest_at=to_datetime(found.latest_us),
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _route(request: Request, account: Account, found: Quoting, mint: Mint, actor: str, now_us: int, *, choose: bool) -> Request:
+    made, quoted = save_quotes(request=request, found=found, first=0, mint=mint, now_us=now_us)
+    locked = lock_chosen(request, made, now_us) if choose and found.plan.chosen else []
+    remember(request, [*_taken(request, account, found), quoted, *locked], actor, now_us)
+    return request
+
+
+def _taken(request: Request, account: Account, found: Quoting) -> list[NewEvent]:
+    """Submitted and accepted; a lock that follows makes it `matched`."""
+    holder = account if request.holder_id == account.pk else request.holder
+    submitted = route_events.submitted(
+        account=str(account.uuid),
+        holder=str(holder.uuid),
+        envelope=json.loads(request.envelope),
+        envelope_hash=request.envelope_hash,
+        latest_at=rfc3339(found.latest_us),
+        stream=request.stream_id,
+    )
+    state = "deferred" if request.state == "deferred" else "validated"
+    accepted = route_events.accepted(state=state, effective=request.effective, refusals=found.refusals())
+    return [about(request, route_events.SUBMITTED, submitted), about(request, route_events.ACCEPTED, accepted)]
