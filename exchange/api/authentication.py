@@ -1,4 +1,4 @@
-"""Two doors: a bearer key for programs, a session with an enforced CSRF token for browsers."""
+"""Three doors: a bearer key for programs, a session with an enforced CSRF token for browsers, signed requests for nodes."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from exchange.api.problems import Problem
 from exchange.services.identity import Principal, principal_by_bearer, principal_of_user
+from exchange.services.signed_requests import principal_of_node, read_headers
 from rights.kernel.clock import now_us
 
 
@@ -23,6 +24,23 @@ class KeyAuthentication(BaseAuthentication):
         principal = None
         if scheme.lower() == b"bearer" and token.isascii():
             principal = principal_by_bearer(token.decode("ascii"), now_us())
+        if principal is None:
+            raise Problem("unauthenticated")
+        return principal, None
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
+        return "Bearer"
+
+
+class NodeAuthentication(BaseAuthentication):
+    """The headers `X-Key` (a node's id), `X-Timestamp`, `X-Nonce`, `X-Signature`. Once `X-Key` is there, they alone decide."""
+
+    def authenticate(self, request: Request) -> tuple[Principal, None] | None:
+        signed = read_headers(request.headers)
+        if signed is None:
+            return None
+        inner: HttpRequest = request._request  # noqa: SLF001 - the bytes as they came, before they are parsed
+        principal = principal_of_node(signed, method=str(inner.method), target=inner.get_full_path(), body=inner.body, now_us=now_us())
         if principal is None:
             raise Problem("unauthenticated")
         return principal, None

@@ -43,6 +43,7 @@ _API = [
     ErrorRow("not_supported", 400, "The venue does not offer this yet"),
     ErrorRow("resync_required", 409, "What was asked for again is not kept: begin anew"),
     ErrorRow("conflict", 409, "The present state does not allow this"),
+    ErrorRow("lease_over", 409, "The lease is over, or was never this node's"),
     ErrorRow("lifecycle_refused", 409, "The right's status does not allow this"),
     ErrorRow("transfer_refused", 422, "A transfer gate refused"),
     ErrorRow("issuance_refused", 422, "The right may not be issued"),

@@ -13,6 +13,7 @@ from exchange.api.error_table import row_of
 from exchange.api.schemas import COMPONENTS
 from exchange.api.schemas.parameters import PATH, QUERY
 from exchange.api.schemas.words import page_of, ref
+from exchange.services.signed_requests import NODE_SCOPE
 
 _REQUEST_ID = {"X-Request-Id": {"description": "Names the request", "required": True, "schema": {"type": "string"}}}
 _HEADERS = {
@@ -28,6 +29,10 @@ _IDEMPOTENCY_KEY = {
 }
 _CHALLENGE = {"WWW-Authenticate": {"description": "How to authenticate", "required": True, "schema": {"type": "string"}}}
 _LATER = {"Retry-After": {"description": "Seconds to wait", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}}
+_NODE = (
+    "A node's id, with `X-Timestamp` (ms), `X-Nonce` (good once) and `X-Signature`: base64 of the Ed25519 signature over timestamp, nonce, method, "
+    "path with query and hex SHA-256 of the body, joined by line feeds. `X-Recv-Window`: 5000 ms unless given, at most 60000"
+)
 # Status → what it means, and the headers it brings. An operation names those it may answer.
 _REFUSALS: dict[int, tuple[str, dict[str, Any]]] = {
     400: ("The request, a parameter or a field can't be taken; `field_errors` names it", {}),
@@ -95,7 +100,7 @@ def operation(
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": ref(doc.body)}}}
     if scope:
         names = [scope] if isinstance(scope, str) else sorted(scope)
-        found["security"] = [{"key": names}, {"session": []}]
+        found["security"] = [{"node": []}] if NODE_SCOPE in names else [{"key": names}, {"session": []}]
         found["x-any-scope"] = names
     return found
 
@@ -163,6 +168,7 @@ def document() -> dict[str, Any]:
             "responses": RESPONSES,
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "key_….<secret>"},
+                "node": {"type": "apiKey", "in": "header", "name": "X-Key", "description": _NODE},
                 "session": {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "Writing needs X-CSRFToken too"},
             },
         },

@@ -179,4 +179,10 @@ SUPPLY = {
     "endpoint_setup": "The endpoint can't be set up so",
     "endpoint_exists": "The capability has an active endpoint",
     "assurance_changed": "The assurance changed at the same moment",
+    "node_description": "The node can't be described so",
+    "node_exists": "There is a node with this public key",
+    "nodes_many": "The supplier has too many nodes",
+    "node_suspended": "The node is suspended",
+    "node_suspended_by_venue": "The venue suspended the node",
+    "leases_many": "The node has too many leases",
 }

@@ -9,12 +9,12 @@ from exchange.services.identity import Principal
 from rights.kernel import rows
 from rights.kernel.ids import bare
 from rights.models import Capability, RoleGrant, Supplier
-from settlement.models import Endpoint
+from settlement.models import Endpoint, Node
 
 PUBLIC = frozenset({"instrument", "assurance", "issuer", "class", "supplier", "capability", "capacity", "anchor", "venue_key"})
 OWN = frozenset({"participant", "account", "member", "holder"})
 # Their parties see these as the API shows the objects themselves: with the accounts concerned and the notes.
-SHARED = frozenset({"endpoint", "consent", "delegation", "offer", "listing", "role", "key", "holder"})
+SHARED = frozenset({"endpoint", "node", "consent", "delegation", "offer", "listing", "role", "key", "holder"})
 _PARTY = "SELECT 1 FROM exchange_trade WHERE id = %s AND %s IN (buyer_id, seller_id)"
 _KEY = "SELECT 1 FROM exchange_apikey WHERE uuid = %s AND account_id = %s"
 
@@ -36,6 +36,10 @@ def _listing(principal: Principal, listing: str) -> bool:
     return principal.may("issue") and own.exists()
 
 
+def _node(principal: Principal, node: str) -> bool:
+    return Node.objects.filter(uuid=node, supplier__participant_id=principal.participant_id).exists()
+
+
 def _role(principal: Principal, role: str) -> bool:
     return RoleGrant.objects.filter(uuid=role, participant_id=principal.participant_id).exists()
 
@@ -49,6 +53,7 @@ _SIGHTS: Mapping[str, tuple[frozenset[str], Callable[[Principal, str], bool]]] =
     "ofr": (frozenset({"offer"}), lambda principal, uuid: packages.visible_offers(principal).filter(uuid=uuid).exists()),
     "cns": (frozenset({"consent"}), lambda principal, uuid: consents.visible_consents(principal).filter(uuid=uuid).exists()),
     "lst": (frozenset({"listing"}), _listing),
+    "nod": (frozenset({"node"}), _node),
     "rol": (frozenset({"role"}), _role),
     "key": (frozenset({"key"}), _key),
     "end": (frozenset({"endpoint"}), _endpoint),

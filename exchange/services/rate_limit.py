@@ -28,6 +28,7 @@ DEFAULT_RULES = {
     "order_requests": Rule(5_000, 10_000),
     "order": Rule(25_000, 50_000),
     "login": Rule(1, 20),
+    "node": Rule(2_000, 4_000),
 }
 FREE = frozenset({"cancel"})
 OUTAGE_S = 2.0  # how long Redis is left alone after it failed

@@ -1,8 +1,9 @@
-"""What is kept for a time and no longer: private messages for `from_seq`, answers under idempotency keys. Run by the scheduler."""
+"""What is kept for a time and no longer: private messages for `from_seq`, answers under idempotency keys, used nonces. Run by the scheduler."""
 
 import msgspec
 
 from exchange.services import idempotency
+from exchange.services.signed_requests import forget_nonces
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 
@@ -18,6 +19,7 @@ DELETE FROM exchange_accountmessage WHERE ctid = ANY(ARRAY(
 class Forgotten(msgspec.Struct, frozen=True):
     messages: int
     answers: int
+    nonces: int = 0
 
 
 def forget_old(*, now_us: int) -> Forgotten:
@@ -25,4 +27,4 @@ def forget_old(*, now_us: int) -> Forgotten:
     messages = 0
     while (gone := rows.execute(_OLD, [rfc3339(now_us - KEEP_MESSAGES_US), AT_ONCE])) > 0:
         messages += gone
-    return Forgotten(messages, idempotency.forget(now_us=now_us))
+    return Forgotten(messages, idempotency.forget(now_us=now_us), forget_nonces(now_us=now_us))

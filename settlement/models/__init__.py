@@ -1,6 +1,7 @@
 """The ledger's tables, and those of using rights."""
 
 from settlement.models.ledger import Asset, Balance, Posting
+from settlement.models.node import Job, JobAttempt, Node, NodeNonce
 from settlement.models.outcome import Dispute, Evidence, Proof, Receipt, Settlement, SettlementRule
 from settlement.models.request import Endpoint, EndpointHealth, Request, RequestPayload, Route
 
@@ -11,6 +12,10 @@ __all__ = [
     "Endpoint",
     "EndpointHealth",
     "Evidence",
+    "Job",
+    "JobAttempt",
+    "Node",
+    "NodeNonce",
     "Posting",
     "Proof",
     "Receipt",

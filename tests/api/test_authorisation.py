@@ -12,6 +12,7 @@ from exchange.models.access import SCOPES
 NOBODY = "nobody"
 ANY = frozenset(SCOPES)
 TRADING = frozenset({"trade", "cancel"})
+NODES = frozenset({"node"})
 ID = "0192e4a0-0000-7000-8000-000000000000"
 PARAMETERS = {
     "symbol": "NONE", "key": "NONE", "order_id": f"ord_{ID}", "client_order_id": "none", "fill_id": f"fil_{ID}", "key_id": f"key_{ID}",
@@ -19,6 +20,7 @@ PARAMETERS = {
     "delegation_id": f"dlg_{ID}", "offer_id": f"ofr_{ID}",
     "supplier_id": f"sup_{ID}", "capability_id": f"cap_{ID}", "listing_id": f"lst_{ID}",
     "endpoint_id": f"end_{ID}", "attestation_id": f"att_{ID}", "anchor_id": f"anc_{ID}",
+    "node_id": f"nod_{ID}", "job_id": f"job_{ID}",
 }  # fmt: skip
 
 # method, route → (who may, what they get with an empty body and ids of nothing). None: anybody, with a key or without.
@@ -71,6 +73,17 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("post", "suppliers/{supplier_id}/endpoints"): (frozenset({"supply", "operate"}), 400),
     ("get", "suppliers/{supplier_id}/endpoints/{endpoint_id}"): (frozenset({"supply", "operate", "audit"}), 404),
     ("patch", "suppliers/{supplier_id}/endpoints/{endpoint_id}"): (frozenset({"supply", "operate"}), 404),
+    ("get", "suppliers/{supplier_id}/nodes"): (frozenset({"read"}), 404),
+    ("post", "suppliers/{supplier_id}/nodes"): (frozenset({"supply"}), 400),
+    ("get", "nodes/{node_id}"): (frozenset({"read"}), 404),
+    ("patch", "nodes/{node_id}"): (frozenset({"supply", "operate"}), 404),
+    # A node signs its requests; no key and no session has its scope.
+    ("post", "nodes/lease"): (NODES, 403),
+    ("post", "nodes/heartbeat"): (NODES, 403),
+    ("post", "nodes/complete"): (NODES, 403),
+    ("post", "nodes/leases/{job_id}/heartbeat"): (NODES, 403),
+    ("post", "nodes/leases/{job_id}/complete"): (NODES, 403),
+    ("post", "nodes/leases/{job_id}/fail"): (NODES, 403),
     ("get", "events"): (frozenset({"read", "audit"}), 400),
     ("get", "events/verify"): (frozenset({"read", "audit"}), 400),
     ("get", "rights/{right_id}/events"): (frozenset({"read"}), 404),

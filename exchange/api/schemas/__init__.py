@@ -1,6 +1,6 @@
 """Every object of the wire as JSON Schema; the OpenAPI document's components, and what tests hold answers against."""
 
-from exchange.api.schemas import anchors, consents, endpoints, listings, market, packages, rights, supply, system, trading
+from exchange.api.schemas import anchors, consents, endpoints, listings, market, nodes, packages, rights, supply, system, trading
 from exchange.api.schemas.words import Schema
 
 COMPONENTS: dict[str, Schema] = {
@@ -14,4 +14,5 @@ COMPONENTS: dict[str, Schema] = {
     **endpoints.COMPONENTS,
     **packages.COMPONENTS,
     **anchors.COMPONENTS,
+    **nodes.COMPONENTS,
 }

@@ -38,6 +38,8 @@ PATH: dict[str, dict[str, Any]] = {
     "listing_id": {"schema": public_id("lst")},
     "consent_id": {"schema": public_id("cns")},
     "attestation_id": {"schema": public_id("att")},
+    "node_id": {"schema": public_id("nod")},
+    "job_id": {"schema": public_id("job")},
 }
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {"schema": {**_whole(1, 1000), "default": 100}},
@@ -53,6 +55,7 @@ QUERY: dict[str, dict[str, Any]] = {
     "end": {"description": "The last candle is the one in which this lies; now unless given", "schema": GIVEN_MOMENT},
     "orders.status": {"description": "`live`: orders that are pending or open", "schema": one_of(*STATUS["enum"], "live")},
     "rights.status": {"schema": one_of(*RightStatus)},
+    "nodes.status": {"schema": one_of("active", "suspended")},
     "suppliers.status": {"schema": one_of("active", "suspended")},
     "capabilities.status": {"description": "`live`: those that are not retired", "schema": one_of("live", "retired")},
     "assurances.status": {"schema": one_of(*STATUSES)},

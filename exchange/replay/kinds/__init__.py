@@ -1,6 +1,6 @@
 """One module per kind of object; each adds its kinds here."""
 
-from exchange.replay.kinds import anchors, consents, endpoints, instruments, listings, packages, people, requests, roles, supply
+from exchange.replay.kinds import anchors, consents, endpoints, instruments, listings, nodes, packages, people, requests, roles, supply
 from exchange.replay.object_states import ObjectKind
 
 KINDS: tuple[ObjectKind, ...] = (
@@ -14,4 +14,5 @@ KINDS: tuple[ObjectKind, ...] = (
     *anchors.KINDS,
     *listings.KINDS,
     *requests.KINDS,
+    *nodes.KINDS,
 )

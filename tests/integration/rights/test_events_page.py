@@ -15,6 +15,7 @@ from rights.models import Event
 from rights.services.capabilities import measure_capability, retire_capability
 from rights.services.split import merge_rights, split_right
 from rights.services.suppliers import assess_supplier, suspend_supplier
+from settlement.domain import node_events
 from tests.registry_desk import NOW_US, Desk
 from tests.supply_desk import SupplyDesk
 from tests.trading_floor import LOT, MINT, Floor
@@ -93,3 +94,12 @@ def written():
         types.add(event["type"])
         assert (event["object"]["type"], sorted(event["payload"])) == DOCUMENTED[event["type"]], event["type"]
     return types
+
+
+def test_every_constructor_of_a_nodes_event_is_documented():
+    names = {value for name, value in vars(node_events).items() if name.isupper() and name[0] != "_"}
+    assert names == {kind for kind in DOCUMENTED if kind.startswith("node.")}
+    for kind in names:
+        build = getattr(node_events, kind.removeprefix("node."))
+        payload = build(**dict.fromkeys(inspect.signature(build).parameters, "1"))
+        assert sorted(payload) == DOCUMENTED[kind][1], kind

@@ -1,0 +1,205 @@
+"""What nodes answer (SPEC §8): results are checked against what was reserved and what the venue counts itself, once.
+
+Only the node that has a job may end it. The same answer again says what was said before; a late one, or one about a job that others have,
+changes nothing. A lie ends the attempt: the node gets a strike, the job goes to another, and the lie stays as a proof that proves nothing.
+Locks: the node's row, then jobs by id, the `registry` stream last.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+import orjson
+from django.db import transaction
+
+from rights.kernel import rows
+from rights.kernel.ids import public
+from rights.services.journal import NewEvent
+from rights.services.registry import remember_all
+from settlement.domain import node_events
+from settlement.domain.node_results import Asked, Result, lie_in
+from settlement.domain.node_states import MOST_STRIKES, JobState, after_attempt
+from settlement.models import Node
+from settlement.services.job_ends import End, end_attempts, proof_of, told_of
+from settlement.services.lease import seen
+from settlement.services.nodes import event_of, locked_node, suspended
+
+Verdict = Literal["accepted", "refused", "lease_over", "unknown"]
+_LOCK = """
+SELECT j.id::text, j.request_id::text, j.route_id::text, j.state, j.node_id, j.unit, j.units, j.leases, j.attempts, j.max_attempts, j.proofs::text,
+       j.told::text, (extract(epoch from j.offered_at) * 1000000)::bigint, (extract(epoch from j.leased_at) * 1000000)::bigint,
+       (extract(epoch from j.deadline_at) * 1000000)::bigint, p.body
+FROM settlement_job j JOIN settlement_requestpayload p ON p.request_id = j.request_id
+WHERE j.id = ANY (%s::uuid[]) AND j.supplier_id = %s ORDER BY j.id FOR NO KEY UPDATE OF j
+"""
+_JSON = (10, 11)  # the places of texts in it
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What became of an answer. `detail`: the lie, of a refused one. `request_id`: whose job it was, when this ended it."""
+
+    job_id: str
+    verdict: Verdict
+    detail: str = ""
+    request_id: str = ""
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A job under lock."""
+
+    job_id: str
+    request_id: str
+    route_id: str
+    state: str
+    node_id: int | None
+    unit: str
+    units: int
+    leases: int
+    attempts: int
+    max_attempts: int
+    proofs: list[dict[str, Any]]
+    told: dict[str, Any] | None
+    offered_us: int
+    leased_us: int
+    deadline_us: int
+    body: str
+
+
+@transaction.atomic
+def complete_jobs(*, node_id: str, results: Sequence[Result], actor: str, now_us: int) -> list[Answered]:
+    """One answer for each result, in their order. A job named twice is judged by the first."""
+    node = locked_node(node_id)
+    held = _locked(node, [result.job_id for result in results])
+    answers: list[Answered] = []
+    ends: dict[str, End] = {}
+    facts: list[NewEvent] = []
+    for result in results:
+        job = held.get(result.job_id)
+        if job is None:
+            answers.append(Answered(result.job_id, "unknown"))
+        elif result.job_id in ends or job.state != JobState.LEASED or job.node_id != node.pk:
+            answers.append(_said_before(job, node, result, ends.get(result.job_id)))
+        elif lie := lie_in(result, asked=Asked(job.unit, job.units, job.body), public_key=node.public_key):
+            ends[result.job_id] = _lied(job, node, result, lie, now_us)
+            facts += _strike(job, node, result, lie)
+            answers.append(Answered(result.job_id, "refused", lie, _over(ends[result.job_id])))
+        else:
+            ends[result.job_id] = _done(job, node, result, now_us)
+            answers.append(Answered(result.job_id, "accepted", "", job.request_id))
+    end_attempts(list(ends.values()), now_us)
+    if facts:
+        node.save(update_fields=["strikes"])
+        if node.strikes >= MOST_STRIKES and node.status == "active":
+            reason = f"{node.strikes} results that were not so"
+            facts.append(event_of(node, node_events.SUSPENDED, suspended(row=node, by="venue", reason=reason, now_us=now_us)))
+        remember_all(facts, actor=actor, now_us=now_us)
+    seen(node, now_us)
+    return answers
+
+
+@transaction.atomic
+def fail_jobs(*, node_id: str, failures: Sequence[tuple[str, str]], now_us: int) -> list[Answered]:
+    """(job, why) of jobs that the node can't do: to the next node, or aside when enough have tried."""
+    node = locked_node(node_id)
+    held = _locked(node, [job_id for job_id, _ in failures])
+    answers: list[Answered] = []
+    ends: dict[str, End] = {}
+    for job_id, why in failures:
+        job = held.get(job_id)
+        if job is None:
+            answers.append(Answered(job_id, "unknown"))
+        elif job_id in ends or job.state != JobState.LEASED or job.node_id != node.pk:
+            answers.append(Answered(job_id, "lease_over"))
+        else:
+            ends[job_id] = _given_up(job, node, "failed", why, now_us)
+            answers.append(Answered(job_id, "accepted", "", _over(ends[job_id])))
+    end_attempts(list(ends.values()), now_us)
+    seen(node, now_us)
+    return answers
+
+
+def _locked(node: Node, job_ids: Sequence[str]) -> dict[str, Held]:
+    found = rows.fetch_all(_LOCK, [rows.array(job_ids), node.supplier_id])
+    return {row[0]: Held(*(orjson.loads(value) if value and place in _JSON else value for place, value in enumerate(row))) for row in found}
+
+
+def _said_before(job: Held, node: Node, result: Result, end: End | None) -> Answered:
+    """An answer about a job that is not the node's any more: accepted is only the very result that was accepted."""
+    told = end.told if end is not None else job.told
+    is_done = end.state == JobState.DONE if end is not None else job.state == JobState.DONE
+    is_same = is_done and told is not None and (told["output_hash"], told["delivered_units"]) == (result.output_hash, result.units)
+    return Answered(result.job_id, "accepted" if is_same and job.node_id == node.pk else "lease_over")
+
+
+def _done(job: Held, node: Node, result: Result, now_us: int) -> End:
+    told = told_of(
+        route_id=job.route_id,
+        units=result.units,
+        latency_us=now_us - job.leased_us,
+        queue_us=job.leased_us - job.offered_us,
+        output_ref=public("job", job.job_id),
+        output_hash=result.output_hash,
+        is_partial=result.is_partial,
+    )
+    proofs = [*job.proofs, proof_of(job_id=job.job_id, node=public("nod", str(node.uuid)), result=result, is_valid=True)]
+    return _end(job, node, JobState.DONE, "done", result=result, told=told, proofs=proofs)
+
+
+def _lied(job: Held, node: Node, result: Result, lie: str, now_us: int) -> End:
+    proofs = [*job.proofs, proof_of(job_id=job.job_id, node=public("nod", str(node.uuid)), result=result, is_valid=False)]
+    return _given_up(job, node, "struck", lie, now_us, result=result, proofs=proofs)
+
+
+def _given_up(
+    job: Held, node: Node, end: str, why: str, now_us: int, *, result: Result | None = None, proofs: list[dict[str, Any]] | None = None
+) -> End:
+    state = after_attempt(attempts=job.attempts, max_attempts=job.max_attempts, is_in_time=now_us < job.deadline_us)
+    told = told_of(route_id=job.route_id, units=0, error=why) if state is JobState.PARKED else None
+    return _end(job, node, state, end, why, result=result, told=told, proofs=job.proofs if proofs is None else proofs)
+
+
+def _end(
+    job: Held,
+    node: Node,
+    state: JobState,
+    end: str,
+    why: str = "",
+    *,
+    result: Result | None,
+    told: dict[str, Any] | None,
+    proofs: list[dict[str, Any]],
+) -> End:
+    return End(
+        job_id=job.job_id,
+        request_id=job.request_id,
+        number=job.leases,
+        node_id=node.pk,
+        state=str(state),
+        end=end,
+        why=why,
+        told=told,
+        proofs=proofs,
+        units=None if result is None else result.units,
+        output=result.output if result is not None and state is JobState.DONE else None,
+        output_hash="" if result is None else result.output_hash,
+        signature="" if result is None else result.signature,
+    )
+
+
+def _strike(job: Held, node: Node, result: Result, lie: str) -> list[NewEvent]:
+    node.strikes += 1
+    fact = node_events.struck(
+        job=public("job", job.job_id),
+        request=public("req", job.request_id),
+        lie=lie,
+        units=result.units,
+        output_hash=result.output_hash,
+        signature=result.signature,
+        strikes=node.strikes,
+    )
+    return [event_of(node, node_events.STRUCK, fact)]
+
+
+def _over(end: End) -> str:
+    """The request, when the job is over with this."""
+    return end.request_id if end.state in {JobState.DONE, JobState.PARKED} else ""
