@@ -241,7 +241,8 @@ class RightStates:
     def _consumed(self, payload: Payload, at: str) -> None:  # noqa: ARG002
         right = self.named(payload["right"])
         units = int(payload["units"])
-        if right.status != "active" or not 0 < units <= right.remaining_units:
+        # What was under lock before it froze is used all the same.
+        if right.status not in ("active", "frozen") or not 0 < units <= right.remaining_units:
             raise RightError(f"{units} units of rgt_{right.id} were used, {right.remaining_units} remained, {right.status}")
         right.remaining_units -= units
         right.epoch_at, right.epoch_used_units = payload["epoch_at"] or "", int(payload["epoch_used_units"])

@@ -132,6 +132,19 @@ def use_delegation(*, use: Use, units: int, now_us: int) -> Delegation:
     return row
 
 
+def count_use(*, delegation_id: str, units: int) -> bool:
+    """Count units that were used under a lock the delegation allowed, in the caller's transaction; whether it still counts.
+
+    What ended meanwhile has given back what it did not use, so nothing is counted against it any more.
+    """
+    row = _locked(delegation_id)
+    if row.state != "active":
+        return False
+    row.used_units += units
+    row.save(update_fields=["used_units"])
+    return True
+
+
 def covers(row: Delegation, right_id: str) -> bool:
     """Whether the delegation is of this right, or of a package it is in now."""
     if row.right_id is not None:

@@ -27,13 +27,14 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 class Leg(msgspec.Struct, frozen=True, order=True):
-    """One supplier's part of the work, as its adapter reported it."""
+    """One supplier's part of the work, as its adapter reported it; `locked_units` what its route had locked, where that is known."""
 
     supplier: str
     delivered_units: int
     fallbacks: tuple[str, ...] = ()
     quality_loss_bps: int = 0
     latency_expansion_bps: int = 0
+    locked_units: int = 2**63 - 1
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -111,10 +112,12 @@ def _verdict(bounds: Bounds, facts: Facts, proven: int | None, *, is_sufficient:
     rules: tuple[tuple[bool, Outcome, str], ...] = (
         (is_cancel and is_authorised, Outcome.CANCELLED, "cancelled_before_use"),
         (is_cancel, Outcome.FAILED, "cancel_not_authorised"),
+        # Whatever else it was: past the deadline for proofs the table knows one end only.
+        (not is_sufficient, Outcome.FAILED, "proofs_unrecoverable"),
         (facts.status == "expired" or is_late, Outcome.EXPIRED, "after_the_window"),
         (facts.status == "failed" or facts.completed_us is None, Outcome.FAILED, "nothing_valid"),
-        (not is_sufficient, Outcome.FAILED, "proofs_unrecoverable"),
         (proven is None or proven != facts.delivered_units or proven > bounds.reserved_units, Outcome.FAILED, "units_not_proven"),
+        (any(leg.delivered_units > leg.locked_units for leg in facts.legs), Outcome.FAILED, "more_than_locked"),
         (facts.status not in bounds.success_states, Outcome.FAILED, "not_a_success"),
         (not used <= bounds.fallbacks, Outcome.FAILED, "fallback_not_allowed"),
         (any(leg.quality_loss_bps > bounds.max_quality_loss_bps for leg in facts.legs), Outcome.FAILED, "quality_bound_broken"),

@@ -4,40 +4,56 @@ import msgspec
 
 from settlement.domain.settlement_states import DEDUCTING, Outcome
 
-
-class UnitsSplit(msgspec.Struct, frozen=True):
-    """What becomes of a route lock's units: used up, or given back to the right."""
-
-    consumed: int
-    released: int
+WHOLE_BPS = 10_000
 
 
-class MoneySplit(msgspec.Struct, frozen=True):
-    """What becomes of the escrow of a request, minor units: to the supplier, and back to the holder."""
+class Lock(msgspec.Struct, frozen=True):
+    """What a route had locked: units of a right, and the escrow for them; and what the right's terms say of degraded work."""
 
-    payout: int
-    refund: int
-
-
-def units_split(*, outcome: Outcome, reserved_units: int, units: int) -> UnitsSplit:
-    """`units` are the classified ones; only done work deducts any."""
-    deducted = units if outcome in DEDUCTING else 0
-    if not 0 <= deducted <= reserved_units:
-        raise ValueError(f"{deducted} units of {reserved_units} reserved")
-    return UnitsSplit(deducted, reserved_units - deducted)
+    units: int
+    escrow_minor: int
+    refund_policy: str = "none"
 
 
-def money_split(*, outcome: Outcome, escrow_minor: int, reserved_units: int, units: int, refund_policy: str) -> MoneySplit:
-    """Paid for what is proven; the rest goes back. Rounds toward the holder: nothing is charged that was not delivered.
+class Share(msgspec.Struct, frozen=True):
+    """What becomes of one route's lock. `used` + `released` units are the lock's; payout + compensation + release are its escrow.
 
-    A full request earns the whole quote. A fallback earns its units' share where the right names compensation, else the whole.
+    `owed_units`: what the right's holder is owed in units, as a new right, before anybody has looked whether there is room for one.
     """
-    if escrow_minor < 0 or reserved_units <= 0:
-        raise ValueError("no escrow without a lock")
-    if outcome is Outcome.FULL or (outcome is Outcome.FALLBACK and refund_policy == "none"):
-        payout = escrow_minor
-    elif outcome in {Outcome.FALLBACK, Outcome.PARTIAL}:
-        payout = escrow_minor * units // reserved_units
-    else:
-        payout = 0
-    return MoneySplit(payout, escrow_minor - payout)
+
+    used: int
+    released: int
+    payout_minor: int
+    compensation_minor: int
+    release_minor: int
+    owed_units: int = 0
+
+
+def share_of(*, outcome: Outcome, lock: Lock, delivered_units: int, quality_loss_bps: int, custom_minor: int | None = None) -> Share:
+    """One route's share. Only done work deducts units and pays; the rest goes back.
+
+    Paid is what was proven, rounded down. A fallback is worth less by `quality_loss_bps`: under `pro-rata` that part of the payout goes
+    to the holder, under `credit-reissue` he is owed that part of the units, under `custom` what the venue's own rule says (`custom_minor`,
+    never more than was earned; None: as pro-rata).
+    """
+    used = delivered_units if outcome in DEDUCTING else 0
+    if not 0 <= used <= lock.units:
+        raise ValueError(f"{used} units of {lock.units} reserved")
+    if not 0 <= quality_loss_bps <= WHOLE_BPS:
+        raise ValueError(f"a loss of {quality_loss_bps} of {WHOLE_BPS}")
+    earned = lock.escrow_minor * used // lock.units
+    compensation = owed = 0
+    if outcome is Outcome.FALLBACK and lock.refund_policy == "credit-reissue":
+        owed = used * quality_loss_bps // WHOLE_BPS
+    elif outcome is Outcome.FALLBACK and lock.refund_policy != "none":
+        stated = custom_minor if lock.refund_policy == "custom" else None
+        compensation = earned * quality_loss_bps // WHOLE_BPS if stated is None else min(max(stated, 0), earned)
+    return Share(used, lock.units - used, earned - compensation, compensation, lock.escrow_minor - earned, owed)
+
+
+def in_money(share: Share, *, quality_loss_bps: int) -> Share:
+    """The share of a holder who is owed units that nobody can issue: the same part of the payout instead."""
+    compensation = share.payout_minor * quality_loss_bps // WHOLE_BPS
+    return msgspec.structs.replace(
+        share, payout_minor=share.payout_minor - compensation, compensation_minor=share.compensation_minor + compensation, owed_units=0
+    )

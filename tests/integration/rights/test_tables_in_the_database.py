@@ -9,6 +9,8 @@ from exchange.models import access, listing, proposal
 from rights.domain import amendment, assurance, capability, issuance, lifecycle, package
 from rights.models import compute, consent, party, right, role, supplier, supply
 from rights.models import package as packages
+from settlement.domain import request_states, settlement_states
+from settlement.models import outcome, request
 from tests import spec_tables as spec
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +46,16 @@ WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("rights_assurance", "status"): assurance.STATUSES,
     ("rights_assurance", "degradation_plan"): assurance.PLANS,
     ("rights_planact", "act"): supply.PLAN_ACTS,
+    ("settlement_endpoint", "adapter"): request.ADAPTERS,
+    ("settlement_endpoint", "status"): ("active", "paused"),
+    ("settlement_request", "state"): tuple(request_states.RequestState),
+    ("settlement_request", "budget"): request_states.BUDGETS,
+    ("settlement_request", "delivery"): request_states.DELIVERIES,
+    ("settlement_route", "state"): tuple(request_states.RouteState),
+    ("settlement_settlement", "state"): tuple(settlement_states.SettlementState),
+    ("settlement_settlement", "outcome"): tuple(settlement_states.Outcome),
+    ("settlement_dispute", "side"): outcome.SIDES,
+    ("settlement_dispute", "state"): outcome.DISPUTE_STATES,
     ("exchange_instrument", "delivery_rule"): ("exact", "dominance"),
     ("exchange_listingrequest", "state"): listing.LISTING_STATES,
     ("exchange_blockoffer", "state"): listing.OFFER_STATES,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.domain.classification import Bounds, Classified, Facts, Leg, Pending, classify
-from settlement.domain.consequences import money_split, units_split
+from settlement.domain.consequences import Lock, in_money, share_of
 from settlement.domain.proofs import Proof, ProofType, required
 from settlement.domain.settlement_states import CLASSIFIED, ENDED, TABLE, Outcome, SettlementEvent, SettlementState, may_move, steps
 
@@ -71,14 +71,20 @@ def test_one_verdict_whatever_the_order(b: Bounds, f: Facts, p: list[Proof], is_
         assert not is_over
         assert first.missing or first.conflicts
         return
-    split = units_split(outcome=first.outcome, reserved_units=b.reserved_units, units=first.units)
-    assert split.consumed + split.released == b.reserved_units
+    if sum(leg.delivered_units for leg in f.legs) > b.reserved_units:
+        assert first.units == 0
+        return
     for policy in ("none", "pro-rata", "credit-reissue", "custom"):
-        money = money_split(
-            outcome=first.outcome, escrow_minor=977, reserved_units=b.reserved_units, units=first.units, refund_policy=policy
-        )
-        assert money.payout + money.refund == 977
-        assert min(money.payout, money.refund) >= 0
+        lock = Lock(b.reserved_units, 977, policy)
+        share = share_of(outcome=first.outcome, lock=lock, delivered_units=first.units, quality_loss_bps=130)
+        paid = in_money(share, quality_loss_bps=130)
+        for each in (share, paid):
+            assert each.used + each.released == b.reserved_units
+            assert each.payout_minor + each.compensation_minor + each.release_minor == 977
+            assert min(each.payout_minor, each.compensation_minor, each.release_minor, each.released, each.owed_units) >= 0
+        assert first.units == share.used
+        if first.units == 0:
+            assert share.release_minor == 977
 
 
 @given(bounds, facts, proofs)
