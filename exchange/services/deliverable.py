@@ -1,10 +1,12 @@
 """Which series an instrument delivers beside its own, because their rights are at least as good in everything (SPEC §3).
 
 Class, window and delivery rule never change, so a pair is judged once for ever. What dominates becomes a row and an event of the
-instrument; batches and reads join the rows. New series are found when a right is issued through the API, else by the timetable.
+instrument; batches and reads join the rows. New series are found when a right is issued through the API, else by the timetable, which
+remembers for each instrument up to which transaction the series were judged. Whatever was still running then is looked for again, so a
+series that commits late is not missed; nor is one that came while its instrument was being listed, for a new instrument is judged whole.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -40,14 +42,18 @@ class Candidate(msgspec.Struct, frozen=True):
     period_s: int
 
 
-_worse: set[tuple[int, int]] = set()  # (instrument, series) that were judged and don't dominate; for ever, so memory is safe
+_judged: dict[int, int] = {}  # by instrument: every series of an earlier transaction has been judged
 
 
 def forget() -> None:
     """For tests, which replace databases under a running process."""
-    _worse.clear()
+    _judged.clear()
 
 
+_OPEN = """
+SELECT i.id, pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM exchange_instrument i
+JOIN exchange_book b ON b.instrument_id = i.id AND b.phase <> %s WHERE i.delivery_rule = %s
+"""
 # The window's part of the order is asked here already, as far as it keeps most series out; the domain has the last word.
 _CANDIDATES = """
 SELECT i.id, i.symbol, own.compute_class_id, (extract(epoch from own.window_start) * 1000000)::bigint,
@@ -58,7 +64,8 @@ JOIN rights_series own ON own.id = i.series_id JOIN rights_computeclass oc ON oc
 JOIN rights_series s ON s.id <> own.id AND s.window_mode = own.window_mode AND s.window_start <= own.window_start
     AND s.window_end >= own.window_end
 JOIN rights_computeclass c ON c.id = s.compute_class_id AND c.unit = oc.unit
-WHERE i.delivery_rule = %(rule)s AND (%(instrument)s::bigint IS NULL OR i.id = %(instrument)s) AND (%(series)s::bigint IS NULL OR s.id = %(series)s)
+WHERE i.delivery_rule = %(rule)s AND i.id = ANY(%(instruments)s::bigint[]) AND s.xid >= %(since)s::text::xid8
+  AND (%(series)s::bigint IS NULL OR s.id = %(series)s)
   AND NOT EXISTS (SELECT 1 FROM exchange_deliverable d WHERE d.instrument_id = i.id AND d.series_id = s.id)
 ORDER BY i.id, s.id
 """
@@ -70,14 +77,41 @@ ON CONFLICT DO NOTHING RETURNING instrument_id, series_id
 """
 
 
-@transaction.atomic
 def register_deliverable(
     *, instrument_id: int | None = None, series_id: int | None = None, actor: str, now_us: int, most: int = 200
 ) -> int:
     """Register what dominates and is not registered yet, of one instrument or one series or of all; how many. At most `most` at once."""
-    values: dict[str, Any] = {"closed": int(Phase.CLOSED), "rule": DOMINANCE, "instrument": instrument_id, "series": series_id}
-    candidates = [Candidate(*row) for row in rows.fetch_all(_CANDIDATES, values) if (row[0], row[5]) not in _worse]
-    found = _dominating(candidates)[:most]
+    with transaction.atomic():
+        now = {row[0]: row[1] for row in rows.fetch_all(_OPEN, [int(Phase.CLOSED), DOMINANCE]) if instrument_id in {None, row[0]}}
+        of_all = series_id is None and instrument_id is None
+        found = _unjudged(now) if of_all else _dominating(_candidates(now, series_id=series_id))
+        made = _register(found[:most], actor, now_us)
+    if of_all and len(found) <= most:  # and all of it is committed
+        _judged.clear()
+        _judged.update(now)
+    return made
+
+
+def _unjudged(now: Mapping[int, int]) -> list[Candidate]:
+    """What dominates among the series that came since each of these instruments was judged."""
+    alike: dict[int, list[int]] = {}
+    for instrument in now:
+        alike.setdefault(_judged.get(instrument, 0), []).append(instrument)
+    return _dominating([candidate for since, instruments in alike.items() for candidate in _candidates(instruments, since=since)])
+
+
+def _candidates(instruments: Iterable[int], *, series_id: int | None = None, since: int = 0) -> list[Candidate]:
+    values: Any = {
+        "closed": int(Phase.CLOSED),
+        "rule": DOMINANCE,
+        "instruments": rows.array(instruments),
+        "series": series_id,
+        "since": since,
+    }
+    return [Candidate(*row) for row in rows.fetch_all(_CANDIDATES, values)]
+
+
+def _register(found: Sequence[Candidate], actor: str, now_us: int) -> int:
     if not found:
         return 0
     columns = [rows.array(c.instrument_id for c in found), rows.array(c.series_id for c in found)]
@@ -91,7 +125,7 @@ def _dominating(candidates: Sequence[Candidate]) -> list[Candidate]:
     wanted = {number for candidate in candidates for number in (candidate.own_class, candidate.class_id)}
     texts = rows.fetch_all(_DIMENSIONS, [rows.array(wanted)]) if wanted else []
     dims: dict[int, Mapping[str, Any]] = {number: msgspec.json.decode(text) for number, text in texts}
-    found = [
+    return [
         c
         for c in candidates
         if dominates(
@@ -101,8 +135,6 @@ def _dominating(candidates: Sequence[Candidate]) -> list[Candidate]:
             window=WindowFacts(text_of(c.own_start_us), text_of(c.own_end_us), c.mode, c.own_period_s),
         )
     ]
-    _worse.update({(c.instrument_id, c.series_id) for c in candidates} - {(c.instrument_id, c.series_id) for c in found})
-    return found
 
 
 def _event(candidate: Candidate) -> journal.NewEvent:

@@ -25,7 +25,10 @@ class ComputeClass(models.Model):
 
 
 class Series(models.Model):
-    """A class in one window: the rights that may trade in one book share it. `stream` is its memory."""
+    """A class in one window: the rights that may trade in one book share it. `stream` is its memory.
+
+    Column `xid` (added by migration 0014) is the transaction by which it came.
+    """
 
     compute_class = models.ForeignKey(ComputeClass, models.PROTECT, related_name="series")
     window_start = models.DateTimeField()
