@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from exchange.domain.command import Phase
 from exchange.models import ApiKey, Batch, Instrument
 from exchange.models.book import CommandKind
-from exchange.services import deliverable, disclosure, intake, lane, payload, rules
+from exchange.services import degradation, deliverable, disclosure, intake, lane, payload, rules
 from exchange.services.batch import Outcome, match_once
 from exchange.services.batch_record import chain
 from exchange.services.funding import fund
@@ -39,6 +39,7 @@ class HonestMarket:
         for forget in (
             rules.forget,
             deliverable.forget,
+            degradation.forget,
             disclosure.forget,
             reception.forget_policies,
             lane._uuids.clear,

@@ -14,6 +14,7 @@ from exchange.services import freeze
 from exchange.services.operator_refusal import OperatorRefusal
 from exchange.services.phases import ACTOR, may_follow, set_phase
 from exchange.services.pulls import pull_asks_of_right
+from exchange.services.rules import DELIVERED
 from rights.domain import supply_events
 from rights.domain.lifecycle import FreezeReason
 from rights.kernel import rows
@@ -28,8 +29,15 @@ from settlement.services.ledger import LedgerRefusal
 FREEZE, HALT = "freeze", "halt"
 MOST = 200
 
-_PLANS_DUE = """
-SELECT id FROM rights_assurance WHERE status = 'degraded' AND degradation_plan = ANY(%s) AND window_end > %s ORDER BY id
+# With each, what its plan looks at: the heads of the streams in which its rights stand, or its books with their phases.
+_SERIES = "(s.compute_class_id, s.window_start, s.window_end) = (a.compute_class_id, a.window_start, a.window_end)"
+_PLANS_DUE = f"""
+SELECT a.id, a.revision, a.degradation_plan, CASE a.degradation_plan WHEN 'freeze-unsold' THEN
+    ARRAY(SELECT t.last_hash FROM rights_series s JOIN rights_stream t ON t.id = s.stream_id WHERE {_SERIES} ORDER BY s.id)
+  ELSE ARRAY(
+    SELECT b.instrument_id || ' ' || b.phase FROM rights_series s JOIN {DELIVERED} d ON d.series_id = s.id
+    JOIN exchange_book b ON b.instrument_id = d.instrument_id WHERE {_SERIES} ORDER BY 1) END
+FROM rights_assurance a WHERE a.status = 'degraded' AND a.degradation_plan = ANY(%s) AND a.window_end > %s ORDER BY a.id
 """
 _LOCK = """
 SELECT a.uuid::text, a.reference, a.degradation_plan, i.participant_id FROM rights_assurance a JOIN rights_issuer i ON i.id = a.issuer_id
@@ -68,11 +76,31 @@ FROM unnest(%s::uuid[]) AS w(id)
 _LIFT = "UPDATE rights_planact SET lifted_at = %s WHERE assurance_id = %s AND object_id = ANY(%s) AND lifted_at IS NULL"
 
 
+_followed: dict[int, tuple[Any, ...]] = {}  # by assurance: what its plan looked at when nothing was left to be done
+
+
+def forget() -> None:
+    """For tests, which replace databases under a running process."""
+    _followed.clear()
+
+
 def follow_plans_due(*, now_us: int) -> int:
-    """Do what degraded assurances have declared and what is not done yet; how many rights and books it was done to."""
+    """Do what degraded assurances have declared and what is not done yet; how many rights and books it was done to.
+
+    A plan that is done is not looked at again before something has changed that it acts upon.
+    """
     with transaction.atomic():
-        due = rows.fetch_all(_PLANS_DUE, [["freeze-unsold", "halt-books"], rfc3339(now_us)])
-    return sum(_follow(assurance_id, now_us) for (assurance_id,) in due)
+        due = {row[0]: row[1:] for row in rows.fetch_all(_PLANS_DUE, [["freeze-unsold", "halt-books"], rfc3339(now_us)])}
+    for over in _followed.keys() - due.keys():
+        del _followed[over]
+    total = 0
+    for assurance_id, state in due.items():
+        if _followed.get(assurance_id) != state:
+            found, done = _follow(assurance_id, now_us)
+            total += done
+            if not found:
+                _followed[assurance_id] = state
+    return total
 
 
 def lift_plans_due(*, mint: Mint, now_us: int) -> int:
@@ -107,37 +135,39 @@ def _lift_one(assurance_id: int, right: str, mint: Mint, now_us: int) -> int:
 
 
 @transaction.atomic
-def _follow(assurance_id: int, now_us: int) -> int:
+def _follow(assurance_id: int, now_us: int) -> tuple[int, int]:
+    """How many rights or books its plan still concerned, and to how many it was done."""
     found = rows.fetch_one(_LOCK, [assurance_id, rfc3339(now_us)])
     if found is None:  # refreshed meanwhile
-        return 0
+        return 0, 0
     uuid, reference, plan, participant_id = found
     note = f"the capacity behind {reference} has fallen below what stands issued"
     if plan == "freeze-unsold":
-        done, act = _freeze_unsold(assurance_id, participant_id, note, now_us), FREEZE
+        unsold = [row[0] for row in _fetch(_UNSOLD, assurance=assurance_id, participant=participant_id)]
+        due, done, act = len(unsold), _freeze_unsold(unsold, note, now_us), FREEZE
     else:
-        done, act = _halt_books(assurance_id, note, now_us), HALT
+        phases = [int(phase) for phase in Phase if Phase.HALTED in may_follow(phase)]
+        books = _fetch(_BOOKS, assurance=assurance_id, phases=phases)
+        due, done, act = len(books), _halt_books(books, note, now_us), HALT
     if done:
         rows.execute(_DONE, [assurance_id, act, rfc3339(now_us), done])
         payload = supply_events.plan_acts(degradation_plan=plan, act=act, objects=done)
         remember_all([NewEvent(supply_events.PLAN_FOLLOWED, "assurance", f"ast_{uuid}", payload)], actor=ACTOR, now_us=now_us)
-    return len(done)
+    return due, len(done)
 
 
-def _freeze_unsold(assurance_id: int, participant_id: int, note: str, now_us: int) -> list[str]:
-    """Freeze what the issuer still holds itself, and pull its asks. Locked as it is read: what is sold meanwhile is its buyer's."""
-    unsold = [row[0] for row in _fetch(_UNSOLD, assurance=assurance_id, participant=participant_id)]
+def _freeze_unsold(unsold: list[str], note: str, now_us: int) -> list[str]:
+    """Freeze what the issuer still holds itself, and pull its asks. Locked as it was read: what is sold meanwhile is its buyer's."""
     frozen = freeze_rights(right_ids=unsold, freeze_reason=FreezeReason.SETTLEMENT_LOCK, note=note, actor=ACTOR, now_us=now_us)
     for right_id in frozen:
         pull_asks_of_right(right_id=right_id, reason=Reason.RIGHT_FROZEN, actor=ACTOR, now_us=now_us)
     return [f"rgt_{right_id}" for right_id in frozen]
 
 
-def _halt_books(assurance_id: int, note: str, now_us: int) -> list[str]:
+def _halt_books(books: list[tuple[Any, ...]], note: str, now_us: int) -> list[str]:
     """Halt the books that may be halted now; what a book does at the same moment comes first."""
-    phases = [int(phase) for phase in Phase if Phase.HALTED in may_follow(phase)]
     halted = []
-    for book_id, symbol in _fetch(_BOOKS, assurance=assurance_id, phases=phases):
+    for book_id, symbol in books:
         try:
             set_phase(book_id=book_id, phase=Phase.HALTED, reason=note, actor=ACTOR, now_us=now_us)
         except OperatorRefusal:

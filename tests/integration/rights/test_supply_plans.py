@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from benchmarks.registry_plans import statements_of
 from exchange.audit.run import audit
 from exchange.domain.command import Phase
 from exchange.models import Command, Order
@@ -146,6 +147,38 @@ def test_books_halt_once_with_the_reason_and_wait_for_an_operator():
     assert Phase(venue.row().phase) is Phase.HALTED
     assert told("assurance.plan_lifted") == [{"act": "halt", "degradation_plan": "halt-books", "objects": [venue.instrument.symbol]}]
     assert audit(now_us=venue.now_us).broken == []
+
+
+def looks(venue: Venue) -> int:
+    """How many plans the timetable looks into when it comes by."""
+    prepared, _ = statements_of(lambda: follow_plans_due(now_us=venue.now_us))
+    return sum("FOR NO KEY UPDATE OF a" in text for text, _ in prepared)
+
+
+def test_a_plan_that_is_done_rests_until_something_changes():
+    venue = Venue("freeze-unsold")
+    venue.drift(40)
+    assert venue.run().plan_acts == 2
+    assert [looks(venue) for _ in range(3)] == [1, 0, 0]
+    told = {"giver": venue.accounts["holder"], "taker": venue.accounts["issuer"], "mint": MINT, "actor": "test", "now_us": venue.now_us}
+    transfer_units(parts=[Part(venue.sold, 5 * LOT)], **told)
+    assert venue.run().plan_acts == 1  # its issuer holds some again
+    assert [looks(venue) for _ in range(2)] == [1, 0]
+    venue.drift(60)
+    assert venue.run().plan_acts == 3
+    venue.drift(40)
+    assert venue.run().plan_acts == 3
+
+
+def test_a_halted_book_is_looked_at_again_when_its_phase_changes():
+    venue = Venue("halt-books")
+    venue.drift(40)
+    assert venue.run().plan_acts == 1
+    assert [looks(venue) for _ in range(2)] == [1, 0]
+    venue.phase(Phase.CONTINUOUS)
+    venue.match()
+    assert [looks(venue) for _ in range(2)] == [1, 0]
+    assert Phase(venue.row().phase) is Phase.CONTINUOUS
 
 
 def test_a_closed_book_is_left_alone():
