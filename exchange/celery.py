@@ -11,6 +11,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 # connections back themselves (exchange/tasks.py).
 app.conf["CELERY_DB_REUSE_MAX"] = 2**40
 app.conf.beat_schedule = {
-    "forget-old": {"task": "exchange.tasks.forget_old", "schedule": 600, "options": {"queue": "sweep", "expires": 600}}
+    "forget-old": {"task": "exchange.tasks.forget_old", "schedule": 600, "options": {"queue": "sweep", "expires": 600}},
+    # Fills and windows near their end are noticed by looking, so a lost message costs one beat.
+    "run-policies": {"task": "exchange.tasks.run_policies", "schedule": 2, "options": {"queue": "sweep", "expires": 4}},
 }
 app.autodiscover_tasks(["exchange", "settlement", "rights"])

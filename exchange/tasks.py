@@ -15,12 +15,15 @@ from exchange.services.lane import LaneMemory
 from exchange.services.pending import is_waiting
 from exchange.services.retention import forget_old as forget
 from exchange.services.rules import rules_of
+from exchange.services.run_policy import run_due
 from rights.kernel.clock import now_us
+from rights.kernel.ids import Mint
 from rights.kernel.memory import MATCHING, settle
 from rights.kernel.trip import is_lost
 
 BUDGET_S = 0.25
 _lane = LaneMemory()
+_MINT = Mint()
 
 
 @worker_process_init.connect
@@ -77,5 +80,14 @@ def forget_old() -> None:
     """Drop what is kept for a time and no longer."""
     try:
         forget(now_us=now_us())
+    finally:
+        close_old_connections()
+
+
+@shared_task(name="exchange.tasks.run_policies", acks_late=True, ignore_result=True)
+def run_policies() -> None:
+    """Let every standing policy that is due look and act."""
+    try:
+        run_due(mint=_MINT, now_us=now_us())
     finally:
         close_old_connections()

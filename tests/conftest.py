@@ -32,6 +32,9 @@ _APPEND_ONLY = (
     "settlement_settlementrule",
     "settlement_proof",
     "settlement_evidence",
+    "exchange_policy",
+    "exchange_policyrun",
+    "exchange_policyaction",
 )
 
 

@@ -45,6 +45,11 @@ _SECTIONS = (
         "Why a right may not be issued or changed. They stand in `gates`, under `issuance_refused` or `lifecycle_refused`.",
     ),
     (
+        "policy",
+        "Standing policies",
+        "Why a policy can't be so, and why a key's order was not let in: it is bound by limits of its own or by an agent's policy.",
+    ),
+    (
         "supply",
         "Supply",
         "Why a supplier, capacity or an assurance can't be so. They stand in `gates`, under `supply_refused` or `issuance_refused`, with their field in `field_errors`.",

@@ -11,7 +11,7 @@ from rights.domain.gates import LIFTED_BY
 
 
 class ErrorRow(msgspec.Struct, frozen=True):
-    """`retryable`: the very same request may succeed later. `family`: api, order, gate, registry or supply.
+    """`retryable`: the very same request may succeed later. `family`: api, order, gate, registry, supply or policy.
 
     `lifted_by`: of a transfer gate, what would open it.
     """
@@ -74,7 +74,8 @@ def _rows() -> list[ErrorRow]:
     gates = [ErrorRow(code, 422, title, family="gate", lifted_by=LIFTED_BY[code]) for code, title in refusal_titles.GATES.items()]
     registry = [ErrorRow(code, 422, title, family="registry") for code, title in refusal_titles.REGISTRY.items()]
     supply = [ErrorRow(code, 422, title, family="supply") for code, title in refusal_titles.SUPPLY.items()]
-    return [*_API, *orders, *gates, *registry, *supply]
+    policies = [ErrorRow(code, 422, title, family="policy") for code, title in refusal_titles.POLICIES.items()]
+    return [*_API, *orders, *gates, *registry, *supply, *policies]
 
 
 TABLE: dict[str, ErrorRow] = {}

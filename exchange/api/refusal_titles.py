@@ -186,3 +186,12 @@ SUPPLY = {
     "node_suspended_by_venue": "The venue suspended the node",
     "leases_many": "The node has too many leases",
 }
+
+# Standing policies and what binds a key (exchange/services/policies.py); each title says what to do.
+POLICIES = {
+    "policy_key": "The policy can't act under this key: name a live key of the account with the scopes it needs",
+    "policy_class": "The rules name a class that is not there: see GET /classes",
+    "policy_binds": "A key can't touch this policy: log in as a member",
+    "policy_exists": "The key is bound already: change its policy instead",
+    "policy_state": "The policy's state does not allow this: make it active again, or make a new one",
+}

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from exchange.api.problems import MOST_DETAIL, Problem
 from exchange.services.operator_refusal import OperatorRefusal
+from exchange.services.policies import PolicyRefusal
 from rights.domain.manifest import ManifestRefusedError
 from rights.domain.reason import ReasonMissing
 from rights.kernel.ids import public
@@ -41,6 +42,9 @@ def as_problems(manifest_at: str = "manifest", fields_at: str = "") -> Iterator[
     except OperatorRefusal as refused:
         gates = [{"code": refused.code, "passed": False, "detail": refused.detail}]
         raise Problem("lifecycle_refused", refused.detail, gates=gates) from refused
+    except PolicyRefusal as refused:
+        named = [{"field": refused.field, "code": refused.code, "detail": refused.detail}] if refused.field else []
+        raise Problem(refused.code, refused.detail, field_errors=named) from refused
     except ReasonMissing as refused:
         error = {"field": "reason", "code": "invalid", "detail": str(refused)}
         raise Problem("validation_failed", f"reason: {refused}", field_errors=[error]) from refused

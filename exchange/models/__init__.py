@@ -6,6 +6,7 @@ from exchange.models.feed import AccountFeed, AccountMessage
 from exchange.models.instrument import Deliverable, DisclosureSheet, Instrument
 from exchange.models.listing import BlockOffer, ListingRequest
 from exchange.models.order import Order, Trade
+from exchange.models.policy import Policy, PolicyAction, PolicyRun
 from exchange.models.proposal import Proposal
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "ListingRequest",
     "Membership",
     "Order",
+    "Policy",
+    "PolicyAction",
+    "PolicyRun",
     "Proposal",
     "Trade",
 ]

@@ -186,6 +186,13 @@ class Scenes:
         self._post(self._seller, f"listings/{submitted['listing_id']}/review", _WHY)
         return submitted
 
+    def _policy(self) -> dict[str, Any]:
+        key = self._issuer.known["class of text"][0]
+        return {"kind": "rebalancer", "rules": {"class": key, "coverage": {"max_price": "1", "horizon_s": 0}}}
+
+    def _standing(self) -> dict[str, str]:
+        return {"policy_id": self._post(self._seller, "policies", self._policy())["id"]}
+
     def _some_assurance(self) -> dict[str, str]:
         return {"assurance_id": self._issuer.get("assurances", limit="1")["data"][0]["id"]}
 
@@ -275,6 +282,12 @@ _SCENES: dict[str, Callable[[Scenes], Scene]] = {
     "POST listings/{listing_id}/review": _by("operator", "submitted", _WHY),
     "POST listings/{listing_id}/approve": _by("second", "reviewed", _WHY),
     "POST listings/{listing_id}/reject": _by("operator", "submitted", _WHY),
+    "POST policies": _by("seller", "", "policy"),
+    "GET policies/{policy_id}": _by("seller", "standing"),
+    "PATCH policies/{policy_id}": _by("seller", "standing", {"state": "paused"}),
+    "DELETE policies/{policy_id}": _by("seller", "standing"),
+    "GET policies/{policy_id}/runs": _by("seller", "standing"),
+    "POST policies/{policy_id}/runs": _by("seller", "standing", {}),
     "GET anchors/{anchor_id}": lambda s: Scene(s._buyer, s._covering(s._event())),
     "GET anchors/{anchor_id}/proof": Scenes._proof,
     "GET events": lambda s: Scene(s._seller, query={"object": "seller"}),

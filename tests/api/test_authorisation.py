@@ -21,6 +21,7 @@ PARAMETERS = {
     "supplier_id": f"sup_{ID}", "capability_id": f"cap_{ID}", "listing_id": f"lst_{ID}",
     "endpoint_id": f"end_{ID}", "attestation_id": f"att_{ID}", "anchor_id": f"anc_{ID}",
     "node_id": f"nod_{ID}", "job_id": f"job_{ID}",
+    "policy_id": f"pol_{ID}",
 }  # fmt: skip
 
 # method, route → (who may, what they get with an empty body and ids of nothing). None: anybody, with a key or without.
@@ -103,6 +104,13 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("get", "ledger"): (frozenset({"read"}), 200),
     ("get", "limits"): (frozenset({"read"}), 200),
     ("get", "fees/mine"): (frozenset({"read"}), 200),
+    ("get", "policies"): (frozenset({"read"}), 200),
+    ("post", "policies"): (frozenset({"trade"}), 400),
+    ("get", "policies/{policy_id}"): (frozenset({"read"}), 404),
+    ("patch", "policies/{policy_id}"): (frozenset({"trade"}), 404),
+    ("delete", "policies/{policy_id}"): (frozenset({"trade"}), 404),
+    ("get", "policies/{policy_id}/runs"): (frozenset({"read"}), 404),
+    ("post", "policies/{policy_id}/runs"): (frozenset({"trade"}), 404),
     ("get", "keys"): (frozenset({"read"}), 200),
     ("post", "keys"): (ANY, 400),
     ("delete", "keys/{key_id}"): (ANY, 403),  # a key ends only itself

@@ -1,6 +1,6 @@
 """Every object of the wire as JSON Schema; the OpenAPI document's components, and what tests hold answers against."""
 
-from exchange.api.schemas import anchors, consents, endpoints, listings, market, nodes, packages, rights, supply, system, trading
+from exchange.api.schemas import anchors, consents, endpoints, listings, market, nodes, packages, policies, rights, supply, system, trading
 from exchange.api.schemas.words import Schema
 
 COMPONENTS: dict[str, Schema] = {
@@ -15,4 +15,5 @@ COMPONENTS: dict[str, Schema] = {
     **packages.COMPONENTS,
     **anchors.COMPONENTS,
     **nodes.COMPONENTS,
+    **policies.COMPONENTS,
 }

@@ -6,6 +6,7 @@ from exchange.api.schemas.listings import STATES as LISTING_STATES
 from exchange.api.schemas.market import PHASE
 from exchange.api.schemas.trading import SIDE, STATUS
 from exchange.api.schemas.words import CLIENT_ID, GIVEN_MOMENT, SYMBOL, one_of, public_id
+from exchange.domain.standing_policy import KINDS, STATES
 from rights.domain.assurance import STATUSES
 from rights.domain.lifecycle import RightStatus
 from rights.models.consent import CONSENT_KINDS, CONSENT_STATES
@@ -37,6 +38,7 @@ PATH: dict[str, dict[str, Any]] = {
     "endpoint_id": {"schema": public_id("end")},
     "listing_id": {"schema": public_id("lst")},
     "consent_id": {"schema": public_id("cns")},
+    "policy_id": {"schema": public_id("pol")},
     "attestation_id": {"schema": public_id("att")},
     "node_id": {"schema": public_id("nod")},
     "job_id": {"schema": public_id("job")},
@@ -63,6 +65,9 @@ QUERY: dict[str, dict[str, Any]] = {
     "owner": {"schema": {"const": "me"}},
     "consents.state": {"schema": one_of(*CONSENT_STATES)},
     "listings.state": {"schema": one_of(*LISTING_STATES)},
+    "policies.state": {"schema": one_of(*STATES)},
+    "policies.kind": {"schema": one_of(*KINDS)},
+    "dry_run": {"description": "Say what would be done, and do nothing", "schema": {"type": "boolean", "default": False}},
     "direction": {
         "description": "`up`: the line to the root, the right itself first; `down`: what was made from it",
         "schema": {**one_of("family", "up", "down"), "default": "family"},

@@ -1,6 +1,19 @@
 """One module per kind of object; each adds its kinds here."""
 
-from exchange.replay.kinds import anchors, consents, endpoints, instruments, listings, nodes, packages, people, requests, roles, supply
+from exchange.replay.kinds import (
+    anchors,
+    consents,
+    endpoints,
+    instruments,
+    listings,
+    nodes,
+    packages,
+    people,
+    policies,
+    requests,
+    roles,
+    supply,
+)
 from exchange.replay.object_states import ObjectKind
 
 KINDS: tuple[ObjectKind, ...] = (
@@ -15,4 +28,5 @@ KINDS: tuple[ObjectKind, ...] = (
     *listings.KINDS,
     *requests.KINDS,
     *nodes.KINDS,
+    *policies.KINDS,
 )
