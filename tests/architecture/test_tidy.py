@@ -27,6 +27,7 @@ MEASURING = (
     "web",
     "settings",
     "tasks",
+    "adapters",
     "services/rate_limit",
     "services/sweeping",
 )

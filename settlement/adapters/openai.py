@@ -1,0 +1,225 @@
+"""OpenAI-compatible HTTP: hosted APIs, vLLM, llama.cpp, Ollama. Usage is read from the answer and checked against what it can have been."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import msgspec
+
+from rights.kernel.clock import now_us
+from settlement.adapters.answers import Misfit, error_text, has_content, read_answer, read_usage
+from settlement.adapters.attempts import Again, Watch, attempted
+from settlement.adapters.base import NOTHING, Body, Report, failed
+from settlement.adapters.lines import INSIDE, AddressRefused, lines
+from settlement.adapters.sse import DONE, EventTooLong, events_of
+from settlement.domain.metering import Usage, bounded, ceiling_of, is_plausible
+from settlement.domain.work import Leg
+
+PATHS = {"chat.completions": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
+MOST_ANSWER = 64 * 1024 * 1024
+CONNECT_S = 5.0
+_BUSY = frozenset({429, 502, 503, 504})
+# What the caller sent is at fault: another supplier would refuse it too.
+_OF_CALLER = frozenset({400, 413, 415, 422})
+_BROKEN = (httpx.TransportError, httpx.StreamError, httpx.InvalidURL)
+
+
+async def call(leg: Leg, body: Body, deadline_us: int) -> Report:
+    """One whole answer, asked for again where nothing was done."""
+    if leg.operation not in PATHS:
+        return failed("operation_unknown", f"an OpenAI-compatible supplier has no {leg.operation}")
+    asked = _asked(leg, body)
+    watch = Watch()
+
+    async def act(attempt: int, patience_ms: int) -> Report:
+        return await _once(leg, asked, watch, attempt, patience_ms)
+
+    return await attempted(act, most=leg.endpoint.max_attempts, timeout_ms=leg.endpoint.timeout_ms, deadline_us=deadline_us)
+
+
+def _asked(leg: Leg, body: Body) -> dict[str, Any]:
+    """The body as it is sent: with the supplier's name of the model, and the limit of tokens it is metered by."""
+    asked = bounded(leg.operation, body)
+    return {**asked, "model": leg.endpoint.model} if leg.endpoint.model else asked
+
+
+def _request(leg: Leg, asked: Body, read_s: float) -> httpx.Request:
+    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+    if leg.endpoint.secret:
+        headers["Authorization"] = f"Bearer {leg.endpoint.secret}"
+    return lines().build_request(
+        "POST",
+        leg.endpoint.base_url + PATHS[leg.operation],
+        content=msgspec.json.encode(asked),
+        headers=headers,
+        timeout=httpx.Timeout(read_s, connect=min(CONNECT_S, read_s)),
+        extensions={INSIDE: leg.endpoint.inside},
+    )
+
+
+async def _once(leg: Leg, asked: Body, watch: Watch, attempt: int, patience_ms: int) -> Report:
+    """One attempt. Raises Again when nothing was done and another attempt may do better."""
+    arrived = False
+    try:
+        async with asyncio.timeout(patience_ms / 1000):
+            answer = await lines().send(_request(leg, asked, patience_ms / 1000), stream=True)
+            arrived, first_us = True, watch.us
+            try:
+                raw = await _whole(answer)
+            finally:
+                await answer.aclose()
+    except TimeoutError:
+        return failed("supplier_timeout", f"no answer within {patience_ms} ms", took_us=watch.us, attempts=attempt)
+    except AddressRefused as refused:
+        return failed("address_refused", str(refused), took_us=watch.us, attempts=attempt)
+    except _BROKEN as error:
+        if isinstance(error, httpx.TimeoutException):
+            return failed("supplier_timeout", "the supplier went silent", took_us=watch.us, attempts=attempt)
+        fault, detail = "supplier_lost" if arrived else "supplier_unreachable", str(error) or type(error).__name__
+        raise Again(fault, detail) from error
+    _check_busy(answer, raw)
+    if answer.status_code != 200:
+        return _refused(answer, raw, watch, attempt)
+    return _metered(leg, asked, raw, watch, first_us, attempt)
+
+
+async def _whole(answer: httpx.Response) -> bytes:
+    parts, size = [], 0
+    async for part in answer.aiter_bytes():
+        size += len(part)
+        if size > MOST_ANSWER:
+            raise httpx.StreamError(f"an answer of more than {MOST_ANSWER} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _check_busy(answer: httpx.Response, raw: bytes) -> None:
+    """Raise Again where the supplier says that it is busy."""
+    if answer.status_code in _BUSY:
+        after = answer.headers.get("retry-after", "")
+        raise Again("supplier_busy", error_text(raw) or f"status {answer.status_code}", int(after) * 1000 if after.isdigit() else 0)
+
+
+def _refused(answer: httpx.Response, raw: bytes, watch: Watch, attempt: int) -> Report:
+    status = answer.status_code
+    is_callers = status in _OF_CALLER
+    fault = "request_refused" if is_callers else "supplier_moved" if 300 <= status < 400 else "supplier_error"
+    detail = error_text(raw) or f"status {status}"
+    return failed(fault, detail, took_us=watch.us, attempts=attempt, is_callers=is_callers)
+
+
+def _metered(leg: Leg, asked: Body, raw: bytes, watch: Watch, first_us: int, attempt: int) -> Report:
+    """A whole answer with what it took, if it can have taken that."""
+    try:
+        usage = read_answer(leg.operation, asked, raw)
+    except Misfit as misfit:
+        return failed("answer_malformed", str(misfit), took_us=watch.us, attempts=attempt)
+    if not is_plausible(usage, ceiling_of(leg.operation, asked)):
+        return failed("usage_implausible", _claim(usage), took_us=watch.us, attempts=attempt)
+    return Report(usage, watch.us, first_us, attempt, output=raw, output_hash=hashlib.sha256(raw).hexdigest())
+
+
+def _claim(usage: Usage) -> str:
+    return f"{usage.prompt_tokens} prompt and {usage.completion_tokens} completion tokens are more than the texts can be"
+
+
+class _Tally:
+    """What a stream has brought so far."""
+
+    def __init__(self) -> None:
+        self.usage = NOTHING
+        self.pieces = 0
+        self.choices: set[int] = set()
+        self.digest = hashlib.sha256()
+        self.is_done = False
+        self.first_us = 0
+
+    def take(self, event: bytes) -> Any:
+        """One event, decoded. Raises Misfit."""
+        try:
+            found = msgspec.json.decode(event)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise Misfit("an event is not JSON") from None
+        if not isinstance(found, dict):
+            raise Misfit("an event is no object")
+        if found.get("error"):
+            raise Misfit(error_text(event) or "the supplier broke off")
+        if found.get("usage"):
+            self.usage = read_usage(found["usage"])
+        self.pieces += has_content(found)
+        self.choices |= {choice.get("index", 0) for choice in found.get("choices") or () if isinstance(choice, dict)}
+        self.digest.update(event)
+        return found
+
+
+async def stream(leg: Leg, body: Body, deadline_us: int) -> AsyncIterator[bytes | Report]:
+    """The answer's events as they come, and the report last. Until the first event it is asked for again as a whole answer is."""
+    if leg.operation not in ("chat.completions", "completions"):
+        yield failed("operation_unknown", f"there is no stream of {leg.operation}")
+        return
+    asked = {**_asked(leg, body), "stream": True, "stream_options": {"include_usage": True}}
+    watch, tally, opened = Watch(), _Tally(), list[httpx.Response]()
+
+    async def act(attempt: int, patience_ms: int) -> Report:
+        return await _opened(leg, asked, watch, attempt, patience_ms, opened)
+
+    begun = await attempted(act, most=leg.endpoint.max_attempts, timeout_ms=leg.endpoint.timeout_ms, deadline_us=deadline_us)
+    if not opened:
+        yield begun
+        return
+    fault, detail = "", ""
+    try:
+        async with asyncio.timeout(max(0, deadline_us - now_us()) / 1_000_000):
+            async for event in events_of(opened[0].aiter_bytes()):
+                if event == DONE:
+                    tally.is_done = True
+                    break
+                tally.take(event)
+                tally.first_us = tally.first_us or watch.us
+                yield event
+    except TimeoutError:
+        fault, detail = "deadline_passed", "the deadline came before the end of the answer"
+    except (Misfit, EventTooLong) as misfit:
+        fault, detail = "answer_malformed", str(misfit) or "an event that does not end"
+    except _BROKEN as error:
+        fault, detail = "supplier_lost", str(error) or type(error).__name__
+    finally:
+        with suppress(*_BROKEN):
+            await opened[0].aclose()
+    yield _told(leg, asked, tally, watch, begun.attempts, fault, detail)
+
+
+async def _opened(leg: Leg, asked: Body, watch: Watch, attempt: int, patience_ms: int, opened: list[httpx.Response]) -> Report:
+    """Open the stream: the response goes into `opened`. Raises Again."""
+    try:
+        async with asyncio.timeout(patience_ms / 1000):
+            answer = await lines().send(_request(leg, asked, leg.endpoint.timeout_ms / 1000), stream=True)
+            if answer.status_code == 200:
+                opened.append(answer)
+                return failed("", took_us=watch.us, attempts=attempt)
+            try:
+                raw = await _whole(answer)
+            finally:
+                await answer.aclose()
+    except TimeoutError:
+        return failed("supplier_timeout", f"no answer within {patience_ms} ms", took_us=watch.us, attempts=attempt)
+    except AddressRefused as refused:
+        return failed("address_refused", str(refused), took_us=watch.us, attempts=attempt)
+    except _BROKEN as error:
+        raise Again("supplier_unreachable", str(error) or type(error).__name__) from error
+    _check_busy(answer, raw)
+    return _refused(answer, raw, watch, attempt)
+
+
+def _told(leg: Leg, asked: Body, tally: _Tally, watch: Watch, attempts: int, fault: str, detail: str) -> Report:
+    """The report of a stream that ended, one way or another."""
+    if not fault and not tally.is_done:
+        fault, detail = "supplier_lost", "the stream ended before its end"
+    usage = msgspec.structs.replace(tally.usage, items=len(tally.choices) if tally.is_done else 0)
+    if not fault and not is_plausible(usage, ceiling_of(leg.operation, asked)):
+        fault, detail = "usage_implausible", _claim(usage)
+    digest = tally.digest.hexdigest() if tally.pieces else ""
+    return Report(usage, watch.us, tally.first_us, attempts, b"", digest, tally.pieces, fault, detail)
