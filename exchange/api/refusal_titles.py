@@ -32,8 +32,9 @@ REASONS = {
     Reason.QUANTITY_LIMIT: "The quantity is outside the instrument's limits",
     Reason.NO_MARKET: "There is nothing to trade against",
     Reason.POST_ONLY_BOOK: "The book takes only orders that rest",
+    Reason.BACKING_UNSOUND: "The assurance behind a right of the order isn't sound now",
 }
-RETRYABLE = frozenset({Reason.PHASE_HALTED, Reason.PHASE_PRE_OPEN, Reason.NO_MARKET, Reason.POST_ONLY_BOOK})
+RETRYABLE = frozenset({Reason.PHASE_HALTED, Reason.PHASE_PRE_OPEN, Reason.NO_MARKET, Reason.POST_ONLY_BOOK, Reason.BACKING_UNSOUND})
 
 # Transfer gates (rights/domain/gate_rules.py). Three of their codes are reasons of orders too, with the same meaning.
 GATES = {

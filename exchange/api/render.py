@@ -63,9 +63,7 @@ def instrument(row: InstrumentRow) -> dict[str, Any]:
         "headroom_quantity": str(row.headroom_units // row.lot_size),
         "backing": row.backing,
         "delivery_rule": row.delivery_rule,
-        "sheet": None
-        if row.sheet_version is None
-        else {"version": row.sheet_version, "hash": row.sheet_hash, "stale": row.post_only or row.backing != "sound"},
+        "sheet": None if row.sheet_version is None else {"version": row.sheet_version, "hash": row.sheet_hash, "stale": row.sheet_is_stale},
     }
 
 

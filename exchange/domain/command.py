@@ -79,6 +79,7 @@ class Reason(IntEnum):
     QUANTITY_LIMIT = 27
     NO_MARKET = 28
     POST_ONLY_BOOK = 29
+    BACKING_UNSOUND = 30
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):

@@ -16,6 +16,14 @@ BACKING = f"""
 """
 # Whether `a` lets anything be issued now; needs the parameter `now`.
 SOUND_NOW = "a.status = 'sound' AND a.refreshed_at + make_interval(secs => a.stale_after_s) >= %(now)s"
+# Whether what isn't sound backs more than half of the units in the book's rights; goes with BACKING joined as `backing`, and costs a sum
+# only where something is weak. One issuer with a unit of its own stops no book that others share.
+WEAK_MOSTLY = f"""
+    backing.state IS NOT NULL AND (
+        SELECT 2 * coalesce(sum(r.remaining_units) FILTER (WHERE NOT ({SOUND_NOW})), 0) > coalesce(sum(r.remaining_units), 0)
+        FROM {DELIVERED} d JOIN rights_right r ON r.series_id = d.series_id JOIN rights_assurance a ON a.id = r.assurance_id
+        WHERE d.instrument_id = i.id AND r.remaining_units > 0 AND r.status IN ('issued', 'active', 'frozen'))
+"""
 # `units`: what may still be issued that the book would deliver, under assurances that are sound now.
 HEADROOM = f"""
     SELECT least(coalesce(sum(a.units), 0), {2**63 - 1})::bigint AS units FROM (

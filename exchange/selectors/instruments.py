@@ -6,7 +6,7 @@ import msgspec
 import orjson
 
 from exchange.selectors import named
-from exchange.selectors.backing import BACKING, HEADROOM
+from exchange.selectors.backing import BACKING, HEADROOM, WEAK_MOSTLY
 from exchange.selectors.deliverable_units import deliverable_units
 from exchange.selectors.named import moment
 from rights.kernel import rows
@@ -57,6 +57,7 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     headroom_units: int
     sheet_version: int | None
     sheet_hash: str | None
+    sheet_is_stale: bool
     deliverable_units: int
 
 
@@ -66,7 +67,7 @@ SELECT i.id, i.symbol, {_CLASS}, i.lot_size, cur.code, cur.scale, i.tick_minor, 
        i.collar_low_ticks, i.collar_high_ticks, i.maker_bps, i.taker_bps, i.position_limit_lots, i.reference_price_ticks,
        {moment("i.opens_at")}, {moment("i.gate_closes_at")}, {moment("s.window_start")}, {moment("s.window_end")},
        s.window_mode, b.phase, b.seq, b.last_price_ticks, coalesce(backing.state, 'sound'),
-       change.reason, b.post_only, kept_out.reason, i.delivery_rule, headroom.units, sheet.version, sheet.hash
+       change.reason, b.post_only, kept_out.reason, i.delivery_rule, headroom.units, sheet.version, sheet.hash, b.post_only OR ({WEAK_MOSTLY})
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN settlement_asset cur ON cur.id = i.currency_id
 JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
 CROSS JOIN LATERAL ({BACKING}) backing

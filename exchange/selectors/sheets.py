@@ -3,7 +3,7 @@
 import msgspec
 
 from exchange.selectors import named
-from exchange.selectors.backing import BACKING
+from exchange.selectors.backing import BACKING, WEAK_MOSTLY
 from exchange.selectors.named import moment
 from rights.kernel.clock import rfc3339
 
@@ -20,7 +20,7 @@ class SheetRow(msgspec.Struct, frozen=True):
 
 
 _SHEET = f"""
-SELECT d.version, d.body, d.hash, {moment("d.computed_at")}, newest.version, b.post_only OR backing.state IS NOT NULL
+SELECT d.version, d.body, d.hash, {moment("d.computed_at")}, newest.version, b.post_only OR ({WEAK_MOSTLY})
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id
 CROSS JOIN LATERAL (SELECT max(version) AS version FROM exchange_disclosuresheet x WHERE x.instrument_id = i.id) newest
 JOIN exchange_disclosuresheet d ON d.instrument_id = i.id AND d.version = coalesce(%(version)s::int, newest.version)

@@ -130,7 +130,7 @@ def pick(
     taken, left = _pick(parcels, units, lot_size, most)
     if not left:
         return taken, None
-    return taken, Reason.GATE_REFUSED if any(p.units for p in parcels if p.refused) else Reason.INSUFFICIENT_RIGHTS
+    return taken, min((p.refused for p in parcels if p.units and p.refused), default=Reason.INSUFFICIENT_RIGHTS)
 
 
 def most_lots(parcels: list[Parcel], lot_size: int) -> int:

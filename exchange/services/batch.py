@@ -18,14 +18,14 @@ from exchange.services.batch_write import write
 from exchange.services.facts import Parcel, Party, ask_parcels, ask_parties, load_holdings, read_parcels, read_parties
 from exchange.services.header import Header
 from exchange.services.intake import INSERT, NewCommand, parameters
-from exchange.services.lane import LaneMemory
+from exchange.services.lane import BookMemory, LaneMemory
 from exchange.services.lessons import Lessons, Pair
 from exchange.services.messages import Suspended
 from exchange.services.pairs import block_resting, pairs_behind
 from exchange.services.payload import AmendPayload, Payload, PlacePayload, decode
 from exchange.services.pending import Pending, ask_pending, read_pending
 from exchange.services.retry import CONFLICTS, is_transient
-from exchange.services.rules import Rules, rules_of
+from exchange.services.rules import rules_of
 from exchange.services.stale import pulls_for
 from exchange.services.working import Working
 from rights.kernel import rows
@@ -141,7 +141,7 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
     asked = [decode(c.kind, c.payload) for c in commands]
     accounts = {c.account_id for c in commands if c.account_id is not None}
     sellers = {c.account_id for c, p in zip(commands, asked, strict=True) if c.account_id is not None and _may_offer(p)}
-    parties, parcels = _load(rules, accounts, sellers, now_us)
+    parties, parcels = _load(memory, accounts, sellers, now_us)
     holdings = {} if rules.position_limit_lots is None else load_holdings(rules, {p.participant for p in parties.values()})
     work = Working(memory, parties, parcels, holdings, trade_count, now_us)
     header = Header(
@@ -165,16 +165,18 @@ def _batch(lane: LaneMemory, book_id: int, now_us: int, pulls: Sequence[NewComma
     return Matched(Outcome.MATCHED, len(commands), len(work.trades), header.seq, full)
 
 
-def _load(rules: Rules, accounts: set[int], sellers: set[int], now_us: int) -> tuple[dict[int, Party], dict[int, list[Parcel]]]:
+def _load(memory: BookMemory, accounts: set[int], sellers: set[int], now_us: int) -> tuple[dict[int, Party], dict[int, list[Parcel]]]:
     """Who the commands come from, and what the sellers among them may deliver."""
     if not accounts:
         return {}, {}
-    trip = Trip()
+    rules, trip = memory.rules, Trip()
     parties = ask_parties(trip, rules, accounts)
     parcels = ask_parcels(trip, rules, sellers) if sellers else None
     trip.go()
     found = read_parties(parties)
-    return found, read_parcels(parcels, rules, found, now_us) if parcels is not None else {}
+    if parcels is None:
+        return found, {}
+    return found, read_parcels(parcels, rules, found, now_us, takers_out=bool(memory.core.post_only))
 
 
 def _may_offer(payload: Payload) -> bool:

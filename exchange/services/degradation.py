@@ -1,7 +1,7 @@
 """A degraded assurance follows the plan it declared (SPEC §7, drift), and what the plan did ends when it is sound again.
 
 That nothing more is issued under it needs no act: issuing looks at its status. What was issued is never rewritten: rights still in
-the issuer's own hands freeze, or the books it backs halt, each once per degradation, so that an operator who decides otherwise is not
+the issuer's own hands freeze, or the books it mostly backs halt, each once per degradation, so that an operator who decides otherwise is not
 overruled every second. The timetable calls both functions; each step is a transaction of its own, with the assurance locked first.
 """
 
@@ -29,14 +29,16 @@ from settlement.services.ledger import LedgerRefusal
 FREEZE, HALT = "freeze", "halt"
 MOST = 200
 
-# With each, what its plan looks at: the heads of the streams in which its rights stand, or its books with their phases.
+# With each, what its plan looks at: the heads of the streams in which its rights stand, or its books with their phases
+# and the heads of all they deliver, of which it may back the most or not.
 _SERIES = "(s.compute_class_id, s.window_start, s.window_end) = (a.compute_class_id, a.window_start, a.window_end)"
 _PLANS_DUE = f"""
 SELECT a.id, a.revision, a.degradation_plan, CASE a.degradation_plan WHEN 'freeze-unsold' THEN
     ARRAY(SELECT t.last_hash FROM rights_series s JOIN rights_stream t ON t.id = s.stream_id WHERE {_SERIES} ORDER BY s.id)
   ELSE ARRAY(
-    SELECT b.instrument_id || ' ' || b.phase FROM rights_series s JOIN {DELIVERED} d ON d.series_id = s.id
-    JOIN exchange_book b ON b.instrument_id = d.instrument_id WHERE {_SERIES} ORDER BY 1) END
+    SELECT b.instrument_id || ' ' || b.phase || ' ' || t.last_hash FROM rights_series s JOIN {DELIVERED} d ON d.series_id = s.id
+    JOIN exchange_book b ON b.instrument_id = d.instrument_id JOIN {DELIVERED} o ON o.instrument_id = d.instrument_id
+    JOIN rights_series x ON x.id = o.series_id JOIN rights_stream t ON t.id = x.stream_id WHERE {_SERIES} ORDER BY 1) END
 FROM rights_assurance a WHERE a.status = 'degraded' AND a.degradation_plan = ANY(%s) AND a.window_end > %s ORDER BY a.id
 """
 _LOCK = """
@@ -49,12 +51,16 @@ SELECT r.id::text FROM rights_right r WHERE r.assurance_id = %(assurance)s AND r
   AND r.holder_id = ANY(ARRAY(SELECT h.id FROM rights_account h WHERE h.participant_id = %(participant)s))
   AND {_NOT_DONE.format("'rgt_' || r.id")} ORDER BY r.id LIMIT {MOST} FOR NO KEY UPDATE OF r
 """
+# Those whose supply rests on it for the most part. In the others only the asks that offer rights of it leave (services/disclosure.py).
 _BOOKS = f"""
 SELECT b.instrument_id, i.symbol FROM rights_assurance a JOIN rights_series s
   ON (s.compute_class_id, s.window_start, s.window_end) = (a.compute_class_id, a.window_start, a.window_end)
 JOIN exchange_instrument i ON i.series_id = s.id OR i.id IN (SELECT d.instrument_id FROM exchange_deliverable d WHERE d.series_id = s.id)
 JOIN exchange_book b ON b.instrument_id = i.id
-WHERE a.id = %(assurance)s AND b.phase = ANY(%(phases)s) AND {_NOT_DONE.format("i.symbol")} ORDER BY i.symbol LIMIT {MOST}
+WHERE a.id = %(assurance)s AND b.phase = ANY(%(phases)s) AND {_NOT_DONE.format("i.symbol")} AND (
+    SELECT 2 * coalesce(sum(r.remaining_units) FILTER (WHERE r.assurance_id = a.id), 0) > coalesce(sum(r.remaining_units), 0)
+    FROM {DELIVERED} d JOIN rights_right r ON r.series_id = d.series_id
+    WHERE d.instrument_id = i.id AND r.remaining_units > 0 AND r.status IN ('issued', 'active', 'frozen')) ORDER BY i.symbol LIMIT {MOST}
 """
 _DONE = """
 INSERT INTO rights_planact (assurance_id, act, object_id, done_at) SELECT %s, %s, w, %s FROM unnest(%s::varchar[]) AS w ORDER BY w

@@ -1,8 +1,9 @@
 """The disclosure sheet of an instrument (SPEC §3): what a buyer may know before he trades, computed, versioned, never edited.
 
 A sheet holds no moment and nothing that trading changes, so its content changes only when something about the instrument does. It is stale
-when what it was computed from no longer holds: an assurance behind it is degraded or was not refreshed, or its inputs can't be read as
-they were. Then takers are kept out of the book by a command of its own, and let in again when it is fresh (docs/matching.md, rule 13).
+when what it was computed from no longer holds: most of the supply rests on assurances that are degraded or were not refreshed, or its inputs
+can't be read as they were. Then takers are kept out of the book by a command of its own, and let in again when it is fresh (docs/matching.md,
+rule 13). Where less than that is weak, the sheet says so, the book goes on, and the asks that offer rights of it leave.
 """
 
 import hashlib
@@ -15,9 +16,10 @@ from django.db import transaction
 from exchange.domain.command import Phase
 from exchange.models import DisclosureSheet, Instrument
 from exchange.models.book import CommandKind
-from exchange.selectors.backing import BACKING
+from exchange.selectors.backing import BACKING, WEAK_MOSTLY
 from exchange.services.intake import submit_one
 from exchange.services.payload import PostOnlyPayload
+from exchange.services.pulls import pull_unbacked_asks
 from rights.domain.canonical_json import canonical_json
 from rights.domain.transfer_policy import policy_document, strictest
 from rights.kernel import rows
@@ -141,7 +143,7 @@ def disclose(*, instrument_id: int, actor: str, now_us: int) -> DisclosureSheet 
 
 
 _BOOKS = f"""
-SELECT i.id, b.post_only, backing.state FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id
+SELECT i.id, b.post_only, backing.state, {WEAK_MOSTLY} FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id
 CROSS JOIN LATERAL ({BACKING}) backing WHERE b.phase <> %(closed)s ORDER BY i.id
 """
 _UNDER_WAY = """
@@ -162,13 +164,19 @@ def forget() -> None:
 
 
 def disclose_due(*, now_us: int, most: int = 20) -> int:
-    """Compute what is due, keep takers out of books whose sheet is stale, let them in where it is fresh; how many sheets are new."""
+    """Compute what is due, keep takers out of books whose sheet is stale, let them in where it is fresh; how many sheets are new.
+
+    Where a book goes on with a weak assurance behind some of it, the asks that offer rights of that one are pulled.
+    """
     values: Any = {"now": rfc3339(now_us), "closed": int(Phase.CLOSED)}
     with transaction.atomic():
         books = rows.fetch_all(_BOOKS, values)
-    due = [row for row in books if (row[2] is not None) != row[1] or now_us - _computed.get(row[0], 0) >= EVERY_US]
+    for book_id, post_only, state, mostly in books:
+        if state is not None and not mostly and not post_only:
+            pull_unbacked_asks(book_id=book_id, actor=ACTOR, now_us=now_us)
+    due = [row for row in books if row[3] != row[1] or now_us - _computed.get(row[0], 0) >= EVERY_US]
     due.sort(key=lambda row: _computed.get(row[0], 0))
-    return sum(_attend(book_id, post_only, state, now_us) for book_id, post_only, state in due[:most])
+    return sum(_attend(book_id, post_only, state if mostly else None, now_us) for book_id, post_only, state, mostly in due[:most])
 
 
 def _attend(book_id: int, post_only: bool, state: str | None, now_us: int) -> bool:  # noqa: FBT001

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from exchange.domain.command import Reason
 from exchange.services.live import Live
 from exchange.services.rules import DELIVERED, Rules
 from rights.domain.gates import HolderFacts, Receiver, RightFacts, transfer_refusals, transferable_until_us
@@ -28,12 +29,12 @@ class Party(msgspec.Struct, gc=False):
 
 
 class Parcel(msgspec.Struct, gc=False):
-    """Units of one right that its holder may still offer. `refused`: a gate shuts it whoever the taker is."""
+    """Units of one right that its holder may still offer. `refused`: why it may not be offered, whoever the taker is; else NONE."""
 
     right_id: str
     units: int
     whole_units: int
-    refused: bool
+    refused: Reason
     splittable: bool
     min_units: int
     until_us: int
@@ -53,13 +54,15 @@ WHERE a.id = ANY(%s::bigint[])
 PARCEL = """
 SELECT r.holder_id, r.id::text, r.remaining_units, r.reserved_units, r.status, r.freeze_reason,
        (extract(epoch from r.activated_at) * 1000000)::bigint, (extract(epoch from r.acquired_at) * 1000000)::bigint, r.terms_hash,
-       i.slug, r.root_id::text, r.series_id"""
+       i.slug, r.root_id::text, r.series_id, a.status = 'sound'"""
+# What PARCEL is of.
+PARCEL_FROM = "rights_right r JOIN rights_issuer i ON i.id = r.issuer_id JOIN rights_assurance a ON a.id = r.assurance_id"
 _OFFERED = "r.holder_id = ANY(%s::bigint[]) AND r.remaining_units > r.reserved_units ORDER BY r.created_at, r.id"
-_PARCELS = f"{PARCEL} FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id WHERE r.series_id = %s AND {_OFFERED}"
+_PARCELS = f"{PARCEL} FROM {PARCEL_FROM} WHERE r.series_id = %s AND {_OFFERED}"
 # By dominance: of every series the book delivers, each right with the window it has itself.
 WINDOW = "s.window_mode, (extract(epoch from s.window_end) * 1000000)::bigint, s.epoch_size_s"
 _IN_BOOK = f"SELECT d.series_id FROM {DELIVERED} d WHERE d.instrument_id = %s"
-_DOMINANT_PARCELS = f"""{PARCEL}, {WINDOW} FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
+_DOMINANT_PARCELS = f"""{PARCEL}, {WINDOW} FROM {PARCEL_FROM}
 JOIN rights_series s ON s.id = r.series_id WHERE r.series_id IN ({_IN_BOOK}) AND {_OFFERED}"""
 
 _HOLDING = "SELECT a.participant_id, sum(r.remaining_units)::bigint FROM rights_right r JOIN rights_account a ON a.id = r.holder_id"
@@ -108,14 +111,19 @@ def ask_parcels(trip: Trip, rules: Rules, sellers: Iterable[int]) -> Answer:
     return trip.ask(_DOMINANT_PARCELS, [rules.book_id, rows.array(sellers)])
 
 
-def read_parcels(answer: Answer, rules: Rules, parties: dict[int, Party], now_us: int) -> dict[int, list[Parcel]]:
-    """What each seller may deliver into this book: oldest window end first, then oldest right (SPEC §5)."""
+def read_parcels(answer: Answer, rules: Rules, parties: dict[int, Party], now_us: int, *, takers_out: bool) -> dict[int, list[Parcel]]:
+    """What each seller may deliver into this book: oldest window end first, then oldest right (SPEC §5).
+
+    `takers_out`: the book is post-only, because most of what it sells is weakly backed; then what is may rest there all the same.
+    """
     found = answer.rows()
     remember_roots((row[1], row[10]) for row in found)
-    return parcels_of(found, rules, parties, now_us)
+    return parcels_of(found, rules, parties, now_us, takers_out=takers_out)
 
 
-def parcels_of(found: list[tuple[Any, ...]], rules: Rules, parties: dict[int, Party], now_us: int) -> dict[int, list[Parcel]]:
+def parcels_of(
+    found: list[tuple[Any, ...]], rules: Rules, parties: dict[int, Party], now_us: int, *, takers_out: bool
+) -> dict[int, list[Parcel]]:
     """`read_parcels` of rows in the columns of PARCEL, with those of WINDOW behind where they are not of the book's own series."""
     found = _in_order(rules, found)
     policies = policies_of(sorted({row[8] for row in found}))
@@ -149,7 +157,7 @@ def parcels_of(found: list[tuple[Any, ...]], rules: Rules, parties: dict[int, Pa
                 right_id=right.id,
                 units=units,
                 whole_units=right.remaining_units,
-                refused=any(r.code not in PER_SLICE for r in refusals),
+                refused=_refusal(shut=any(r.code not in PER_SLICE for r in refusals), backed=row[12] or takers_out),
                 splittable=policy.splittable,
                 min_units=policy.min_transfer_units,
                 until_us=_until(policy, right_ends_us, rules),
@@ -160,6 +168,12 @@ def parcels_of(found: list[tuple[Any, ...]], rules: Rules, parties: dict[int, Pa
             )
         )
     return parcels
+
+
+def _refusal(*, shut: bool, backed: bool) -> Reason:
+    if shut:
+        return Reason.GATE_REFUSED
+    return Reason.NONE if backed else Reason.BACKING_UNSOUND
 
 
 def _in_order(rules: Rules, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -177,7 +191,7 @@ def _right_ends_us(rules: Rules, row: tuple[Any, ...]) -> int:
     return ends_us(mode=mode, window_end_us=window_end_us, period_s=period_s, activated_us=row[6])
 
 
-_OWN_WINDOW = 12  # columns of a row whose window is the book's
+_OWN_WINDOW = 13  # columns of a row whose window is the book's
 
 
 def _until(policy: TransferPolicy, right_ends_us: int, rules: Rules) -> int:

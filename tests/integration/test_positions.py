@@ -104,7 +104,7 @@ def test_rights_judged_together_sell_as_if_each_were_looked_at(policies: list[di
     market.place("third", "sell", 1, 100)
     for _ in range(2):
         parties = load_parties(rules_of(market.book_id), [account.pk])
-        each = sellable._one_by_one(account.pk, books, parties, market.now_us)[market.book_id]
+        each = sellable._one_by_one(account.pk, books, parties, market.now_us, frozenset())[market.book_id]
         stock = sellable.stocks(account_id=account.pk, book_ids=books, now_us=market.now_us)[market.book_id]
         assert (stock.sellable_lots, stock.free_lots) == each
         assert (stock.units, stock.rights) == (10_599_999 + 4 * LOT, 6)

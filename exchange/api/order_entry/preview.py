@@ -97,7 +97,7 @@ def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]
     taker, maker = fee_minor(walk.notional, rules.taker_bps), fee_minor(resting * (limit or 0) * rules.tick_minor, rules.maker_bps)
     held_lots = walk.lots if payload.type == OrderType.MARKET else payload.quantity_lots
     hold = cash_need(held_lots, limit or 0, rules.tick_minor, max(rules.maker_bps, rules.taker_bps)) if buying else 0
-    parts, gates, short = _rights(rules, payload, party, walk, now_us())
+    parts, gates, short = _rights(rules, payload, party, walk, now_us(), takers_out=takers_out)
     too_much = buying and _passes_limit(rules, party, held_lots)
     reason = _first_refusal(rules, payload, party, hold, too_much, short) or _core_refusal(payload, phase, walk, takers_out)
     return {
@@ -172,11 +172,11 @@ def _passes_limit(rules: Rules, party: Party, lots: int) -> bool:
 
 
 def _rights(
-    rules: Rules, payload: PlacePayload, party: Party, walk: Walk, now: int
+    rules: Rules, payload: PlacePayload, party: Party, walk: Walk, now: int, *, takers_out: bool
 ) -> tuple[list[dict[str, str]], list[dict[str, Any]], Reason | None]:
     """(rights and units, every gate's verdict on each, why they are too few). A sell shows its own rights, a buy the makers'."""
     buying = payload.side == Side.BUY
-    taken, short = (walk.parts, None) if buying else _own(rules, payload, party, now)
+    taken, short = (walk.parts, None) if buying else _own(rules, payload, party, now, takers_out=takers_out)
     wanted: dict[str, int] = {}
     for right, units in taken:
         wanted[right] = wanted.get(right, 0) + units
@@ -229,12 +229,12 @@ def _rights(
     return parts, gates, short
 
 
-def _own(rules: Rules, payload: PlacePayload, party: Party, now: int) -> tuple[list[tuple[str, int]], Reason | None]:
+def _own(rules: Rules, payload: PlacePayload, party: Party, now: int, *, takers_out: bool) -> tuple[list[tuple[str, int]], Reason | None]:
     """What a sell would reserve, as the batch reserves it: (right, units), and why that is too little."""
     trip = Trip()
     answer = ask_parcels(trip, rules, [party.id])
     trip.go()
-    parcels = read_parcels(answer, rules, {party.id: party}, now).get(party.id, [])
+    parcels = read_parcels(answer, rules, {party.id: party}, now, takers_out=takers_out).get(party.id, [])
     taken, short = pick(parcels, payload.quantity_lots * rules.lot_size, rules.lot_size, payload.rights)
     return [(parcel.right_id, units) for parcel, units in taken], short
 

@@ -6,10 +6,11 @@ import pytest
 
 from benchmarks.registry_plans import statements_of
 from exchange.audit.run import audit
-from exchange.domain.command import Phase
+from exchange.domain.command import Phase, Reason
 from exchange.models import Command, Order
 from exchange.replay.run import replay
 from exchange.selectors import instruments
+from exchange.selectors.accounts import positions
 from exchange.services import degradation, freeze, timetable
 from exchange.services.degradation import follow_plans_due, lift_plans_due
 from rights.domain.lifecycle import FreezeReason
@@ -25,9 +26,9 @@ LOT = 1_000_000
 
 
 class Venue(HonestMarket):
-    """The plain market; `issuer` still holds 20 lots of its own and rests two asks, and the day's supply comes to 100 lots."""
+    """The plain market, with 50 lots of its own; `issuer` still holds 20 lots and rests two asks, and `sold` lots are the holder's."""
 
-    def __init__(self, plan: str) -> None:
+    def __init__(self, plan: str, sold: int = 30) -> None:
         super().__init__()
         self.keys["issuer"] = self._key(self.accounts["issuer"])
         self.supply.post(10**12)
@@ -35,7 +36,7 @@ class Venue(HonestMarket):
         self.behind = self.supply.assure(100 * LOT, reference="planned", sources=(source,), degradation_plan=plan)
         named = {"assurance": {"reference": "planned"}}
         self.unsold = [str(self.desk.issue(10 * LOT, holder="issuer", **named).pk) for _ in range(2)]
-        self.sold = str(self.desk.issue(30 * LOT, holder="holder", **named).pk)
+        self.sold = str(self.desk.issue(sold * LOT, holder="holder", **named).pk)
         self.phase(Phase.CONTINUOUS)
         self.match()
         self.asks = [self.place("issuer", "sell", 10, 300) for _ in range(2)]
@@ -129,7 +130,7 @@ def test_when_the_window_is_over_the_frozen_expire_with_their_units():
 
 
 def test_books_halt_once_with_the_reason_and_wait_for_an_operator():
-    venue = Venue("halt-books")
+    venue = Venue("halt-books", sold=31)
     venue.drift(40)
     assert venue.run().plan_acts == 1
     row = venue.row()
@@ -145,6 +146,7 @@ def test_books_halt_once_with_the_reason_and_wait_for_an_operator():
     venue.drift(60)
     assert venue.run().plan_acts == 1
     assert Phase(venue.row().phase) is Phase.HALTED
+    assert [Order.objects.get(pk=ask).is_open for ask in venue.asks] == [True, True]
     assert told("assurance.plan_lifted") == [{"act": "halt", "degradation_plan": "halt-books", "objects": [venue.instrument.symbol]}]
     assert audit(now_us=venue.now_us).broken == []
 
@@ -171,7 +173,7 @@ def test_a_plan_that_is_done_rests_until_something_changes():
 
 
 def test_a_halted_book_is_looked_at_again_when_its_phase_changes():
-    venue = Venue("halt-books")
+    venue = Venue("halt-books", sold=31)
     venue.drift(40)
     assert venue.run().plan_acts == 1
     assert [looks(venue) for _ in range(2)] == [1, 0]
@@ -181,8 +183,45 @@ def test_a_halted_book_is_looked_at_again_when_its_phase_changes():
     assert Phase(venue.row().phase) is Phase.CONTINUOUS
 
 
-def test_a_closed_book_is_left_alone():
+def test_half_of_the_supply_stops_no_book_and_its_asks_leave():
+    """What others have asked stays and is traded; what is weak comes back when it is sound."""
     venue = Venue("halt-books")
+    sound = venue.place("holder", "sell", 10, 310, rights=[venue.right_id])
+    mixed = venue.place("holder", "sell", 55, 320)  # its first 40 lots are sound
+    bid = venue.place("other", "buy", 1, 100)
+    venue.match()
+    venue.drift(40)
+    assert venue.run().plan_acts == 0
+    row = venue.row()
+    assert (Phase(row.phase), row.backing, row.post_only, row.sheet_is_stale) == (Phase.CONTINUOUS, "degraded", False, False)
+    ended = Order.objects.filter(is_open=False).values_list("pk", "reason")
+    assert {(str(pk), Reason(reason)) for pk, reason in ended} == {(ask, Reason.BACKING_UNSOUND) for ask in (*venue.asks, mixed)}
+    pulls = Command.objects.filter(actor="timetable", order_id__isnull=False).count()
+    assert pulls == 3
+    venue.run()
+    assert Command.objects.filter(actor="timetable", order_id__isnull=False).count() == pulls
+
+    refused = venue.place("issuer", "sell", 1, 300)
+    named = venue.place("holder", "sell", 1, 300, rights=[venue.sold])
+    taken = venue.place("other", "buy", 3, 310)
+    venue.match()
+    assert [Reason(Order.objects.get(pk=order).reason) for order in (refused, named)] == [Reason.BACKING_UNSOUND] * 2
+    assert [Order.objects.get(pk=order).filled_lots for order in (taken, sound)] == [3, 3]
+    assert Order.objects.get(pk=bid).is_open
+    held = positions(account_id=venue.accounts["holder"].pk, now_us=venue.now_us, limit=1)[0]
+    assert (held.units, held.sellable, held.free) == (77 * LOT, 47 * LOT, 40 * LOT)
+
+    venue.drift(60)
+    venue.run()
+    again = venue.place("issuer", "sell", 1, 300)
+    venue.match()
+    assert Order.objects.get(pk=again).is_open
+    assert audit(now_us=venue.now_us).broken == []
+    assert replay().differences == {}
+
+
+def test_a_closed_book_is_left_alone():
+    venue = Venue("halt-books", sold=31)
     venue.phase(Phase.CLOSED)
     venue.match()
     venue.drift(40)
