@@ -10,7 +10,7 @@ from exchange.domain.command import Phase
 from exchange.replay.finding import Findings
 from exchange.replay.right_tables import StateHash, canonical
 from rights.kernel import rows
-from settlement.domain import route_events
+from settlement.domain import route_events, settlement_events
 
 CASH, BOOKS = "cash", "books"
 ESCROW = "venue:escrow"
@@ -44,7 +44,20 @@ class VenueState:
             minor = int(payload["amount_minor"]) * (1 if event_type == "account.funded" else -1)
             self.cash[(object_id, payload["asset"])] += minor
             self.cash[(payload["contra"], payload["asset"])] -= minor
-        elif event_type == "instrument.listed":
+        elif event_type == "trade.executed":
+            self._traded(payload)
+        elif event_type == "offer.accepted":
+            self._sold(payload)
+        elif event_type in ESCROWED:
+            self._escrow(payload, ESCROWED[event_type])
+        elif event_type == settlement_events.FINALIZED:
+            self._paid(payload)
+        else:
+            self._book(event_type, object_id, payload)
+
+    def _book(self, event_type: str, object_id: str, payload: Payload) -> None:
+        """A book is listed, or changes otherwise than by a trade."""
+        if event_type == "instrument.listed":
             self.books[object_id] = BookState(object_id, payload["currency"], payload["fee_account"])
         elif event_type == "instrument.phase_changed":
             book = self.books[object_id]
@@ -56,12 +69,13 @@ class VenueState:
             if book.post_only == payload["post_only"]:
                 raise ValueError(f"{object_id} was told twice what it was")
             book.post_only = payload["post_only"]
-        elif event_type == "trade.executed":
-            self._traded(payload)
-        elif event_type == "offer.accepted":
-            self._sold(payload)
-        elif event_type in ESCROWED:
-            self._escrow(payload, ESCROWED[event_type])
+
+    def _paid(self, payload: Payload) -> None:
+        """A settlement is final: the escrow goes where it belongs."""
+        for move in payload["moves"]:
+            minor, currency = int(move["amount_minor"]), move["currency"]
+            self.cash[(move["from"], currency)] -= minor
+            self.cash[(move["to"], currency)] += minor
 
     def _sold(self, payload: Payload) -> None:
         """A package's block offer was taken."""

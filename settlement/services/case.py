@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from rights.domain.effective_policy import policy_of_document
 from rights.domain.manifest import Manifest
 from rights.kernel.clock import rfc3339
 from rights.kernel.trip import Answer, Trip
@@ -122,16 +123,16 @@ def bounds_of(case: Case) -> Bounds:
     Without a route nothing was ever promised, and only ends without work are possible.
     """
     policies = [manifest.document["settlement_policy"] for manifest in case.manifests().values()]
-    words = [case.effective[f"rgt_{right}"]["policy"] for right in sorted({route.right_id for route in case.routes})]
+    words = [policy_of_document(case.effective[f"rgt_{right}"]["policy"]) for right in sorted({route.right_id for route in case.routes})]
     return Bounds(
         profile=max((policy["proof_profile"] for policy in policies), key=PROFILE_ORDER.index, default=PROFILE_ORDER[-1]),
         requirements=tuple(sorted({kind for policy in policies for kind in policy["proof_requirements"]})),
         success_states=frozenset.intersection(*(frozenset(policy["success_states"]) for policy in policies)) if policies else frozenset(),
         partial_allowed=all(m.document["limits"]["partial_fill_allowed"] for m in case.manifests().values()),
-        fallbacks=frozenset.intersection(*(frozenset(word["fallbacks"] or ()) for word in words)) if words else frozenset(),
-        max_quality_loss_bps=min((word["max_quality_loss_bps"] or 0 for word in words), default=0),
-        max_latency_expansion_bps=min((word["max_latency_expansion_bps"] or 0 for word in words), default=0),
-        latest_us=min([case.latest_us, *(word["latest_us"] for word in words if word["latest_us"] is not None)]),
+        fallbacks=frozenset.intersection(*(word.fallbacks or frozenset() for word in words)) if words else frozenset(),
+        max_quality_loss_bps=min((word.max_quality_loss_bps or 0 for word in words), default=0),
+        max_latency_expansion_bps=min((word.max_latency_expansion_bps or 0 for word in words), default=0),
+        latest_us=min([case.latest_us, *(word.latest_us for word in words if word.latest_us is not None)]),
         reserved_units=case.reserved_units,
     )
 

@@ -12,6 +12,7 @@ from exchange.replay.kinds import (
     policies,
     requests,
     roles,
+    settlements,
     supply,
 )
 from exchange.replay.object_states import ObjectKind
@@ -27,6 +28,7 @@ KINDS: tuple[ObjectKind, ...] = (
     *anchors.KINDS,
     *listings.KINDS,
     *requests.KINDS,
+    *settlements.KINDS,
     *nodes.KINDS,
     *policies.KINDS,
 )

@@ -2,6 +2,7 @@
 
 from exchange.replay.object_states import Fields, ObjectKind, Payload, Step
 from settlement.domain import route_events as types
+from settlement.domain import settlement_events
 from settlement.domain.request_states import may_become, route_may_become
 
 
@@ -52,6 +53,15 @@ def _executing(states: dict[str, Fields], object_id: str, payload: Payload, at: 
     become(states[object_id], object_id, "executing")
 
 
+def _done(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:
+    become(states[object_id], object_id, payload["status"])
+    states[object_id]["ended_at"] = at
+
+
+def _settled(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    become(states[payload["request"]], payload["request"], "settled")
+
+
 def become(held: Fields, object_id: str, state: str) -> None:
     """Along the table of SPEC §8; what it is already it stays."""
     if held["state"] != state and not may_become(held["state"], state):
@@ -95,6 +105,14 @@ def _started(states: dict[str, Fields], object_id: str, payload: Payload, at: st
     for route in payload["routes"]:
         move(states[route], route, "executing")
         states[route]["expires_at"] = payload["deadline_at"]
+
+
+def _shared(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    for share in payload["shares"]:
+        held = states[share["route"]]
+        if held["state"] != share["state"]:  # a reviewer decides anew about routes that have ended
+            move(held, share["route"], share["state"])
+            held["ended_at"] = at
 
 
 def move(held: Fields, object_id: str, state: str) -> None:
@@ -141,6 +159,8 @@ KINDS = (
             types.EXPIRED: _unmatched,
             types.RELEASED: _unmatched,
             types.STARTED: _executing,
+            settlement_events.EXECUTED: _done,
+            settlement_events.FINALIZED: _settled,
         },
         _REQUESTS,
     ),
@@ -153,6 +173,7 @@ KINDS = (
             types.EXPIRED: _ended("expired"),
             types.RELEASED: _ended("released"),
             types.STARTED: _started,
+            settlement_events.CLASSIFIED: _shared,
         },
         _ROUTES,
     ),

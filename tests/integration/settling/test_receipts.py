@@ -1,5 +1,7 @@
 """A receipt becomes a settlement: units, money, states and events, once (SPEC §8, §9)."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from rights.models import Event, UnitLock
@@ -9,16 +11,18 @@ from settlement.domain.venue_proofs import venue_proofs
 from settlement.models import Posting, Proof, Receipt, Request, Route, Settlement
 from settlement.services.proof_rows import ReceiptConflict, ReceiptRefused
 from settlement.services.receipt import add_proofs, proof_deadlines_due
-from tests.registry_desk import DAY_US, MINT, START_US
-from tests.using_desk import TARIFF_MINOR, WHO, Using
+from tests.registry_desk import DAY_US, START_US
+from tests.using_desk import CASH_MINOR, TARIFF_MINOR, WHO, Using
 
 pytestmark = pytest.mark.django_db
 WINDOW = {"dispute_window_seconds": 600}
 
 
 @pytest.fixture
-def desk() -> Using:
-    return Using()
+def desk() -> Iterator[Using]:
+    made = Using()
+    yield made
+    made.sound()
 
 
 def types(settlement: Settlement) -> list[str]:
@@ -28,7 +32,7 @@ def types(settlement: Settlement) -> list[str]:
 
 
 def test_a_full_request_is_charged_and_paid_for_what_was_used(desk: Using) -> None:
-    right = desk.right(10_000)
+    right = desk.basic(10_000)
     request = desk.running((right, 1_000))
     assert desk.cash("venue:escrow") == 1_000 * TARIFF_MINOR
     settlement = desk.record(request, desk.told(request, 400))
@@ -36,18 +40,18 @@ def test_a_full_request_is_charged_and_paid_for_what_was_used(desk: Using) -> No
     assert desk.units(right) == (9_600, 0, "active")
     assert desk.cash("boreal") == 400 * TARIFF_MINOR
     assert desk.cash("venue:escrow") == 0
-    assert (settlement.payout_minor, settlement.compensation_minor, settlement.release_minor) == (1_200, 0, 1_800)
+    assert (settlement.payout_minor, settlement.compensation_minor, settlement.release_minor) == (4_000, 0, 6_000)
     stored = Settlement.objects.get(pk=settlement.pk)
-    assert (stored.state, stored.payout_minor, stored.finalized_at) == ("finalized", 1_200, settlement.finalized_at)
+    assert (stored.state, stored.payout_minor, stored.finalized_at) == ("finalized", 4_000, settlement.finalized_at)
     assert Request.objects.get(pk=request.pk).state == "settled"
     assert Route.objects.get(request=request).state == "completed"
-    assert types(settlement) == ["execution.completed", "receipt.recorded", "settlement.classified", "settlement.finalized"]
+    assert types(settlement)[-4:] == ["execution.completed", "receipt.recorded", "settlement.classified", "settlement.finalized"]
     kinds = Posting.objects.filter(entry_id=settlement.pk).order_by("leg").values_list("kind", "amount")
-    assert list(kinds) == [("consumed", 400), ("payout", 1_200), ("release", 1_800)]
+    assert list(kinds) == [("consumed", 400), ("payout", 4_000), ("release", 6_000)]
 
 
 def test_the_same_receipt_again_is_the_same_settlement_and_another_is_refused(desk: Using) -> None:
-    request = desk.running((desk.right(), 1_000))
+    request = desk.running((desk.basic(), 1_000))
     told = desk.told(request, 400)
     first = desk.record(request, told)
     events = Event.objects.count()
@@ -58,37 +62,37 @@ def test_the_same_receipt_again_is_the_same_settlement_and_another_is_refused(de
 
 
 def test_what_is_used_up_is_fully_consumed_when_nothing_of_it_can_come_back(desk: Using) -> None:
-    right = desk.right(1_000)
+    right = desk.basic(1_000)
     desk.record(desk.running((right, 1_000)), desk.told(Request.objects.get(), 1_000))
     assert desk.units(right) == (0, 0, "fully_consumed")
-    tentative = desk.right(1_000, settlement=WINDOW)
+    tentative = desk.basic(1_000, settlement=WINDOW)
     request = desk.running((tentative, 1_000))
     assert desk.record(request, desk.told(request, 1_000)).state == "pending_dispute_window"
     assert desk.units(tentative) == (0, 0, "active")
 
 
 def test_a_partial_request_pays_for_the_proven_part(desk: Using) -> None:
-    right = desk.right(10_000, limits={"partial_fill_allowed": True})
+    right = desk.basic(10_000, limits={"partial_fill_allowed": True})
     request = desk.running((right, 500))
     settlement = desk.record(request, desk.told(request, 300, status="partially_completed"))
     assert (settlement.outcome, settlement.units) == ("partial", 300)
-    assert (desk.cash("boreal"), desk.units(right)) == (900, (9_700, 0, "active"))
+    assert (desk.cash("boreal"), desk.units(right)) == (3_000, (9_700, 0, "active"))
 
 
 def test_without_leave_a_partial_request_has_failed(desk: Using) -> None:
-    right = desk.right(10_000)
+    right = desk.basic(10_000)
     request = desk.running((right, 500))
     settlement = desk.record(request, desk.told(request, 300, status="partially_completed"))
     assert (settlement.outcome, settlement.rule, settlement.units) == ("failed", "partial_not_allowed", 0)
-    assert (desk.cash("boreal"), desk.cash("issuer"), desk.units(right)) == (0, 10**12, (10_000, 0, "active"))
+    assert (desk.cash("boreal"), desk.cash("issuer"), desk.units(right)) == (0, CASH_MINOR, (10_000, 0, "active"))
 
 
 FALLBACK = {"allow_fallback": True, "substitute_providers": True, "max_quality_loss_bps": 2_000, "max_latency_expansion_bps": 0}
 
 
-@pytest.mark.parametrize(("refund", "holder", "supplier"), [("none", 0, 3_000), ("pro-rata", 300, 2_700), ("custom", 300, 2_700)])
+@pytest.mark.parametrize(("refund", "holder", "supplier"), [("none", 0, 10_000), ("pro-rata", 1_000, 9_000), ("custom", 1_000, 9_000)])
 def test_a_fallback_compensates_as_the_right_says(desk: Using, refund: str, holder: int, supplier: int) -> None:
-    right = desk.right(settlement={"refund_policy": refund}, fallback_policy=FALLBACK)
+    right = desk.basic(settlement={"refund_policy": refund}, fallback_policy=FALLBACK)
     request = desk.running((right, 1_000))
     told = desk.told(request, 1_000, status="fallback_completed", fallbacks=("substitute_providers",), quality_loss_bps=1_000)
     assert desk.record(request, told).outcome == "fallback"
@@ -96,7 +100,7 @@ def test_a_fallback_compensates_as_the_right_says(desk: Using, refund: str, hold
 
 
 def test_what_is_not_proven_waits_and_late_proofs_decide(desk: Using) -> None:
-    right = desk.right()
+    right = desk.basic()
     request = desk.running((right, 1_000))
     told = desk.told(request, 400)
     waiting = desk.record(request, told, without=("usage-meter",))
@@ -115,7 +119,7 @@ def _liar() -> NewProof:
 
 
 def test_proofs_that_never_come_end_as_failed(desk: Using) -> None:
-    right = desk.right()
+    right = desk.basic()
     request = desk.running((right, 1_000))
     desk.record(request, desk.told(request, 400), without=("usage-meter",))
     assert proof_deadlines_due(now_us=desk.now_us + 299_999_999, **WHO) == 0
@@ -123,12 +127,12 @@ def test_proofs_that_never_come_end_as_failed(desk: Using) -> None:
     assert proof_deadlines_due(now_us=desk.now_us, **WHO) == 1
     settlement = Settlement.objects.get()
     assert (settlement.state, settlement.outcome, settlement.rule) == ("finalized", "failed", "proofs_unrecoverable")
-    assert (desk.units(right), desk.cash("issuer")) == ((10_000, 0, "active"), 10**12)
+    assert (desk.units(right), desk.cash("issuer")) == ((10_000, 0, "active"), CASH_MINOR)
     assert proof_deadlines_due(now_us=desk.now_us, **WHO) == 0
 
 
 def test_two_meters_that_differ_prove_nothing(desk: Using) -> None:
-    request = desk.running((desk.right(), 1_000))
+    request = desk.running((desk.basic(), 1_000))
     told = desk.told(request, 400)
     proofs = [*venue_proofs(request_id=str(request.pk), told=told, envelope_hash="e" * 64), _liar()]
     waiting = desk.record(request, told, proofs)
@@ -136,43 +140,38 @@ def test_two_meters_that_differ_prove_nothing(desk: Using) -> None:
 
 
 def test_several_routes_pay_each_its_own(desk: Using) -> None:
-    first, second = desk.right(), desk.right()
+    first, second = desk.basic(), desk.basic()
     request = desk.running((first, 300), (second, 700))
     settlement = desk.record(request, desk.told(request, 300, 100))
-    assert (settlement.units, settlement.payout_minor, settlement.release_minor) == (400, 1_200, 1_800)
+    assert (settlement.units, settlement.payout_minor, settlement.release_minor) == (400, 4_000, 6_000)
     assert (desk.units(first), desk.units(second)) == ((9_700, 0, "active"), (9_900, 0, "active"))
 
 
 def test_more_than_a_route_locked_is_not_proven(desk: Using) -> None:
-    request = desk.running((desk.right(), 300), (desk.right(), 700))
+    request = desk.running((desk.basic(), 300), (desk.basic(), 700))
     settlement = desk.record(request, desk.told(request, 301, 100))
     assert (settlement.outcome, settlement.rule) == ("failed", "more_than_locked")
 
 
 @pytest.mark.parametrize("status", ["failed", "expired", "cancelled"])
 def test_a_request_that_never_ran_lets_everything_go(desk: Using, status: str) -> None:
-    right = desk.right(settlement=WINDOW)
-    request = desk.running((right, 1_000), state="matched")
+    right = desk.basic(settlement=WINDOW)
+    request = desk.matched((right, 1_000))
     settlement = desk.record(request, desk.told(request, status=status))
     assert (settlement.state, settlement.outcome) == ("finalized", status)
-    assert (desk.units(right), desk.cash("issuer"), desk.cash("venue:escrow")) == ((10_000, 0, "active"), 10**12, 0)
+    assert (desk.units(right), desk.cash("issuer"), desk.cash("venue:escrow")) == ((10_000, 0, "active"), CASH_MINOR, 0)
     assert Route.objects.get(request=request).state == "released"
     assert not UnitLock.objects.filter(released_at=None).exists()
 
 
 def test_a_request_without_routes_ends_too(desk: Using) -> None:
-    right = desk.right()
-    request = desk.running((right, 1), state="matched")
-    desk.record(request, desk.told(request, status="expired"))
-    empty = Request.objects.create(
-        **{f.attname: getattr(request, f.attname) for f in Request._meta.fields} | {"id": MINT.uuid(desk.now_us), "state": "validated"}
-    )
-    settlement = desk.record(empty, desk.told(empty, status="expired"))
+    request = desk.submit(desk.basic(), choose=False)
+    settlement = desk.record(request, desk.told(request, status="expired"))
     assert (settlement.state, settlement.outcome, settlement.escrow_minor) == ("finalized", "expired", 0)
 
 
 def test_a_right_that_froze_or_ended_meanwhile_is_charged_all_the_same(desk: Using) -> None:
-    frozen, over = desk.right(1_000), desk.right(1_000)
+    frozen, over = desk.basic(1_000), desk.basic(1_000)
     request, late = desk.running((frozen, 400)), desk.running((over, 400))
     freeze_right(right_id=str(frozen.pk), freeze_reason="compliance", note="looked into", now_us=desk.now_us, **WHO)
     assert desk.record(request, desk.told(request, 400)).outcome == "full"
@@ -184,9 +183,9 @@ def test_a_right_that_froze_or_ended_meanwhile_is_charged_all_the_same(desk: Usi
 
 
 def test_a_receipt_names_routes_that_are_under_lock(desk: Using) -> None:
-    mine, other = desk.running((desk.right(), 10)), desk.running((desk.right(), 10))
+    mine, other = desk.running((desk.basic(), 10)), desk.running((desk.basic(), 10))
     with pytest.raises(ReceiptRefused, match="under lock"):
         desk.record(mine, desk.told(other, 10))
     with pytest.raises(ReceiptRefused, match="can't end"):
-        desk.record(desk.running((desk.right(), 10), state="matched"), desk.told(mine, 10))
+        desk.record(desk.matched((desk.basic(), 10)), desk.told(mine, 10))
     assert not Receipt.objects.exists()
