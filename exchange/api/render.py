@@ -77,6 +77,7 @@ def sheet(symbol: str, row: SheetRow) -> dict[str, Any]:
         "computed_at": rfc3339(row.computed_us),
         "stale": row.stale,
         "sheet": orjson.loads(row.body),
+        "counts": row.counts,
     }
 
 

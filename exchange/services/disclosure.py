@@ -1,9 +1,10 @@
 """The disclosure sheet of an instrument (SPEC §3): what a buyer may know before he trades, computed, versioned, never edited.
 
-A sheet holds no moment and nothing that trading changes, so its content changes only when something about the instrument does. It is stale
-when what it was computed from no longer holds: most of the supply rests on assurances that are degraded or were not refreshed, or its inputs
-can't be read as they were. Then takers are kept out of the book by a command of its own, and let in again when it is fresh (docs/matching.md,
-rule 13). Where less than that is weak, the sheet says so, the book goes on, and the asks that offer rights of it leave.
+A sheet holds no moment and nothing that trading or issuing more of the same changes, so its content changes only when something about the
+instrument does; what it counts beside that is exchange/selectors/sheet_counts.py's. It is stale when what it was computed from no longer
+holds: most of the supply rests on assurances that are degraded or were not refreshed, or its inputs can't be read as they were. Then takers
+are kept out of the book by a command of its own, and let in again when it is fresh (docs/matching.md, rule 13). Where less than that is weak,
+the sheet says so, the book goes on, and the asks that offer rights of it leave.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from exchange.domain.command import Phase
 from exchange.models import DisclosureSheet, Instrument
 from exchange.models.book import CommandKind
 from exchange.selectors.backing import BACKING, WEAK_MOSTLY
+from exchange.selectors.sheet_counts import MOST_TERMS, counts_of
 from exchange.services.intake import submit_one
 from exchange.services.payload import PostOnlyPayload
 from exchange.services.pulls import pull_unbacked_asks
@@ -25,40 +27,31 @@ from rights.domain.transfer_policy import policy_document, strictest
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.models import Series
-from rights.selectors.supply import LEFT_OF
 from rights.services import journal
 
-FORMAT = "synthference/sheet/v1"
+FORMAT = "synthference/sheet/v2"
+COUNTED = "synthference/sheet/v1"  # with the counts in it, as they were at one moment
 ACTOR = "timetable"
 # How often a sheet is computed again when nothing says that it must be, and how long a lane may take to apply a command.
 EVERY_US = 60_000_000
 PATIENCE_US = 10_000_000
-MOST_TERMS = 200
 
 _TERMS = """
-SELECT w.terms_hash, w.issuer, w.units::text, t.transfer_policy::text, encode(sha256(convert_to(t.manifest, 'UTF8')), 'hex') = w.terms_hash
-FROM (SELECT r.terms_hash, i.slug AS issuer, sum(r.remaining_units) AS units FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
-      WHERE r.series_id = ANY(%s::bigint[]) AND r.status IN ('issued', 'active', 'frozen') AND r.remaining_units > 0 GROUP BY 1, 2) w
+SELECT w.terms_hash, w.issuer, t.transfer_policy::text, encode(sha256(convert_to(t.manifest, 'UTF8')), 'hex') = w.terms_hash
+FROM (SELECT DISTINCT r.terms_hash, i.slug AS issuer FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id
+      WHERE r.series_id = ANY(%s::bigint[]) AND r.status IN ('issued', 'active', 'frozen') AND r.remaining_units > 0) w
 JOIN rights_terms t ON t.terms_hash = w.terms_hash ORDER BY 1, 2
 """
-_ASSURANCES = f"""
+_ASSURANCES = """
 SELECT DISTINCT 'ast_' || a.uuid, i.slug, a.mode, a.reference, a.gross_units::text, a.haircut_bps,
-       floor(a.gross_units::numeric * (10000 - a.haircut_bps) / 10000)::bigint::text, a.overbook_bps, a.issued_units::text,
-       ({LEFT_OF})::text, a.status, a.degradation_plan
+       floor(a.gross_units::numeric * (10000 - a.haircut_bps) / 10000)::bigint::text, a.overbook_bps, a.status, a.degradation_plan
 FROM rights_series s JOIN rights_assurance a
   ON (a.compute_class_id, a.window_start, a.window_end) = (s.compute_class_id, s.window_start, s.window_end)
 JOIN rights_issuer i ON i.id = a.issuer_id WHERE s.id = ANY(%s::bigint[]) AND a.issued_units > 0 ORDER BY 1
 """
 _FIELDS = (
-    "id", "issuer", "mode", "reference", "gross_units", "haircut_bps", "usable_units", "overbook_bps", "issued_units", "headroom_units",
-    "status", "degradation_plan",
+    "id", "issuer", "mode", "reference", "gross_units", "haircut_bps", "usable_units", "overbook_bps", "status", "degradation_plan",
 )  # fmt: skip
-
-_ENDED = """
-SELECT h.code, sum(b.amount)::text FROM rights_right r JOIN settlement_asset a ON a.root_right = r.id
-JOIN settlement_balance b ON b.asset_id = a.id JOIN rights_account h ON h.id = b.account_id
-WHERE r.series_id = ANY(%s::bigint[]) AND r.parent_id IS NULL AND h.code IN ('units:consumed', 'units:expired', 'units:burned') GROUP BY 1
-"""
 
 
 class Unreadable(Exception):
@@ -69,29 +62,47 @@ def sheet_of(*, series: Iterable[Series], delivery_rule: str, trading: Mapping[s
     """The sheet's content. `series`: the instrument's own first, then what else it delivers. Raises Unreadable."""
     found = list(series)
     own, ids = found[0], rows.array(s.pk for s in found)
-    terms = rows.fetch_all(_TERMS, [ids])
-    changed = [row[0] for row in terms if not row[4]]
-    if changed:
-        raise Unreadable(f"the terms {changed[0]} are not those that were issued")
-    policies = [msgspec.json.decode(row[3]) for row in terms]
-    ended = dict(rows.fetch_all(_ENDED, [ids]))
+    # Each issuance has terms of its own, for they say how much of it there is; what binds a buyer in them is seldom new.
+    binding = sorted({(issuer, canonical_json(policy)) for _, issuer, policy in _terms(ids)})
+    policies = [msgspec.json.decode(policy) for _, policy in binding]
     return {
         "format": FORMAT,
         "class": _class(own) | {"dimensions": own.compute_class.dimensions},
         "window": _window(own),
         "trading": dict(trading),
         "delivery": {"rule": delivery_rule, "also": [{**_class(s), "window": _window(s)} for s in found[1:]]},
-        "supply": {"units": str(sum(int(row[2]) for row in terms))},
         "terms": [
-            {"terms_hash": row[0], "issuer": row[1], "units": row[2], "transfer_policy": policy}
-            for row, policy in zip(terms[:MOST_TERMS], policies, strict=False)
+            {"issuer": issuer, "transfer_policy": policy} for (issuer, _), policy in zip(binding[:MOST_TERMS], policies, strict=False)
         ],
-        "terms_left_out": max(0, len(terms) - MOST_TERMS),
+        "terms_left_out": max(0, len(binding) - MOST_TERMS),
         # What satisfies the transfer policies of all these terms at once.
         "strictest_policy": policy_document(strictest(policies)),
         "assurances": [dict(zip(_FIELDS, row, strict=True)) for row in rows.fetch_all(_ASSURANCES, [ids])],
-        "outcomes": {name: ended.get(f"units:{name}", "0") for name in ("consumed", "expired", "burned")},
     }
+
+
+def counted_sheet(*, series: Series, delivery_rule: str, trading: Mapping[str, Any]) -> dict[str, Any]:
+    """The sheet of one series with its counts, for whoever decides upon it now. Raises Unreadable."""
+    sheet, counts = sheet_of(series=[series], delivery_rule=delivery_rule, trading=trading), counts_of([series.pk])
+    policies = {terms_hash: policy for terms_hash, _, policy in _terms(rows.array([series.pk]))}
+    counted = {row["id"]: row for row in counts["assurances"]}
+    return sheet | {
+        "format": COUNTED,
+        "supply": counts["supply"],
+        "terms": [row | {"transfer_policy": policies[row["terms_hash"]]} for row in counts["terms"] if row["terms_hash"] in policies],
+        "terms_left_out": counts["terms_left_out"],
+        "assurances": [row | counted.get(row["id"], {}) for row in sheet["assurances"]],
+        "outcomes": counts["outcomes"],
+    }
+
+
+def _terms(ids: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """(terms hash, issuer, transfer policy) of what is alive in these series. Raises Unreadable."""
+    found = rows.fetch_all(_TERMS, [ids])
+    changed = [row[0] for row in found if not row[3]]
+    if changed:
+        raise Unreadable(f"the terms {changed[0]} are not those that were issued")
+    return [(row[0], row[1], msgspec.json.decode(row[2])) for row in found]
 
 
 def _class(series: Series) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from exchange.models import Instrument, ListingRequest
 from exchange.selectors.people import people_behind
-from exchange.services.disclosure import sheet_of
+from exchange.services.disclosure import counted_sheet
 from exchange.services.listing import TradingRules, gate_of, list_instrument, rule_faults
 from exchange.services.operator_refusal import OperatorRefusal
 from rights.domain.canonical_json import canonical_json
@@ -183,7 +183,7 @@ def _sheet(series: Series, rules: TradingRules, currency: str, delivery_rule: st
         "opens_at": rfc3339(opening.opens_us),
         "gate_closes_at": rfc3339(gate_of(rules, to_us(series.window_end))),
     }
-    return sheet_of(series=[series], delivery_rule=delivery_rule, trading=trading)
+    return counted_sheet(series=series, delivery_rule=delivery_rule, trading=trading)
 
 
 def _locked(request_id: str, states: tuple[str, ...]) -> ListingRequest:

@@ -18,7 +18,8 @@ from exchange.services.disclosure import EVERY_US, Unreadable, disclose, disclos
 from rights.domain.canonical_json import canonical_json
 from rights.models import Event
 from rights.services.refresh_assurance import Refresh, mark_stale_due, refresh_assurance
-from tests.honest_market import HonestMarket, tamper
+from settlement.services.issuance import burn_right
+from tests.honest_market import MINT, HonestMarket, tamper
 
 pytestmark = pytest.mark.django_db
 LOT = 1_000_000
@@ -83,8 +84,8 @@ def test_listing_discloses_and_nothing_changes_by_trading(market: HonestMarket) 
     assert (sheet.version, sheet.hash) == (1, hashlib.sha256(sheet.body.encode()).hexdigest())
     assert sheet.body == canonical_json(body).decode()
     assert body["class"]["fingerprint"] == market.series.compute_class.fingerprint
-    assert body["supply"] == {"units": str(50 * LOT)}
-    assert [term["units"] for term in body["terms"]] == [str(50 * LOT)]
+    assert counts(market)["supply"] == {"units": str(50 * LOT)}
+    assert [(term["issuer"], term["transfer_policy"]["transferable"]) for term in body["terms"]] == [("issuer", True)]
     assert [a["reference"] for a in body["assurances"]] == [market.desk.assurance.reference]
     assert buy(market) == (OrderStatus.FILLED, Reason.NONE)
     assert look(market, after_us=EVERY_US) == 0
@@ -92,16 +93,39 @@ def test_listing_discloses_and_nothing_changes_by_trading(market: HonestMarket) 
     sound(market)
 
 
+def counts(market: HonestMarket) -> dict[str, Any]:
+    row = sheets.sheet(symbol=market.instrument.symbol, version=None, now_us=market.now_us)
+    assert row is not None
+    return render.sheet(market.instrument.symbol, row)["counts"]
+
+
+def test_what_is_issued_and_ends_is_counted_and_makes_no_version(market: HonestMarket) -> None:
+    look(market)
+    assert [row["issued_units"] for row in counts(market)["assurances"]] == [str(50 * LOT)]
+    right = market.desk.issue(7 * LOT, activate=False)
+    assert look(market, after_us=EVERY_US) == 0
+    now = counts(market)
+    assert (now["supply"], sorted(row["units"] for row in now["terms"])) == ({"units": str(57 * LOT)}, [str(50 * LOT), str(7 * LOT)])
+    assert right.terms_id in {row["terms_hash"] for row in now["terms"]}
+    assert [(row["issued_units"], row["headroom_units"]) for row in now["assurances"]] == [(str(57 * LOT), str(10**12 - 57 * LOT))]
+    burn_right(right_id=str(right.pk), reason="spoilt", mint=MINT, actor="command:test", now_us=market.now_us)
+    assert look(market, after_us=EVERY_US) == 0
+    assert counts(market)["outcomes"] == {"consumed": "0", "expired": "0", "burned": str(7 * LOT)}
+    assert counts(market)["supply"] == {"units": str(50 * LOT)}
+    assert DisclosureSheet.objects.count() == 1
+    sound(market)
+
+
 def test_what_changes_makes_a_new_version_and_the_old_one_stays(market: HonestMarket) -> None:
     look(market)
-    market.desk.issue(7 * LOT)
+    market.desk.issue(7 * LOT, transfer_policy={"splittable": False})
     assert look(market) == 0  # not yet its turn
     assert look(market, after_us=EVERY_US) == 1
     old, new = (sheets.sheet(symbol=market.instrument.symbol, version=v, now_us=market.now_us) for v in (1, None))
     assert old is not None
     assert new is not None
     assert (old.version, new.version, old.latest) == (1, 2, 2)
-    assert [json.loads(row.body)["supply"]["units"] for row in (old, new)] == [str(50 * LOT), str(57 * LOT)]
+    assert [json.loads(row.body)["strictest_policy"]["splittable"] for row in (old, new)] == [True, False]
     assert Event.objects.filter(type="instrument.disclosed").count() == 2
     assert sheets.sheet(symbol=market.instrument.symbol, version=3, now_us=market.now_us) is None
     sound(market)

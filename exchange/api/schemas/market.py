@@ -75,6 +75,16 @@ COMPONENTS: dict[str, Schema] = {
             "computed_at": MOMENT,
             "stale": {**FLAG, "description": "What it was computed from no longer holds; the book takes only orders that rest"},
             "sheet": {"type": "object"},
+            "counts": answer(
+                {
+                    "supply": answer({"units": WHOLE}),
+                    "terms": many(answer({"terms_hash": HASH, "issuer": TEXT, "units": WHOLE})),
+                    "terms_left_out": COUNT,
+                    "assurances": many(answer({"id": public_id("ast"), "issued_units": WHOLE, "headroom_units": WHOLE})),
+                    "outcomes": answer({"consumed": WHOLE, "expired": WHOLE, "burned": WHOLE}),
+                },
+                description="What is there now, whichever version is asked for; no part of any version",
+            ),
         },
         description="What a buyer may know before trading; computed, versioned, never edited",
     ),
