@@ -210,5 +210,14 @@ EVENTS = (
     "instrument.listed",
     "instrument.phase_changed",
     "trade.executed",
+    *(f"request.{what}" for what in ("submitted", "accepted", "cancelled")),
+    *(f"route.{what}" for what in ("quoted", "locked", "replaced", "expired", "released")),
+    "execution.started",
+    "execution.completed",
+    "receipt.recorded",
+    *(
+        f"settlement.{what}"
+        for what in ("classified", "pending_proof", "pending_dispute_window", "dispute_opened", "dispute_closed", "reversed", "finalized")
+    ),
 )
-LATER_EVENTS = ("request.", "route.", "execution.", "receipt.", "settlement.", "instrument.delisted")
+LATER_EVENTS = ("execution.progressed", "receipt.invalidated", "instrument.delisted")

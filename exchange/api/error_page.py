@@ -54,6 +54,11 @@ _SECTIONS = (
         "Supply",
         "Why a supplier, capacity or an assurance can't be so. They stand in `gates`, under `supply_refused` or `issuance_refused`, with their field in `field_errors`.",
     ),
+    (
+        "route",
+        "Using rights",
+        "Why a right can't be used for a request, or a supplier not serve it. They stand in `gates` with `right_id` and `supplier`, under `request_refused`; codes of the gate and the registry may stand beside them.",
+    ),
 )
 
 

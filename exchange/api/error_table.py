@@ -11,7 +11,7 @@ from rights.domain.gates import LIFTED_BY
 
 
 class ErrorRow(msgspec.Struct, frozen=True):
-    """`retryable`: the very same request may succeed later. `family`: api, order, gate, registry, supply or policy.
+    """`retryable`: the very same request may succeed later. `family`: api, order, gate, registry, supply, policy or route.
 
     `lifted_by`: of a transfer gate, what would open it.
     """
@@ -49,6 +49,10 @@ _API = [
     ErrorRow("issuance_refused", 422, "The right may not be issued"),
     ErrorRow("supply_refused", 422, "A supplier, a capability or capacity can't be so"),
     ErrorRow("order_refused", 422, "The order was refused"),
+    ErrorRow("request_refused", 422, "No route for the request: `gates` says why of each right and supplier"),
+    ErrorRow("request_state", 409, "The request's state does not allow this: look at it again"),
+    ErrorRow("request_executing", 409, "Execution has begun: wait for its receipt"),
+    ErrorRow("route_state", 409, "The route is no open quote of this request: ask for new quotes"),
     ErrorRow("rate_limited", 429, "Too many requests of this class", retryable=True),
     ErrorRow("internal_error", 500, "Something broke on our side"),
     ErrorRow("busy", 503, "Too many commands wait for this book", retryable=True),
@@ -75,7 +79,8 @@ def _rows() -> list[ErrorRow]:
     registry = [ErrorRow(code, 422, title, family="registry") for code, title in refusal_titles.REGISTRY.items()]
     supply = [ErrorRow(code, 422, title, family="supply") for code, title in refusal_titles.SUPPLY.items()]
     policies = [ErrorRow(code, 422, title, family="policy") for code, title in refusal_titles.POLICIES.items()]
-    return [*_API, *orders, *gates, *registry, *supply, *policies]
+    routes = [ErrorRow(code, 422, title, code in refusal_titles.PASSING, family="route") for code, title in refusal_titles.ROUTES.items()]
+    return [*_API, *orders, *gates, *registry, *supply, *policies, *routes]
 
 
 TABLE: dict[str, ErrorRow] = {}

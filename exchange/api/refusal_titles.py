@@ -196,3 +196,37 @@ POLICIES = {
     "policy_exists": "The key is bound already: change its policy instead",
     "policy_state": "The policy's state does not allow this: make it active again, or make a new one",
 }
+# Why a right can't be used for a request, or a supplier not serve it (settlement/domain/claims.py, route_fit.py, routing.py).
+ROUTES = {
+    "workload_mismatch": "The right is to another kind of work: name one that fits",
+    "constraints_empty": "Right and request leave nothing: loosen the request's constraints",
+    "deadline_passed": "The latest moment has passed: send it with a later one",
+    "max_concurrent": "As many requests as the right allows are in flight: wait for one to end, or name another right",
+    "max_burst": "As many units as the right allows are in flight: wait for a request to end, ask for fewer, or name another right",
+    "rate_per_minute": "As many requests as the right allows began within the minute: try again when it is over",
+    "units_short": "The rights may give too few units to one request: ask for fewer, or name more rights",
+    "no_supplier": "Nobody offers this kind of work now",
+    "no_single_supplier": "No supplier may do all of it: ask for less at once, or let it spill over",
+    "issuer_cash": "The right's issuer has too little free cash to pay for it: try again later, or name another issuer's right",
+    "supplier_account": "The supplier has no account that could be paid",
+    "endpoint_missing": "The supplier has not said where it is called",
+    "endpoint_paused": "The supplier's endpoint is paused: try again later",
+    "breaker_open": "The supplier failed lately and is left alone for a while: try again later",
+    "capacity_taken": "All the capacity the supplier posted is at work: try again later",
+    "unit_mismatch": "Right and supplier count in different units",
+    "privacy_mode": "The supplier is less private than right or request demand",
+    "region_outside": "The supplier's region is outside what right and request allow",
+    "supplier_kept_out": "Right or request keep the supplier out",
+    "tags_missing": "The supplier does not promise a tag that is demanded",
+    "latency_too_slow": "The supplier is slower than right or request allow",
+    "quality_too_low": "The supplier's quality is below what right and request allow",
+    "tariff_above_own": "A substitute may cost the issuer no more than the right's own suppliers",
+    "no_substitute_providers": "Right or request allow no other suppliers than the right's own",
+    "no_downgrade_latency_class": "Right or request allow no slower latency class",
+    "no_downgrade_quality": "Right or request allow no lower quality",
+    "no_defer_within_window": "Right or request don't let it wait",
+    "package_not_taken": "Name the package's rights one by one, or use a delegation of it",
+}
+PASSING = frozenset(
+    {"max_concurrent", "max_burst", "rate_per_minute", "no_supplier", "issuer_cash", "endpoint_paused", "breaker_open", "capacity_taken"}
+)

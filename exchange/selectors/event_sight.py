@@ -5,6 +5,7 @@ from typing import Any
 
 from exchange.models import ListingRequest
 from exchange.selectors import consents, packages, registry
+from exchange.selectors.requests import visible_requests
 from exchange.services.identity import Principal
 from rights.kernel import rows
 from rights.kernel.ids import bare
@@ -36,6 +37,14 @@ def _policy(principal: Principal, policy: str) -> bool:
     return rows.fetch_one(_POLICY, [policy, principal.account_id]) is not None
 
 
+def _request(principal: Principal, request: str) -> bool:
+    return visible_requests(principal).filter(pk=request).exists()
+
+
+def _route(principal: Principal, route: str) -> bool:
+    return visible_requests(principal).filter(routes__pk=route).exists()
+
+
 def _listing(principal: Principal, listing: str) -> bool:
     own = ListingRequest.objects.filter(uuid=listing, issuer__participant_id=principal.participant_id)
     return principal.may("issue") and own.exists()
@@ -51,7 +60,7 @@ def _role(principal: Principal, role: str) -> bool:
 
 # Prefix of an id → the families of its events, and who sees them beside operators and auditors.
 _SIGHTS: Mapping[str, tuple[frozenset[str], Callable[[Principal, str], bool]]] = {
-    "rgt": (frozenset({"right"}), lambda principal, uuid: registry.right(principal, uuid) is not None),
+    "rgt": (frozenset({"right", "route"}), lambda principal, uuid: registry.right(principal, uuid) is not None),
     "trd": (frozenset({"trade"}), _party),
     "pkg": (frozenset({"package"}), lambda principal, uuid: packages.visible_packages(principal).filter(uuid=uuid).exists()),
     "dlg": (frozenset({"delegation"}), lambda principal, uuid: packages.visible_delegations(principal).filter(uuid=uuid).exists()),
@@ -63,6 +72,8 @@ _SIGHTS: Mapping[str, tuple[frozenset[str], Callable[[Principal, str], bool]]] =
     "key": (frozenset({"key"}), _key),
     "end": (frozenset({"endpoint"}), _endpoint),
     "pol": (frozenset({"policy"}), _policy),
+    "req": (frozenset({"request", "route", "execution"}), _request),
+    "rte": (frozenset({"route"}), _route),
 }
 
 

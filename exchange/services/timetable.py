@@ -12,6 +12,7 @@ from exchange.services.deliverable import register_deliverable
 from exchange.services.disclosure import disclose_due
 from exchange.services.expiry import expire_due
 from exchange.services.phases import ACTOR, due_phase_changes, set_phase
+from exchange.services.redemption import redeem_due
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
@@ -38,6 +39,7 @@ class Run(msgspec.Struct, frozen=True):
     proposals_expired: int = 0
     sheets: int = 0
     anchors: int = 0
+    requests: int = 0
 
 
 def run_due(*, now_us: int) -> Run:
@@ -61,8 +63,9 @@ def run_due(*, now_us: int) -> Run:
     stale = mark_stale_due(now_us=now_us)
     acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
     delivered = register_deliverable(actor=ACTOR, now_us=now_us)
+    requests = redeem_due(mint=_MINT, actor=ACTOR, now_us=now_us)  # before the rights they hold end
     expired = expire_due(mint=_MINT, now_us=now_us)
     disclosed = disclose_due(now_us=now_us)  # behind the expiries that it tells of: one sheet, also when this ended half-way before
     undecided = proposals.expire_due(now_us=now_us)
     anchors = anchor_due(actor=ACTOR, now_us=now_us)  # last: it covers what was done above
-    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, disclosed, anchors)
+    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, disclosed, anchors, requests)

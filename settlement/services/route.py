@@ -15,6 +15,7 @@ from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint, public
 from rights.services.journal import NewEvent, append
 from rights.services.locks import Lock
+from rights.services.refusals import LifecycleRefusedError
 from rights.services.venue import venue_account
 from settlement.domain import route_events
 from settlement.domain.envelope import envelope_of
@@ -30,6 +31,7 @@ T = TypeVar("T")
 ESCROW = "venue:escrow"
 LOCK = "route_lock"
 LOCK_US = 60_000_000
+AGAIN_US = 5_000_000
 MOST_TRIES = 3  # another request may take the issuer's last cash meanwhile
 
 
@@ -104,6 +106,29 @@ def expire_locks_due(*, actor: str, now_us: int, most: int = 50) -> int:
             remember(request, events, actor, now_us)
             done += 1
     return done
+
+
+def route_again_due(*, mint: Mint, actor: str, now_us: int, most: int = 20) -> int:
+    """Try again for requests that wait for better times, and for those whose lock ran out while somebody was to fetch the answer; how many
+    have routes now. A caller who waits on the line asks anew himself.
+    """
+    waiting = Request.objects.filter(ended_at=None, state__in=("deferred", "validated"), latest_at__gt=to_datetime(now_us))
+    due = waiting.filter(updated_at__lte=to_datetime(now_us - AGAIN_US)).exclude(state="validated", delivery="sync").order_by("updated_at")
+    done = 0
+    for request_id, envelope in due.values_list("pk", "envelope")[:most]:
+        if json.loads(envelope)["route"] == "auto":
+            done += _try_again(str(request_id), mint, actor, now_us)
+    return done
+
+
+def _try_again(request_id: str, mint: Mint, actor: str, now_us: int) -> bool:
+    try:
+        lock_routes(request_id=request_id, mint=mint, actor=actor, now_us=now_us)
+    except (RequestRefused, RequestStateRefused, LifecycleRefusedError):
+        # Its turn comes again behind the others.
+        Request.objects.filter(pk=request_id, ended_at=None).update(updated_at=to_datetime(now_us))
+        return False
+    return True
 
 
 def with_cash(act: Callable[[], T]) -> T:

@@ -39,6 +39,7 @@ class Scenes:
         self._buyer, self._seller, self._issuer, self._operator = (roles[name] for name in ("buyer", "seller", "issuer", "operator"))
         self._second = cast.log_in("operator")
         self._count = itertools.count(1)
+        self._in_use = ""
         self._manifest = next(m for m in self._issuer.manifests if m["resource"]["type"] == "text_inference")
         held = self._seller.get("rights", holder="me", status="active", limit="1000")["data"]
         self._right = max(held, key=lambda right: int(right["remaining_amount"]) - int(right["reserved_amount"]))
@@ -193,6 +194,27 @@ class Scenes:
     def _standing(self) -> dict[str, str]:
         return {"policy_id": self._post(self._seller, "policies", self._policy())["id"]}
 
+    def _usable(self) -> dict[str, Any]:
+        """A right in its window, and somebody who can be called for it; one is enough for all scenes."""
+        if not self._in_use:
+            able = self._able()
+            self._post(self._seller, f"suppliers/{able['supplier_id']}/endpoints", self._endpoint(able))
+            today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            window = {name: (today + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ") for name, days in (("start", 0), ("end", 2))}
+            place = f"suppliers/{able['supplier_id']}/capabilities/{able['capability_id']}/capacity"
+            self._post(self._seller, place, self._posting(window))
+            changed = {"window": {**self._manifest["window"], **window}, "assurance": self._named(window)}
+            sources = [{"capability_id": able["capability_id"], "units": "1000000000"}]
+            self._post(self._issuer, "assurances", {"terms": self._terms(**changed), "gross_units": "1000000000", "sources": sources})
+            self._in_use = self._issued(**changed)["id"]
+        return {"workload": "text.generation", "operation": "chat.completions", "units": "1", "rights": [{"right_id": self._in_use}]}
+
+    def _wish(self) -> dict[str, Any]:
+        return {**self._usable(), "payload": '{"messages": []}', "route": "manual"}
+
+    def _wished(self) -> dict[str, str]:
+        return {"request_id": self._post(self._issuer, "requests", self._wish())["id"]}
+
     def _some_assurance(self) -> dict[str, str]:
         return {"assurance_id": self._issuer.get("assurances", limit="1")["data"][0]["id"]}
 
@@ -288,6 +310,11 @@ _SCENES: dict[str, Callable[[Scenes], Scene]] = {
     "DELETE policies/{policy_id}": _by("seller", "standing"),
     "GET policies/{policy_id}/runs": _by("seller", "standing"),
     "POST policies/{policy_id}/runs": _by("seller", "standing", {}),
+    "POST requests": _by("issuer", "", "wish"),
+    "GET requests/{request_id}": _by("issuer", "wished"),
+    "POST requests/{request_id}/quotes": _by("issuer", "wished", {}),
+    "POST requests/{request_id}/lock": _by("issuer", "wished", {}),
+    "POST requests/{request_id}/cancel": _by("issuer", "wished", {}),
     "GET anchors/{anchor_id}": lambda s: Scene(s._buyer, s._covering(s._event())),
     "GET anchors/{anchor_id}/proof": Scenes._proof,
     "GET events": lambda s: Scene(s._seller, query={"object": "seller"}),

@@ -20,8 +20,7 @@ PARAMETERS = {
     "delegation_id": f"dlg_{ID}", "offer_id": f"ofr_{ID}",
     "supplier_id": f"sup_{ID}", "capability_id": f"cap_{ID}", "listing_id": f"lst_{ID}",
     "endpoint_id": f"end_{ID}", "attestation_id": f"att_{ID}", "anchor_id": f"anc_{ID}",
-    "node_id": f"nod_{ID}", "job_id": f"job_{ID}",
-    "policy_id": f"pol_{ID}",
+    "node_id": f"nod_{ID}", "job_id": f"job_{ID}", "policy_id": f"pol_{ID}", "request_id": f"req_{ID}",
 }  # fmt: skip
 
 # method, route → (who may, what they get with an empty body and ids of nothing). None: anybody, with a key or without.
@@ -85,6 +84,12 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("post", "nodes/leases/{job_id}/heartbeat"): (NODES, 403),
     ("post", "nodes/leases/{job_id}/complete"): (NODES, 403),
     ("post", "nodes/leases/{job_id}/fail"): (NODES, 403),
+    ("get", "requests"): (frozenset({"read"}), 200),
+    ("post", "requests"): (frozenset({"redeem"}), 400),
+    ("get", "requests/{request_id}"): (frozenset({"read"}), 404),
+    ("post", "requests/{request_id}/quotes"): (frozenset({"redeem"}), 404),
+    ("post", "requests/{request_id}/lock"): (frozenset({"redeem"}), 404),
+    ("post", "requests/{request_id}/cancel"): (frozenset({"redeem"}), 404),
     ("get", "events"): (frozenset({"read", "audit"}), 400),
     ("get", "events/verify"): (frozenset({"read", "audit"}), 400),
     ("get", "rights/{right_id}/events"): (frozenset({"read"}), 404),

@@ -8,11 +8,13 @@ from exchange.audit.run import audit
 from exchange.replay.run import replay
 from exchange.replay.snapshot import snapshot
 from rights.models import Right, UnitLock
-from settlement.models import Balance, Request, Route
+from settlement.domain import route_events
+from settlement.models import Balance, Request, Route, Settlement
 from settlement.services.begin import begin_execution
-from settlement.services.cancel import cancel_request
+from settlement.services.cancel import cancel_request, expire_requests_due
 from settlement.services.request_refusal import RequestRefused
 from settlement.services.route import LOCK_US, expire_locks_due, lock_routes
+from tests.integration.rights.test_events_page import written
 from tests.redeem_desk import BODY, RedeemDesk
 from tests.registry_desk import MINT
 
@@ -51,7 +53,8 @@ def test_a_request_reserves_units_and_sets_the_issuers_cash_aside(desk: RedeemDe
 
 def test_a_cancelled_request_holds_nothing(desk: RedeemDesk) -> None:
     request = desk.submit()
-    cancel_request(request_id=str(request.pk), reason="no longer", actor="test", now_us=desk.now_us)
+    ended = cancel_request(request_id=str(request.pk), reason="no longer", mint=MINT, actor="test", now_us=desk.now_us)
+    assert (ended.state, Settlement.objects.get(request=request).outcome) == ("settled", "cancelled")
     assert not UnitLock.objects.filter(released_at=None).exists()
     assert escrow() == 0
 
@@ -86,3 +89,18 @@ def test_refusals_name_every_reason(desk: RedeemDesk) -> None:
         ("cloudy", "tags_missing"),
     }
     assert not Request.objects.exists()
+
+
+def test_what_is_written_is_what_is_documented(desk: RedeemDesk) -> None:
+    expired, cancelled, begun = (desk.submit() for _ in range(3))
+    begin_execution(request_id=str(begun.pk), actor="test", now_us=desk.now_us)
+    lock_routes(request_id=str(expired.pk), mint=MINT, actor="test", now_us=desk.now_us)
+    cancel_request(request_id=str(cancelled.pk), reason="no longer", mint=MINT, actor="test", now_us=desk.now_us)
+    desk.now_us += LOCK_US
+    expire_locks_due(actor="test", now_us=desk.now_us)
+    late = desk.submit(latest_us=desk.now_us + 1)
+    desk.now_us += 1
+    assert expire_requests_due(mint=MINT, actor="test", now_us=desk.now_us) == 1
+    assert (Request.objects.get(pk=late.pk).state, Settlement.objects.get(request=late).outcome) == ("settled", "expired")
+    own = {value for name, value in vars(route_events).items() if name.isupper() and isinstance(value, str)}
+    assert own <= written()

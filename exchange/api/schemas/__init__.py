@@ -1,6 +1,20 @@
 """Every object of the wire as JSON Schema; the OpenAPI document's components, and what tests hold answers against."""
 
-from exchange.api.schemas import anchors, consents, endpoints, listings, market, nodes, packages, policies, rights, supply, system, trading
+from exchange.api.schemas import (
+    anchors,
+    consents,
+    endpoints,
+    listings,
+    market,
+    nodes,
+    packages,
+    policies,
+    requests,
+    rights,
+    supply,
+    system,
+    trading,
+)
 from exchange.api.schemas.words import Schema
 
 COMPONENTS: dict[str, Schema] = {
@@ -13,6 +27,7 @@ COMPONENTS: dict[str, Schema] = {
     **supply.COMPONENTS,
     **endpoints.COMPONENTS,
     **packages.COMPONENTS,
+    **requests.COMPONENTS,
     **anchors.COMPONENTS,
     **nodes.COMPONENTS,
     **policies.COMPONENTS,

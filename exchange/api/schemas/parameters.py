@@ -10,6 +10,7 @@ from exchange.domain.standing_policy import KINDS, STATES
 from rights.domain.assurance import STATUSES
 from rights.domain.lifecycle import RightStatus
 from rights.models.consent import CONSENT_KINDS, CONSENT_STATES
+from settlement.domain.request_states import REQUEST_STATES
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 64}
 _KEY = {**SYMBOL, "examples": ["TXT.CHAT.STD.INT.PRV"]}
@@ -36,6 +37,7 @@ PATH: dict[str, dict[str, Any]] = {
     "supplier_id": {"schema": public_id("sup")},
     "capability_id": {"schema": public_id("cap")},
     "endpoint_id": {"schema": public_id("end")},
+    "request_id": {"schema": public_id("req")},
     "listing_id": {"schema": public_id("lst")},
     "consent_id": {"schema": public_id("cns")},
     "policy_id": {"schema": public_id("pol")},
@@ -64,6 +66,8 @@ QUERY: dict[str, dict[str, Any]] = {
     "issuer": {"description": "An issuer's slug", "schema": _NAME},
     "owner": {"schema": {"const": "me"}},
     "consents.state": {"schema": one_of(*CONSENT_STATES)},
+    "requests.state": {"schema": one_of(*REQUEST_STATES)},
+    "right": {"description": "A right that a route of it is of", "schema": public_id("rgt")},
     "listings.state": {"schema": one_of(*LISTING_STATES)},
     "policies.state": {"schema": one_of(*STATES)},
     "policies.kind": {"schema": one_of(*KINDS)},

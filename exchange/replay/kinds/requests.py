@@ -36,11 +36,6 @@ def _accepted(states: dict[str, Fields], object_id: str, payload: Payload, at: s
     held["effective"] = dict(payload["effective"])
 
 
-def _cancelled(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
-    become(states[object_id], object_id, "cancelled")
-    states[object_id]["ended_at"] = at
-
-
 def _matched(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
     become(states[payload["request"]], payload["request"], "matched")
 
@@ -153,7 +148,6 @@ KINDS = (
         {
             types.SUBMITTED: _submitted,
             types.ACCEPTED: _accepted,
-            types.CANCELLED: _cancelled,
             types.LOCKED: _matched,
             types.REPLACED: _unmatched,
             types.EXPIRED: _unmatched,

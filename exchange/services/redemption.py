@@ -1,0 +1,14 @@
+"""What happens by itself to requests as time passes: locks run out, those that wait are tried again, those that waited too long end."""
+
+from rights.kernel.ids import Mint
+from settlement.services.cancel import expire_requests_due
+from settlement.services.route import expire_locks_due, route_again_due
+
+
+def redeem_due(*, mint: Mint, actor: str, now_us: int) -> int:
+    """Do what is due, each request in a transaction of its own; how many requests changed."""
+    return (
+        expire_locks_due(actor=actor, now_us=now_us)
+        + expire_requests_due(mint=mint, actor=actor, now_us=now_us)
+        + route_again_due(mint=mint, actor=actor, now_us=now_us)
+    )
