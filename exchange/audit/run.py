@@ -15,6 +15,8 @@ from exchange.replay.book_walk import walk_books
 from exchange.replay.event_walk import walk_events
 from exchange.replay.finding import LIMIT, Findings
 from rights.kernel.clock import rfc3339
+from rights.kernel.rows import ask
+from rights.kernel.trip import Answer, Trip
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -32,8 +34,13 @@ class Report(msgspec.Struct, frozen=True):
 
 def audit(*, now_us: int, quick: bool = False) -> Report:
     """Run all checks in the caller's snapshot; `quick` leaves out those that read the whole journal again."""
-    with whole_tables():
-        found = {check.name: _ask(check, now_us) for check in CHECKS if check.sql}
+    asked = [check for check in CHECKS if check.sql]
+    try:
+        with whole_tables():
+            found = _ask_together(asked, now_us)
+    except DatabaseError:
+        with whole_tables():
+            found = {check.name: _ask(check, now_us) for check in asked}
     if not quick:
         found |= _walked()
     broken = [found[check.name] for check in CHECKS if check.name in found]
@@ -63,16 +70,30 @@ def question(check: Check) -> str:
     return f"WITH broken AS MATERIALIZED ({check.sql}) SELECT * FROM broken LIMIT {LIMIT + 1}"
 
 
+def _ask_together(checks: Sequence[Check], now_us: int) -> dict[str, Broken | None]:
+    """All queries in one trip. Raises DatabaseError when one of them can't be evaluated."""
+    trip, now = Trip(), {"now": rfc3339(now_us)}
+    answers = [(check, trip.ask(question(check), now)) for check in checks]
+    trip.go()
+    return {check.name: _answered(check, answer) for check, answer in answers}
+
+
 def _ask(check: Check, now_us: int) -> Broken | None:
-    """One query. One that can't be evaluated (unreadable JSON in a row, say) is a broken check, not a broken audit."""
+    """One query by itself. One that can't be evaluated (unreadable JSON in a row, say) is a broken check, not a broken audit."""
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(question(check), {"now": rfc3339(now_us)})
-            names = [column.name for column in cursor.description or ()]
-            rows = [dict(zip(names, map(_plain, row), strict=True)) for row in cursor.fetchall()]
+        with transaction.atomic():
+            return _answered(check, ask(question(check), {"now": rfc3339(now_us)}))
     except DatabaseError as error:
         return Broken(check.code, check.name, check.says, [{"not_evaluated": str(error).splitlines()[0]}])
-    return _broken(check, rows[:LIMIT], more=len(rows) > LIMIT)
+
+
+def _answered(check: Check, answer: Answer) -> Broken | None:
+    rows = answer.rows()
+    if not rows:
+        return None
+    names = answer.names()
+    told = [dict(zip(names, map(_plain, row), strict=True)) for row in rows[:LIMIT]]
+    return _broken(check, told, more=len(rows) > LIMIT)
 
 
 def _broken(check: Check, rows: Sequence[dict[str, Any]], *, more: bool) -> Broken | None:

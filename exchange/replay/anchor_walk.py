@@ -69,7 +69,9 @@ def _anchors() -> Iterator[tuple[_Row, Tree]]:
     while found := [_Row(*row) for row in rows.fetch_all(_ANCHORS, [last])]:
         last = found[-1].number
         trees: dict[int, Tree] = {}
-        for number, leaves in groupby(stream_rows(_LEAVES, [found[0].number, last]), key=itemgetter(0)):
+        for number, leaves in groupby(
+            stream_rows(_LEAVES, [found[0].number, last], expected=sum(anchor.leaves for anchor in found)), key=itemgetter(0)
+        ):
             tree = trees[number] = Tree()
             for _, digest in leaves:
                 tree.add(bytes.fromhex(digest))

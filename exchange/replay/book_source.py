@@ -89,9 +89,9 @@ def books() -> list[BookRow]:
     return [BookRow(*row) for row in rows.fetch_all(_BOOKS)]
 
 
-def batches_of(book_id: int) -> Iterator[BatchRow]:
+def batches_of(book: BookRow) -> Iterator[BatchRow]:
     """A book's batches in order, each with the command rows it names."""
-    source = stream_rows(_BATCHES, [book_id])
+    source = stream_rows(_BATCHES, [book.book_id], expected=book.seq)
     while chunk := list(islice(source, CHUNK)):
         wanted = [n for row in chunk for n in row[3]]
         found = {row[0]: CommandRow(*row) for row in rows.fetch_all(_COMMANDS, [wanted])}
@@ -108,7 +108,7 @@ def _decoded(raw: bytes) -> BatchInputs | None:
         return None
 
 
-def trades_of(book_id: int) -> Iterator[TradeRow]:
+def trades_of(book: BookRow) -> Iterator[TradeRow]:
     """A book's stored trades in order."""
-    for row in stream_rows(_TRADES, [book_id]):
+    for row in stream_rows(_TRADES, [book.book_id], expected=book.trade_count):
         yield TradeRow(*row)

@@ -40,7 +40,7 @@ def _walk(book: BookRow, walk: BookWalk, reference: Callable[[], Engine] | None)
     replays = [core]
     if reference is not None:
         replays.append(FillReplay(book, reference(), REFERENCE, walk.findings, orders=False))
-    for batch in batches_of(book.book_id):
+    for batch in batches_of(book):
         walk.batches += 1
         chain.batch(batch)
         record = public.batch(batch)

@@ -31,7 +31,7 @@ def stream_heads(code: str | None = None) -> list[StreamHead]:
 
 def events_of(head: StreamHead) -> Iterator[EventRow]:
     """A stream's events in order."""
-    for row in stream_rows(_EVENTS, [head.stream, int(head.stream_id)]):
+    for row in stream_rows(_EVENTS, [head.stream, int(head.stream_id)], expected=int(head.last_seq)):
         yield EventRow(*row)
 
 

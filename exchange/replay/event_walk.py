@@ -40,7 +40,7 @@ def walk_events() -> EventWalk:
         _Reader(walk, head, states, venue, objects, gates).read()
         compare_rights(int(head.stream_id), states, walk.digest, walk.findings)
     compare_venue(venue, walk.digest, walk.findings)
-    compare_objects(objects, walk.digest, walk.findings)
+    compare_objects(objects, walk.digest, walk.findings, expected=walk.events)
     return walk
 
 

@@ -41,7 +41,7 @@ class FillReplay:
         rules = rules_of(book.book_id)
         self._book, self._engine, self._check, self._findings = book, engine, check, findings
         self._stories = Stories(Fees(rules.tick_minor, rules.maker_bps, rules.taker_bps))
-        self._trades = trades_of(book.book_id)
+        self._trades = trades_of(book)
         self._orders = OrderChecks(book, findings, check) if orders else None
         self.trade_count = 0
         self.commands = 0

@@ -11,7 +11,7 @@ import orjson
 
 from exchange.replay.finding import Findings
 from exchange.replay.right_tables import StateHash, canonical
-from exchange.replay.snapshot import stream_rows
+from exchange.replay.snapshot import stream_each
 
 CHECK = "objects"
 Payload = Mapping[str, Any]
@@ -44,16 +44,17 @@ class ObjectStates:
             step(self.states[name], object_id, payload, at)
 
 
-def compare_objects(objects: ObjectStates, digest: StateHash, findings: Findings) -> None:
-    """Compare every kind; every difference is a finding."""
-    for kind in objects.kinds:
+def compare_objects(objects: ObjectStates, digest: StateHash, findings: Findings, *, expected: int) -> None:
+    """Compare every kind; every difference is a finding. No more objects are `expected` than there were events."""
+    tables = stream_each([kind.sql for kind in objects.kinds], expected=expected)
+    for kind, rows in zip(objects.kinds, tables, strict=True):
         left = dict(objects.states[kind.name])
-        for object_id, text in stream_rows(kind.sql):
+        for object_id, text in rows:
             stored = orjson.loads(text)
             told = left.pop(object_id, None)
-            events, tables = canonical([object_id, told]), canonical([object_id, stored])
-            digest.add(events=events, tables=tables)
-            if events != tables:
+            events, table = canonical([object_id, told]), canonical([object_id, stored])
+            digest.add(events=events, tables=table)
+            if events != table:
                 findings.add(CHECK, kind=kind.name, object=object_id, difference=_difference(told, stored))
         for object_id in sorted(left):
             digest.add(events=canonical([object_id, left[object_id]]), tables=b"")

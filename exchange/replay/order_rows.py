@@ -1,6 +1,6 @@
 """Orders as the journal leaves them, against their rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -79,9 +79,9 @@ def _difference(rebuilt: OrderStory, stored: OrderStory) -> dict[str, Any]:
     return {field: {"journal": says, "stored": has} for (field, says), has in pairs if says != has}
 
 
-def compare_resting(book_id: int, side: int, resting: Iterable[Any]) -> Iterator[str]:
+def compare_resting(book_id: int, side: int, resting: Sequence[Any]) -> Iterator[str]:
     """Differences between a side of an engine's book, in priority order, and the open orders of that side."""
-    stored = stream_rows(_RESTING, [book_id, side])
+    stored = stream_rows(_RESTING, [book_id, side], expected=len(resting))
     place = 0
     for place, order in enumerate(resting, 1):
         told = tuple(getattr(order, field) for field in _FIELDS)

@@ -45,8 +45,8 @@ def canonical(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def _stored(stream_id: int) -> Iterator[RightState]:
-    for row in stream_rows(_RIGHTS, [stream_id]):
+def _stored(stream_id: int, expected: int) -> Iterator[RightState]:
+    for row in stream_rows(_RIGHTS, [stream_id], expected=expected):
         state = RightState(*row[:-1])
         state.metadata = None if row[-1] is None else orjson.loads(row[-1])
         yield state
@@ -55,7 +55,7 @@ def _stored(stream_id: int) -> Iterator[RightState]:
 def compare_rights(stream_id: int, states: RightStates, digest: StateHash, findings: Findings) -> None:
     """Compare one series' rights; every difference is a finding."""
     left = dict(states.rights)
-    for stored in _stored(stream_id):
+    for stored in _stored(stream_id, len(left)):
         rebuilt = left.pop(stored.id, None)
         tables = canonical(msgspec.structs.asdict(stored))
         events = b"" if rebuilt is None else canonical(msgspec.structs.asdict(rebuilt))

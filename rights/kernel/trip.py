@@ -49,6 +49,11 @@ class Answer:
         self._transformer.set_pgresult(result)
         return self._transformer.load_rows(0, result.ntuples, tuple)
 
+    def names(self) -> list[str]:
+        """The columns' names."""
+        result = self._good()
+        return [(result.fname(place) or b"").decode() for place in range(result.nfields)]
+
     def one(self) -> tuple[Any, ...] | None:
         found = self.rows()
         return found[0] if found else None
@@ -207,7 +212,7 @@ def _until_sync(pgconn: PGconn, send: Callable[[], None]) -> abc.PQGen[list[list
 _PARAMETER = re.compile(r"%(?:s|\((\w+)\)s|%)", re.ASCII)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
     """The statement with `$1` … in the place of its parameters, and their names in order."""
     names: list[str] = []
