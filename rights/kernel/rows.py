@@ -64,8 +64,11 @@ FEW = 32  # lines up to which inserting them in one trip beats a COPY (two trips
 def together() -> Iterator[None]:
     """Inside, `copy_rows` and `write` are kept and sent at the end in as few trips as they need; reads go at once.
 
-    For writes that no read inside depends on. An exception drops them: the caller rolls back.
+    For writes that no read inside depends on. An exception drops them: the caller rolls back. Inside another it is a part of that one.
     """
+    if _waiting.get() is not None:
+        yield
+        return
     kept = _Together()
     token = _waiting.set(kept)
     try:
@@ -118,6 +121,15 @@ def copy_rows(table: str, columns: str, rows: Sequence[str]) -> None:
         cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
     ):
         copy.write("\n".join(rows) + "\n")
+
+
+def ask_rows(trip: Trip, table: str, columns: str, lines: Sequence[str]) -> list[Answer]:
+    """`copy_rows` for a caller whose next statements are in `trip`: few rows travel with them, and fail in their answers."""
+    if _waiting.get() is not None or len(lines) > FEW:
+        copy_rows(table, columns, lines)
+        return []
+    sql = _insert(table, columns)
+    return [trip.ask(sql, [_value(field) for field in line.split("\t")]) for line in lines]
 
 
 def write(sql: str, params: Parameters = ()) -> Answer:

@@ -15,6 +15,14 @@ from rights.services.row import locked, move_status, remember
 def activate_right(*, right_id: str, actor: str, now_us: int) -> Right:
     """`issued` → `active`. Raises LifecycleRefusedError; also when its window is over."""
     right = locked(right_id)
+    fact = become_active(right, now_us)
+    right.save(update_fields=["status", "activated_at", "ends_at", "netted", "updated_at"])
+    remember(right, fact, actor=actor, now_us=now_us)
+    return right
+
+
+def become_active(right: Right, now_us: int) -> tuple[str, dict[str, object]]:
+    """Make it active in memory; the fact to remember. Raises LifecycleRefusedError."""
     if right.status != RightStatus.ISSUED:
         raise lifecycle_refused("lifecycle_refused", f"a right that is {right.status} may not become active")
     if now_us >= right_window_end_us(right):
@@ -24,6 +32,4 @@ def activate_right(*, right_id: str, actor: str, now_us: int) -> Right:
     right.ends_at = to_datetime(right_window_end_us(right))
     # From here on it may differ from others of its root in when it ends, so that what they deliver does not join it.
     right.netted = False
-    right.save(update_fields=["status", "activated_at", "ends_at", "netted", "updated_at"])
-    remember(right, (right_events.ACTIVATED, right_events.activated(right=str(right.pk))), actor=actor, now_us=now_us)
-    return right
+    return right_events.ACTIVATED, right_events.activated(right=str(right.pk))

@@ -2,17 +2,21 @@
 
 from django.db.models import F
 
+from rights.kernel import rows
 from rights.models import Assurance, Right
 from rights.services.refusals import lifecycle_refused
 from rights.services.row import locked
 
+_LOCK_BACKING = """
+SELECT id FROM rights_assurance WHERE id = (SELECT assurance_id FROM rights_right WHERE id = %s::uuid) FOR NO KEY UPDATE
+"""
+
 
 def locked_with_backing(right_id: str) -> Right:
     """The right, locked behind its assurance (ARCHITECTURE.md, lock order). Raises LifecycleRefusedError `right_changed`, Right.DoesNotExist."""
-    assurance_id = Right.objects.values_list("assurance_id", flat=True).get(pk=right_id)
-    Assurance.objects.select_for_update(no_key=True).get(pk=assurance_id)
+    backing = rows.fetch_one(_LOCK_BACKING, [right_id])
     right = locked(right_id)
-    if right.assurance_id != assurance_id:
+    if backing is None or right.assurance_id != backing[0]:
         raise lifecycle_refused("right_changed", "an amendment put it on another assurance meanwhile; look at it again")
     return right
 

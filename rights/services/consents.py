@@ -12,8 +12,10 @@ from django.db import transaction
 
 from rights.domain import consent_events
 from rights.domain.reason import stated_reason
+from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import public
+from rights.kernel.planned import load
 from rights.models import Account, Consent, Issuer, Right
 from rights.services.journal import NewEvent, append, stream_for
 from rights.services.refusals import lifecycle_refused
@@ -165,16 +167,22 @@ def expire_consents_due(*, actor: str, now_us: int, most: int = 200) -> int:
     due = list(late.select_for_update(no_key=True, skip_locked=True).order_by("pk")[:most])
     for row in due:
         row.state = "expired"
+    if not due:
+        return 0
     Consent.objects.bulk_update(due, ["state"])
     events = [NewEvent(consent_events.EXPIRED, "consent", public("cns", str(row.uuid)), consent_events.ended(note="")) for row in due]
     append(stream_id=stream_for(REGISTRY), events=events, actor=actor, now_us=now_us)
     return len(due)
 
 
+_ONCE = """
+state = 'granted' AND scope = 'transfer' AND right_id = ANY(%s::uuid[]) AND giver_id = %s AND taker_id = %s
+AND (expires_at IS NULL OR expires_at > %s) ORDER BY id"""
+
+
 def once_permits(*, units: Mapping[str, int], giver_id: int, taker_id: int, now_us: int) -> dict[tuple[str, str], Consent]:
     """Locked consents for a single transfer of `units` by right from giver to taker, by (right, kind): of several the smallest that suffices."""
-    live = Consent.objects.filter(state="granted", scope="transfer", right_id__in=sorted(units), giver_id=giver_id, taker_id=taker_id)
-    found = live.exclude(expires_at__lte=to_datetime(now_us)).select_for_update(no_key=True).order_by("pk")
+    found = load(Consent, _ONCE, [rows.array(sorted(units)), giver_id, taker_id, to_datetime(now_us)], lock=True)
     enough = [row for row in found if (row.units or 0) >= units[str(row.right_id)]]
     return {(str(row.right_id), row.kind): row for row in sorted(enough, key=lambda row: -(row.units or 0))}
 

@@ -11,14 +11,16 @@ from rights.domain.gates import Grants, LineageCounts, Permits, taker_refusals
 from rights.domain.issuance import AssuranceFacts, IssuerFacts, Refusal, issuance_refusals
 from rights.domain.lifecycle import RightStatus
 from rights.domain.manifest import Manifest
+from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_datetime, to_us
-from rights.kernel.ids import public
+from rights.kernel.planned import insert, load, load_one
 from rights.models import Account, Assurance, Issuer, Right
 from rights.selectors import holder_facts
 from rights.selectors.reception import with_credentials
-from rights.services.journal import NewEvent, append
+from rights.services.activate import become_active
 from rights.services.refusals import IssuanceRefusedError
 from rights.services.register import class_for, series_for, terms_for
+from rights.services.row import remember
 
 
 class NewRight(msgspec.Struct, frozen=True):
@@ -32,21 +34,23 @@ class NewRight(msgspec.Struct, frozen=True):
 
 
 @transaction.atomic
-def issue_right(*, new: NewRight, actor: str, now_us: int) -> Right:
-    """The right, `issued` and not yet active. Locks the assurance, then its series' stream.
+def issue_right(*, new: NewRight, actor: str, now_us: int, activate: bool = False) -> Right:
+    """The right, `issued`, or active at once. Locks the assurance, then its series' stream.
 
-    Raises IssuanceRefusedError with every reason; the assurance's count and the right are written together or not at all.
+    Raises IssuanceRefusedError with every reason, LifecycleRefusedError when its window is over; the assurance's count and the right are
+    written together or not at all.
     """
     manifest = new.manifest
     compute_class = class_for(manifest=manifest, issuer_tier=new.issuer.tier)
     series = series_for(compute_class=compute_class, manifest=manifest)
     terms = terms_for(compute_class=compute_class, manifest=manifest)
-    assurance = Assurance.objects.select_for_update(no_key=True).get(pk=new.assurance.pk)
+    assurance = load_one(Assurance, "id = %s", [new.assurance.pk], lock=True)
+    if (assurance.issuer_id, assurance.compute_class_id) == (new.issuer.pk, compute_class.pk):  # which it mostly is, and then known
+        assurance.issuer, assurance.compute_class = new.issuer, compute_class
     _check(new, compute_class.fingerprint, assurance, now_us)
     assurance.issued_units += manifest.units
-    assurance.save(update_fields=["issued_units"])
     at = to_datetime(now_us)
-    right = Right.objects.create(
+    right = Right(
         id=UUID(new.right_id),
         series=series,
         terms=terms,
@@ -80,8 +84,13 @@ def issue_right(*, new: NewRight, actor: str, now_us: int) -> Right:
         units=manifest.units,
         manifest=manifest.document,
     )
-    event = NewEvent(right_events.ISSUED, "right", public("rgt", new.right_id), payload)
-    append(stream_id=series.stream_id, events=[event], actor=actor, now_us=now_us)
+    facts: list[tuple[str, dict[str, object]]] = [(right_events.ISSUED, payload)]
+    if activate:
+        facts.append(become_active(right, now_us))
+    with rows.together():
+        rows.write("UPDATE rights_assurance SET issued_units = %s WHERE id = %s", [assurance.issued_units, assurance.pk])
+        insert(right)
+        remember(right, *facts, actor=actor, now_us=now_us)
     return right
 
 
@@ -113,6 +122,13 @@ def assurance_facts(assurance: Assurance) -> AssuranceFacts:
     )
 
 
+# The latest that fits, or else the latest.
+_NAMED = """
+issuer_id = %s AND reference = %s ORDER BY
+    coalesce(compute_class_id = (SELECT c.id FROM rights_computeclass c WHERE c.fingerprint = %s) AND window_start = %s AND window_end = %s, false)
+    DESC, id DESC LIMIT 1"""
+
+
 def find_assurance(*, issuer: Issuer, manifest: Manifest) -> Assurance:
     """The issuer's assurance that the manifest names, for its class and window if there is one.
 
@@ -120,14 +136,11 @@ def find_assurance(*, issuer: Issuer, manifest: Manifest) -> Assurance:
     with what differs. Raises IssuanceRefusedError `assurance_missing` when the issuer posted nothing of that name.
     """
     reference = manifest.document["assurance"]["reference"]
-    named = list(Assurance.objects.filter(issuer=issuer, reference=reference).select_related("compute_class").order_by("-pk"))
+    print_hex = fingerprint(dimensions(manifest, issuer_tier=issuer.tier))
+    window = [to_datetime(manifest.window_start_us), to_datetime(manifest.window_end_us)]
+    named = load(Assurance, _NAMED, [issuer.pk, reference, print_hex, *window])
     if not named:
         raise IssuanceRefusedError([Refusal("assurance_missing", f"issuer {issuer.slug} has posted no assurance called {reference}")])
-    print_hex = fingerprint(dimensions(manifest, issuer_tier=issuer.tier))
-    wanted = (print_hex, manifest.window_start_us, manifest.window_end_us)
-    for assurance in named:
-        if (assurance.compute_class.fingerprint, to_us(assurance.window_start), to_us(assurance.window_end)) == wanted:
-            return assurance
     return named[0]
 
 

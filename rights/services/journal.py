@@ -34,11 +34,17 @@ class Appended(msgspec.Struct, frozen=True):
     hash: str
 
 
+_NAMED = "SELECT id FROM rights_stream WHERE code = %s"
+
+
 def stream_for(code: str) -> int:
     """The id of the stream named `code`, made on first use."""
+    found = rows.fetch_one(_NAMED, [code])
+    if found is not None:
+        return int(found[0])
     try:
         with transaction.atomic():
-            return Stream.objects.get_or_create(code=code)[0].pk
+            return Stream.objects.create(code=code).pk
     except IntegrityError:  # another session made it between the look and the insert
         return Stream.objects.get(code=code).pk
 
@@ -108,8 +114,9 @@ def append(*, stream_id: int, events: Sequence[NewEvent], actor: str, now_us: in
             f"{rows.escape(body.decode())}\t{last_hash}"
         )
         appended.append(Appended(seq, uuid, last_hash))
-    rows.copy_rows("rights_event", "stream_id, seq, id, type, object_id, ref_right, at, body, hash", lines)
-    rows.write("UPDATE rights_stream SET last_seq = %s, last_hash = %s WHERE id = %s", [seq, last_hash, stream_id])
+    with rows.together():
+        rows.copy_rows("rights_event", "stream_id, seq, id, type, object_id, ref_right, at, body, hash", lines)
+        rows.write("UPDATE rights_stream SET last_seq = %s, last_hash = %s WHERE id = %s", [seq, last_hash, stream_id])
     return appended
 
 

@@ -6,6 +6,7 @@ from rights.domain import right_events
 from rights.domain.lifecycle import RightStatus, may_become
 from rights.kernel.clock import to_datetime
 from rights.kernel.ids import public
+from rights.kernel.planned import load_one
 from rights.models import Right
 from rights.services.journal import NewEvent, append
 from rights.services.refusals import lifecycle_refused
@@ -16,7 +17,7 @@ def locked(right_id: str) -> Right:
 
     Without joins: a right that changed its series while this waited for it would no longer meet the one it was joined to.
     """
-    return Right.objects.select_for_update(no_key=True).get(pk=right_id)
+    return load_one(Right, "id = %s::uuid", [right_id], lock=True)
 
 
 def check_holder(right: Right, holder_id: int | None) -> None:

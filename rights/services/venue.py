@@ -4,6 +4,7 @@ import hashlib
 
 from rights.kernel.clock import to_datetime
 from rights.kernel.ids import numbered
+from rights.kernel.planned import load
 from rights.models import Account, Participant
 
 SLUG = "venue"
@@ -19,9 +20,9 @@ def venue_account(*, code: str, now_us: int) -> Account:
 
     Its id follows from its code, so two sessions that meet here make the same row.
     """
-    existing = Account.objects.filter(code=code).first()
-    if existing is not None:
-        return existing
+    existing = load(Account, "code = %s", [code])
+    if existing:
+        return existing[0]
     owner = venue_participant()
     number = int.from_bytes(hashlib.sha256(code.encode()).digest()[:6], "big")
     account, _ = Account.objects.get_or_create(

@@ -35,7 +35,7 @@ def consume_right(*, right_id: str, units: int, ref: str, mint: Mint, actor: str
     if 0 < units <= right.remaining_units - right.reserved_units:  # otherwise the registry refuses below, with the reason
         contra = venue_account(code=CONSUMED, now_us=now_us)
         asset = unit_asset(str(right.root_id))
-        post(moves=[Move(mint.uuid(now_us), 0, "consumed", asset.pk, right.holder_id, contra.pk, units)], now_us=now_us)
+        post(moves=[Move(mint.uuid(now_us), 0, "consumed", asset, right.holder_id, contra.pk, units)], now_us=now_us)
     consumed = consume.consume_right(right_id=right_id, units=units, ref=ref, actor=actor, now_us=now_us)
     if used is not None:
         fact = package_events.used(right=right_id, units=units, ref=ref)

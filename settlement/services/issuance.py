@@ -13,7 +13,6 @@ from rights.kernel.ids import Mint
 from rights.models import Account, Issuer, Right
 from rights.selectors import right_window_end_us
 from rights.services import expire, freeze
-from rights.services.activate import activate_right
 from rights.services.backing import locked_with_backing
 from rights.services.issue import NewRight, find_assurance
 from rights.services.issue import issue_right as register_right
@@ -21,7 +20,7 @@ from rights.services.journal import lock_streams
 from rights.services.refusals import lifecycle_refused
 from rights.services.row import Seen, check_seen, locked
 from rights.services.venue import venue_account
-from settlement.services.ledger import Move, post, unit_asset
+from settlement.services.ledger import Move, new_unit_asset, post, unit_asset
 
 ISSUED, EXPIRED, BURNED = "units:issued", "units:expired", "units:burned"
 
@@ -37,10 +36,9 @@ def issue_right(*, issuer: Issuer, holder: Account, document: object, mint: Mint
     right_id = mint.uuid(now_us)
     new = NewRight(right_id=right_id, issuer=issuer, holder=holder, manifest=manifest, assurance=assurance)
     issued = venue_account(code=ISSUED, now_us=now_us)
-    move = Move(mint.uuid(now_us), 0, "issue", unit_asset(right_id).pk, issued.pk, holder.pk, manifest.units)
+    move = Move(mint.uuid(now_us), 0, "issue", new_unit_asset(right_id), issued.pk, holder.pk, manifest.units)
     post(moves=[move], now_us=now_us)
-    right = register_right(new=new, actor=actor, now_us=now_us)
-    return activate_right(right_id=right_id, actor=actor, now_us=now_us) if activate else right
+    return register_right(new=new, actor=actor, now_us=now_us, activate=activate)
 
 
 @transaction.atomic
@@ -116,5 +114,5 @@ def _take_back(right_id: str, code: str, mint: Mint, now_us: int, seen: Seen | N
     if right.remaining_units:
         contra = venue_account(code=code, now_us=now_us)
         asset = unit_asset(str(right.root_id))
-        move = Move(mint.uuid(now_us), 0, code.removeprefix("units:"), asset.pk, right.holder_id, contra.pk, right.remaining_units)
+        move = Move(mint.uuid(now_us), 0, code.removeprefix("units:"), asset, right.holder_id, contra.pk, right.remaining_units)
         post(moves=[move], now_us=now_us)

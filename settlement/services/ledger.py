@@ -73,9 +73,12 @@ class Posting(msgspec.Struct, gc=False):
 
     keys: list[Key]
     answer: Answer | None
+    written: list[Answer] = []
 
     def balances(self) -> list[NewBalance]:
         """The touched balances afterwards. Raises LedgerRefusal."""
+        for answer in self.written:
+            answer.count()
         if self.answer is None:
             return []
         try:
@@ -107,16 +110,16 @@ def ask_post(
         amounts[giver] = amounts.get(giver, 0) - m.amount
         amounts[taker] = amounts.get(taker, 0) + m.amount
         lines.append(f"{m.entry_id}\t{m.leg}\t{m.kind}\t{m.asset_id}\t{m.debit_id}\t{m.credit_id}\t{m.amount}\t{at}")
-    rows.copy_rows("settlement_posting", "entry_id, leg, kind, asset_id, debit_id, credit_id, amount, at", lines)
+    written = rows.ask_rows(trip, "settlement_posting", "entry_id, leg, kind, asset_id, debit_id, credit_id, amount, at", lines)
     held = holds or {}
     keys = sorted(k for k in amounts.keys() | held.keys() if amounts.get(k, 0) or held.get(k, 0))
     if not keys:
-        return Posting([], None)
+        return Posting([], None, written)
     columns = [rows.array(k[0] for k in keys), rows.array(k[1] for k in keys)]
     if known is None or not known.issuperset(keys):
         trip.ask(_OPEN, [list(UNBOUNDED), *columns])
     changes = [rows.array(amounts.get(k, 0) for k in keys), rows.array(held.get(k, 0) for k in keys)]
-    return Posting(keys, trip.ask(_LOCK_AND_ADD, [*columns, *changes]))
+    return Posting(keys, trip.ask(_LOCK_AND_ADD, [*columns, *changes]), written)
 
 
 def cash_asset(code: str = "USD") -> Asset:
@@ -124,6 +127,18 @@ def cash_asset(code: str = "USD") -> Asset:
     return Asset.objects.get_or_create(code=code, defaults={"kind": "cash", "scale": 6})[0]
 
 
-def unit_asset(root_right: str) -> Asset:
-    """The asset that stands for units of one root right."""
-    return Asset.objects.get_or_create(code=f"U:rgt_{root_right}", defaults={"kind": "units", "root_right": root_right})[0]
+_UNIT_ASSET = "SELECT id FROM settlement_asset WHERE root_right = %s::uuid"
+_NEW_UNIT_ASSET = """
+INSERT INTO settlement_asset (code, kind, scale, root_right) VALUES (%s, 'units', 0, %s::uuid) ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+def unit_asset(root_right: str) -> int:
+    """The id of the asset that stands for units of one root right, made on first use."""
+    return int((rows.fetch_one(_UNIT_ASSET, [root_right]) or [new_unit_asset(root_right)])[0])
+
+
+def new_unit_asset(root_right: str) -> int:
+    """The same for a right that is only now being made."""
+    found = rows.fetch_one(_NEW_UNIT_ASSET, [f"U:rgt_{root_right}", root_right])
+    return int((found or rows.fetch_all(_UNIT_ASSET, [root_right])[0])[0])  # unless another session made it meanwhile
