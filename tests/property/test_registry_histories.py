@@ -1,13 +1,14 @@
 """Random histories of everything a right can be and do, over the services and a real database (TRUST L4, E2, G1, G2, G3).
 
 Each history ends with the audit, the replay, and a naive reader of its events (`naive_registry.py`) that judges every move again.
-A few histories in CI; five thousand with TORTURE=1, in parts. `HISTORIES` and `SEED` set another number and another beginning.
+A few histories in CI; five thousand with TORTURE=1, in parts. `HISTORIES` is another number of all, `SEED` another beginning: two
+processes with two seeds (`TORTURE=1 HISTORIES=2500 SEED=1 pytest -s …`, and `SEED=2`) do half each, and say after each part what they did.
 """
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from django.db import connection, transaction
@@ -17,27 +18,28 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from exchange.audit.run import audit
 from exchange.domain.command import Phase as TradingPhase
-from exchange.models import Order
 from exchange.replay.run import replay
 from exchange.services import expiry, freeze
+from exchange.services.batch import Outcome, match_once
 from exchange.services.block_offers import Terms, accept_offer, expire_offers_due, make_offer
 from exchange.services.lane import LaneMemory
 from exchange.services.participants import reinstate, suspend
 from rights.domain.lifecycle import FreezeReason
 from rights.domain.package import PartFacts
+from rights.kernel import rows
 from rights.kernel.ids import public
-from rights.models import Attestation, Consent, Delegation, Package, Participant, Right
+from rights.models import Account, Delegation, Package, Participant, Right
 from rights.services import attestations, consents
 from rights.services.activate import activate_right
 from rights.services.delegations import Bounds, Use, delegate, expire_delegations_due, revoke_delegation
 from rights.services.split import merge_rights, split_right
 from rights.services.venue import venue_account
-from settlement.models import Balance
 from settlement.services import issuance, packages
 from settlement.services.consume import consume_right
 from settlement.services.ledger import cash_asset
 from settlement.services.transfer import Part, transfer_units
 from tests.honest_market import HonestMarket
+from tests.lazy_savepoints import lazy_savepoints
 from tests.property.naive_registry import NaiveRegistry
 from tests.races import REFUSALS, codes_of, rounds
 from tests.registry_desk import DAY_US, MINT, START_US
@@ -46,7 +48,7 @@ from tests.shared_market import hold_for_ever
 pytestmark = pytest.mark.django_db
 LOT = 1_000_000
 PARTS = rounds(10, 1)
-HISTORIES = int(os.environ.get("HISTORIES", rounds(500, 12)))
+HISTORIES = -(-int(os.environ.get("HISTORIES", rounds(5000, 12))) // PARTS)  # of each part
 SEED = int(os.environ.get("SEED", "1"))
 STEPS = 25
 WHO = ("holder", "other", "third")
@@ -76,6 +78,27 @@ lots = st.integers(1, 3)
 odd_units = st.integers(1, 3 * LOT)
 
 
+class Seen(NamedTuple):
+    """As much of a right as whoever acts on it has to know."""
+
+    id: str
+    holder: int
+    remaining: int
+    parent: str | None
+
+
+_RIGHTS = """
+SELECT r.id::text, r.holder_id, r.remaining_units, r.parent_id::text FROM rights_right r JOIN rights_terms t ON t.terms_hash = r.terms_hash
+WHERE r.series_id = %s"""
+_EVERY_RIGHT = """
+SELECT r.id, h.uuid, r.status, r.max_units, r.remaining_units FROM rights_right r JOIN rights_account h ON h.id = r.holder_id
+"""
+_EVERY_BALANCE = """
+SELECT s.root_right, a.uuid, b.amount FROM settlement_balance b JOIN settlement_asset s ON s.id = b.asset_id AND s.kind = 'units'
+JOIN rights_account a ON a.id = b.account_id AND a.code IS NULL WHERE b.amount <> 0
+"""
+
+
 class Registry(RuleBasedStateMachine):
     """Whoever acts is sometimes refused; what is refused changes nothing, and counts for nothing here."""
 
@@ -89,6 +112,7 @@ class Registry(RuleBasedStateMachine):
         self.history.__enter__()
         self.before_us = self.market.now_us
         self.market.lane = LaneMemory()
+        self.entering: dict[int, bool] = {}  # who may enter; empty when it may have changed
 
     def teardown(self) -> None:
         market = self.market
@@ -109,19 +133,13 @@ class Registry(RuleBasedStateMachine):
             market.now_us = market.desk.now_us = self.before_us
 
     def same_as_the_tables(self, naive: NaiveRegistry) -> None:
-        rights = {
-            f"rgt_{pk}": (f"acc_{holder}", status, most, left)
-            for pk, holder, status, most, left in Right.objects.values_list("pk", "holder__uuid", "status", "max_units", "remaining_units")
-        }
+        rights = {f"rgt_{pk}": (f"acc_{holder}", status, most, left) for pk, holder, status, most, left in rows.fetch_all(_EVERY_RIGHT)}
         assert rights == {key: (right.holder, right.status, right.max, right.remaining) for key, right in naive.rights.items()}
         held: dict[tuple[str, str], int] = {}
         for right in naive.rights.values():
             held[right.root, right.holder] = held.get((right.root, right.holder), 0) + right.remaining
-        found = Balance.objects.filter(asset__kind="units", account__code=None).exclude(amount=0)
-        assert {
-            (f"rgt_{root}", f"acc_{holder}"): units
-            for root, holder, units in found.values_list("asset__root_right", "account__uuid", "amount")
-        } == {key: units for key, units in held.items() if units}
+        found = {(f"rgt_{root}", f"acc_{holder}"): units for root, holder, units in rows.fetch_all(_EVERY_BALANCE)}
+        assert found == {key: units for key, units in held.items() if units}
 
     # what every act shares
 
@@ -143,17 +161,36 @@ class Registry(RuleBasedStateMachine):
         return found
 
     def match(self) -> None:
-        self.market.match()
+        """Whatever waits is one batch; the look that finds nothing more is left to the next."""
+        market = self.market
+        market.now_us += 1000
+        while (matched := match_once(market.lane, book_id=market.book_id, now_us=market.now_us)).outcome is Outcome.MATCHED:
+            market.now_us += 1000
+            if not matched.more:
+                return
 
-    def nth(self, found: Any, place: int) -> Any:
-        """The n-th row of a query, round and round; None of none."""
-        rows = list(found.order_by("pk"))
-        return rows[place % len(rows)] if rows else None
+    def nth(self, found: Sequence[Any], place: int) -> Any:
+        """The n-th of what was found, round and round; None of none."""
+        return found[place % len(found)] if found else None
 
-    def a_right(self, place: int) -> Right | None:
+    def rights(self, which: str, *params: Any) -> list[Seen]:
+        """What is seen of the rights that are so, by a statement that is planned once."""
+        found = rows.fetch_all(f"{_RIGHTS} AND {which} ORDER BY r.id", [self.market.series.pk, *params])
+        return [Seen(*row) for row in found]
+
+    def a_right(self, place: int) -> Seen | None:
         """Mostly one that has something left."""
-        found = Right.objects.select_related("holder", "terms").filter(series=self.market.series)
-        return self.nth(found.filter(remaining_units__gt=0) if place % 8 else found, place // 8)
+        return self.nth(self.rights("r.remaining_units > 0" if place % 8 else "true"), place // 8)
+
+    def a_row(self, table: str, which: str, place: int) -> Any:
+        """The n-th row that is so: its UUID and its number."""
+        return self.nth(rows.fetch_all(f"SELECT uuid::text, id FROM {table} WHERE {which} ORDER BY id"), place)
+
+    def account(self, account_id: int) -> Account:
+        return next(account for account in self.market.accounts.values() if account.pk == account_id)
+
+    def slug_of(self, account_id: int) -> str:
+        return next((slug for slug, account in self.market.accounts.items() if account.pk == account_id), "")
 
     # the life of rights
 
@@ -183,63 +220,61 @@ class Registry(RuleBasedStateMachine):
 
     @rule(place=places)
     def activate(self, place: int) -> None:
-        right = self.nth(Right.objects.filter(status="issued"), place)
+        right = self.nth(self.rights("r.status = 'issued'"), place)
         if right:
-            self.act("activate", lambda: activate_right(right_id=str(right.pk), **self.told))
+            self.act("activate", lambda: activate_right(right_id=right.id, **self.told))
 
     @rule(place=places, units=odd_units)
     def split(self, place: int, units: int) -> None:
         right = self.a_right(place)
         if right:
             child = MINT.uuid(self.market.now_us)
-            self.act(
-                "split", lambda: split_right(right_id=str(right.pk), units=units, child_id=child, holder_id=right.holder_id, **self.told)
-            )
+            self.act("split", lambda: split_right(right_id=right.id, units=units, child_id=child, holder_id=right.holder, **self.told))
 
     @rule(place=places, other=places)
     def merge(self, place: int, other: int) -> None:
-        target = self.nth(Right.objects.filter(parent__isnull=False), place)
-        source = target and self.nth(Right.objects.filter(parent=target.parent).exclude(pk=target.pk), other)
+        target = self.nth(self.rights("r.parent_id IS NOT NULL"), place)
+        source = target and self.nth(self.rights("r.parent_id = %s::uuid AND r.id <> %s::uuid", target.parent, target.id), other)
         if source:
-            self.act("merge", lambda: merge_rights(source_id=str(source.pk), target_id=str(target.pk), **self.told))
+            self.act("merge", lambda: merge_rights(source_id=source.id, target_id=target.id, **self.told))
 
     @rule(place=places, units=odd_units, whole=st.booleans(), who=st.sampled_from((*WHO, "issuer")))
     def transfer(self, place: int, units: int, whole: bool, who: str) -> None:
         right, taker = self.a_right(place), self.market.accounts[who]
-        if right and right.holder_id != taker.pk:
-            part = Part(str(right.pk), right.remaining_units if whole else units)
-            self.act("transfer", lambda: transfer_units(parts=[part], giver=right.holder, taker=taker, mint=MINT, **self.told))
+        if right and right.holder != taker.pk:
+            part, giver = Part(right.id, right.remaining if whole else units), self.account(right.holder)
+            self.act("transfer", lambda: transfer_units(parts=[part], giver=giver, taker=taker, mint=MINT, **self.told))
 
     @rule(place=places, why=st.sampled_from(list(FreezeReason)))
     def freeze(self, place: int, why: str) -> None:
         right = self.a_right(place)
         if right:
-            self.act("freeze", lambda: freeze.freeze_right(right_id=str(right.pk), freeze_reason=why, reason="a look", **self.told))
+            self.act("freeze", lambda: freeze.freeze_right(right_id=right.id, freeze_reason=why, reason="a look", **self.told))
 
     @rule(place=places)
     def unfreeze(self, place: int) -> None:
-        right = self.nth(Right.objects.filter(status="frozen"), place)
+        right = self.nth(self.rights("r.status = 'frozen'"), place)
         if right:
-            self.act("unfreeze", lambda: freeze.unfreeze_right(right_id=str(right.pk), reason="on", mint=MINT, **self.told))
+            self.act("unfreeze", lambda: freeze.unfreeze_right(right_id=right.id, reason="on", mint=MINT, **self.told))
 
     @rule(place=places, units=odd_units, whole=st.booleans())
     def consume(self, place: int, units: int, whole: bool) -> None:
         right = self.a_right(place)
         if right:
-            wanted = right.remaining_units if whole else units
-            self.act("consume", lambda: consume_right(right_id=str(right.pk), units=wanted, ref="work", mint=MINT, **self.told))
+            wanted = right.remaining if whole else units
+            self.act("consume", lambda: consume_right(right_id=right.id, units=wanted, ref="work", mint=MINT, **self.told))
 
     @rule(place=places)
     def finalize(self, place: int) -> None:
         right = self.a_right(place)
         if right:
-            self.act("finalize", lambda: issuance.finalize_right(right_id=str(right.pk), ref="", reason="over", mint=MINT, **self.told))
+            self.act("finalize", lambda: issuance.finalize_right(right_id=right.id, ref="", reason="over", mint=MINT, **self.told))
 
     @rule(place=places)
     def burn(self, place: int) -> None:
         right = self.a_right(place)
         if right:
-            self.act("burn", lambda: issuance.burn_right(right_id=str(right.pk), reason="over", mint=MINT, **self.told))
+            self.act("burn", lambda: issuance.burn_right(right_id=right.id, reason="over", mint=MINT, **self.told))
 
     @rule(long_us=st.sampled_from((SECOND, HOUR, DAY_US, 10 * DAY_US)), to=st.sampled_from((None, START_US, START_US + DAY_US - HOUR)))
     def time_passes(self, long_us: int, to: int | None) -> None:
@@ -259,9 +294,9 @@ class Registry(RuleBasedStateMachine):
     @rule(place=places, lots=lots, price=st.integers(99, 101), named=st.booleans())
     def ask(self, place: int, lots: int, price: int, named: bool) -> None:
         right = self.a_right(place)
-        slug = right and next((slug for slug, account in self.market.accounts.items() if account.pk == right.holder_id), None)
+        slug = self.slug_of(right.holder) if right else ""
         if right and slug in self.market.keys and self.may_enter(slug):
-            self.market.place(slug, "sell", lots, price, **({"rights": [str(right.pk)]} if named else {}))
+            self.market.place(slug, "sell", lots, price, **({"rights": [right.id]} if named else {}))
 
     @rule(who=st.sampled_from(("other", "third")), lots=lots, price=st.integers(99, 101))
     def bid(self, who: str, lots: int, price: int) -> None:
@@ -270,7 +305,9 @@ class Registry(RuleBasedStateMachine):
 
     def may_enter(self, slug: str) -> bool:
         """Whoever is suspended does not get through the door, which stands before the services here."""
-        return Participant.objects.get(pk=self.market.accounts[slug].participant_id).status == "active"
+        if not self.entering:
+            self.entering = dict(rows.fetch_all("SELECT id, status = 'active' FROM rights_participant"))
+        return self.entering[self.market.accounts[slug].participant_id]
 
     @rule()
     def trade(self) -> None:
@@ -285,10 +322,10 @@ class Registry(RuleBasedStateMachine):
 
     @rule(place=places)
     def cancel(self, place: int) -> None:
-        order = self.nth(Order.objects.filter(is_open=True), place)
-        slug = order and next((slug for slug, account in self.market.accounts.items() if account.pk == order.account_id), None)
-        if order and slug and self.may_enter(slug):
-            self.market.cancel(slug, str(order.pk))
+        order = self.nth(rows.fetch_all("SELECT id::text, account_id FROM exchange_order WHERE is_open ORDER BY id"), place)
+        slug = self.slug_of(order[1]) if order else ""
+        if slug and self.may_enter(slug):
+            self.market.cancel(slug, order[0])
 
     # whom the gate asks about
 
@@ -313,9 +350,9 @@ class Registry(RuleBasedStateMachine):
 
     @rule(place=places, who=people, kind=st.sampled_from(("consent", "acknowledgment")), units=odd_units)
     def permit_once(self, place: int, who: str, kind: str, units: int) -> None:
-        right = self.nth(Right.objects.filter(terms__transfer_policy__requires_issuer_consent=True, remaining_units__gt=0), place)
+        right = self.nth(self.rights("(t.transfer_policy -> 'requires_issuer_consent')::boolean AND r.remaining_units > 0"), place)
         if right:
-            asked = consents.Asked(right, self.market.accounts[who], units, kind)
+            asked = consents.Asked(Right.objects.get(pk=right.id), self.market.accounts[who], units, kind)
             row = self.act(
                 "ask for consent", lambda: consents.request_consent(asked=asked, consent_id=MINT.uuid(self.market.now_us), **self.told)
             )
@@ -324,9 +361,9 @@ class Registry(RuleBasedStateMachine):
 
     @rule(place=places)
     def revoke(self, place: int) -> None:
-        row = self.nth(Consent.objects.filter(state="granted"), place)
+        row = self.a_row("rights_consent", "state = 'granted'", place)
         if row:
-            self.act("revoke", lambda: consents.revoke_consent(consent_id=str(row.uuid), note="no more", **self.told))
+            self.act("revoke", lambda: consents.revoke_consent(consent_id=row[0], note="no more", **self.told))
 
     @rule(who=people, kind=st.sampled_from(("kyc", "jurisdiction")), long=st.booleans())
     def attest(self, who: str, kind: str, long: bool) -> None:
@@ -336,34 +373,41 @@ class Registry(RuleBasedStateMachine):
 
     @rule(place=places)
     def unattest(self, place: int) -> None:
-        row = self.nth(Attestation.objects.filter(revoked_at=None), place)
+        row = self.a_row("rights_attestation", "revoked_at IS NULL", place)
         if row:
-            self.act("unattest", lambda: attestations.revoke_attestation(attestation_id=str(row.uuid), note="no more", **self.told))
+            self.act("unattest", lambda: attestations.revoke_attestation(attestation_id=row[0], note="no more", **self.told))
 
     @rule(who=people, on=st.booleans())
     def standing(self, who: str, on: bool) -> None:
         participant = Participant.objects.get(pk=self.market.accounts[who].participant_id)
         change = reinstate if on or participant.status == "suspended" else suspend
+        self.entering = {}
         self.act("standing", lambda: change(participant=participant, reason="a look", **self.told))
 
     # packages and delegations
+
+    def a_package(self, place: int) -> Package | None:
+        row = self.a_row("rights_package", "state = 'active'", place)
+        return row and Package.objects.select_related("holder").get(pk=row[1])
+
+    def a_delegation(self, place: int) -> Delegation | None:
+        row = self.a_row("rights_delegation", "state = 'active'", place)
+        return row and Delegation.objects.select_related("delegate").get(pk=row[1])
 
     @rule(place=places, other=places, units=odd_units)
     def package(self, place: int, other: int, units: int) -> None:
         right = self.a_right(place)
         if right:
-            beside = self.nth(Right.objects.filter(holder=right.holder, remaining_units__gt=0).exclude(pk=right.pk), other)
-            parts = [
-                PartFacts(str(right.pk), units),
-                *([PartFacts(str(beside.pk), beside.remaining_units)] if beside and other % 2 else []),
-            ]
+            with_it = self.rights("r.holder_id = %s AND r.remaining_units > 0 AND r.id <> %s::uuid", right.holder, right.id)
+            beside = self.nth(with_it, other)
+            parts = [PartFacts(right.id, units), *([PartFacts(beside.id, beside.remaining)] if beside and other % 2 else [])]
             composition = packages.Composition("bundle", "some", parts)
-            made = MINT.uuid(self.market.now_us)
-            self.act("package", lambda: packages.create_package(holder=right.holder, composition=composition, package_id=made, **self.told))
+            made, holder = MINT.uuid(self.market.now_us), self.account(right.holder)
+            self.act("package", lambda: packages.create_package(holder=holder, composition=composition, package_id=made, **self.told))
 
     @rule(place=places, who=people, sold=st.booleans())
     def package_moves(self, place: int, who: str, sold: bool) -> None:
-        row = self.nth(Package.objects.select_related("holder").filter(state="active"), place)
+        row = self.a_package(place)
         taker = self.market.accounts[who]
         if row and row.holder_id != taker.pk:
             give = {"package_id": str(row.uuid), "holder_id": row.holder_id, "taker": taker, "mint": MINT}
@@ -379,7 +423,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule(place=places)
     def package_ends(self, place: int) -> None:
-        row = self.nth(Package.objects.filter(state="active"), place)
+        row = self.a_package(place)
         if row:
             self.act(
                 "package ends",
@@ -389,9 +433,9 @@ class Registry(RuleBasedStateMachine):
     @rule(place=places, units=odd_units, who=people, of=st.sampled_from(("right", "package", "parent")))
     def delegate(self, place: int, units: int, who: str, of: str) -> None:
         found = {
-            "right": lambda: self.a_right(place),
-            "package": lambda: self.nth(Package.objects.select_related("holder").filter(state="active"), place),
-            "parent": lambda: self.nth(Delegation.objects.select_related("delegate").filter(state="active"), place),
+            "right": lambda: (right := self.a_right(place)) and Right.objects.select_related("holder").get(pk=right.id),
+            "package": lambda: self.a_package(place),
+            "parent": lambda: self.a_delegation(place),
         }[of]()
         if found:
             now_us = self.market.now_us
@@ -409,17 +453,18 @@ class Registry(RuleBasedStateMachine):
 
     @rule(place=places, units=odd_units)
     def use(self, place: int, units: int) -> None:
-        row = self.nth(Delegation.objects.select_related("package").filter(state="active"), place)
-        right = row and (row.right or self.nth(Right.objects.filter(pk__in=row.package.parts.values("right")), place))
-        if row and right:
+        row = self.a_delegation(place)
+        whose = "r.id IN (SELECT right_id FROM rights_packagepart WHERE package_id = %s)"
+        right_id = row and (row.right_id or self.nth([right.id for right in self.rights(whose, row.package_id)], place))
+        if row and right_id:
             under = Use(str(row.uuid), row.delegate_id, "text.generation")
-            self.act("use", lambda: consume_right(right_id=str(right.pk), units=units, ref="work", mint=MINT, under=under, **self.told))
+            self.act("use", lambda: consume_right(right_id=str(right_id), units=units, ref="work", mint=MINT, under=under, **self.told))
 
     @rule(place=places)
     def undelegate(self, place: int) -> None:
-        row = self.nth(Delegation.objects.filter(state="active"), place)
+        row = self.a_row("rights_delegation", "state = 'active'", place)
         if row:
-            self.act("undelegate", lambda: revoke_delegation(delegation_id=str(row.uuid), reason="over", **self.told))
+            self.act("undelegate", lambda: revoke_delegation(delegation_id=row[0], reason="over", **self.told))
 
 
 @pytest.fixture(scope="module")
@@ -436,7 +481,8 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[HonestMarke
             for how in ("issued", "consumed", "expired", "burned"):
                 venue_account(code=f"units:{how}", now_us=market.now_us)
             Registry.market = market
-            yield market
+            with lazy_savepoints():
+                yield market
             transaction.set_rollback(True)
         connection.close()
 
