@@ -123,7 +123,7 @@ def copy_rows(table: str, columns: str, rows: Sequence[str]) -> None:
         copy.write("\n".join(rows) + "\n")
 
 
-def ask_rows(trip: Trip, table: str, columns: str, lines: Sequence[str]) -> list[Answer]:
+def ask_rows(table: str, columns: str, lines: Sequence[str], *, trip: Trip) -> list[Answer]:
     """`copy_rows` for a caller whose next statements are in `trip`: few rows travel with them, and fail in their answers."""
     if _waiting.get() is not None or len(lines) > FEW:
         copy_rows(table, columns, lines)

@@ -110,7 +110,7 @@ def ask_post(
         amounts[giver] = amounts.get(giver, 0) - m.amount
         amounts[taker] = amounts.get(taker, 0) + m.amount
         lines.append(f"{m.entry_id}\t{m.leg}\t{m.kind}\t{m.asset_id}\t{m.debit_id}\t{m.credit_id}\t{m.amount}\t{at}")
-    written = rows.ask_rows(trip, "settlement_posting", "entry_id, leg, kind, asset_id, debit_id, credit_id, amount, at", lines)
+    written = rows.ask_rows("settlement_posting", "entry_id, leg, kind, asset_id, debit_id, credit_id, amount, at", lines, trip=trip)
     held = holds or {}
     keys = sorted(k for k in amounts.keys() | held.keys() if amounts.get(k, 0) or held.get(k, 0))
     if not keys:
