@@ -32,6 +32,8 @@ _APPEND_ONLY = (
     "settlement_settlementrule",
     "settlement_proof",
     "settlement_evidence",
+    "exchange_keydraw",
+    "exchange_orderapproval",
     "exchange_policy",
     "exchange_policyrun",
     "exchange_policyaction",

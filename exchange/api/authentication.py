@@ -26,6 +26,8 @@ class KeyAuthentication(BaseAuthentication):
             principal = principal_by_bearer(token.decode("ascii"), now_us())
         if principal is None:
             raise Problem("unauthenticated")
+        if not principal.may_come_from(request.META.get("REMOTE_ADDR", "")):
+            raise Problem("address_not_allowed")
         return principal, None
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature

@@ -33,6 +33,7 @@ _API = [
     ErrorRow("unauthenticated", 401, "A valid key or session is needed"),
     ErrorRow("csrf_failed", 403, "The CSRF token is missing or wrong"),
     ErrorRow("scope_missing", 403, "The key or member lacks the scope for this"),
+    ErrorRow("address_not_allowed", 403, "The key may not be used from this address: call from one of its networks"),
     ErrorRow("forbidden", 403, "The caller may not do this"),
     ErrorRow("not_found", 404, "There is nothing here"),
     ErrorRow("method_not_allowed", 405, "The resource does not take this method"),

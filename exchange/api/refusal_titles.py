@@ -194,6 +194,13 @@ POLICIES = {
     "policy_class": "The rules name a class that is not there: see GET /classes",
     "policy_binds": "A key can't touch this policy: log in as a member",
     "policy_exists": "The key is bound already: change its policy instead",
+    "class_not_allowed": "The key may not trade this class: use another key, or have a member make one that may",
+    "priority_not_allowed": "The key's policy does not let it have this priority of service at this hour: wait, or take another priority",
+    "order_notional_exceeded": "The order comes to more than the key may enter at once: split it",
+    "daily_notional_exceeded": "The key has entered as much as it may today: cancel what rests, or wait until midnight UTC",
+    "daily_spend_exceeded": "The key has spent as much as it may today: cancel bids that rest, or wait until midnight UTC",
+    "approval_needed": "A member has to approve an order of this size: POST /approvals/{id}/decide, then send it again",
+    "approval_state": "The approval was decided or its time is over: send the order again to ask anew",
     "policy_state": "The policy's state does not allow this: make it active again, or make a new one",
 }
 # Why a right can't be used for a request, or a supplier not serve it (settlement/domain/claims.py, route_fit.py, routing.py).

@@ -5,6 +5,7 @@ from django.urls import path
 from exchange.api.views import (
     account,
     anchors,
+    approvals,
     assurances,
     attestations,
     capabilities,
@@ -146,6 +147,8 @@ urlpatterns = [
     path("listings/<str:listing_id>/review", listings.ListingReviewView.as_view()),
     path("listings/<str:listing_id>/approve", listings.ListingApproveView.as_view()),
     path("listings/<str:listing_id>/reject", listings.ListingRejectView.as_view()),
+    path("approvals", approvals.ApprovalsView.as_view()),
+    path("approvals/<str:approval_id>/decide", approvals.ApprovalDecideView.as_view()),
     path("policies", policies.PoliciesView.as_view()),
     path("policies/<str:policy_id>", policies.PolicyView.as_view()),
     path("policies/<str:policy_id>/runs", policies.PolicyRunsView.as_view()),

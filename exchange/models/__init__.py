@@ -2,6 +2,7 @@
 
 from exchange.models.access import ApiKey, IdempotencyKey, Membership
 from exchange.models.book import Batch, Book, Command
+from exchange.models.bounds import KeyDraw, OrderApproval
 from exchange.models.feed import AccountFeed, AccountMessage
 from exchange.models.instrument import Deliverable, DisclosureSheet, Instrument
 from exchange.models.listing import BlockOffer, ListingRequest
@@ -21,9 +22,11 @@ __all__ = [
     "DisclosureSheet",
     "IdempotencyKey",
     "Instrument",
+    "KeyDraw",
     "ListingRequest",
     "Membership",
     "Order",
+    "OrderApproval",
     "Policy",
     "PolicyAction",
     "PolicyRun",

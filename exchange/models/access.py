@@ -26,7 +26,10 @@ class Membership(models.Model):
 
 
 class ApiKey(models.Model):
-    """A program's key. Only the SHA-256 of a bearer secret is stored."""
+    """A program's key. Only the SHA-256 of a bearer secret is stored. Limits: empty or None, without this one.
+
+    `bounded`: it has limits of its own or an agent's policy, so that its orders are judged one by one (exchange/services/entry.py).
+    """
 
     uuid = models.UUIDField(unique=True)
     account = models.ForeignKey(Account, models.PROTECT, related_name="keys")
@@ -37,6 +40,12 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+    networks = ArrayField(models.CharField(max_length=43), default=list, blank=True)
+    classes = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    max_order_minor = models.BigIntegerField(null=True, blank=True)
+    max_daily_minor = models.BigIntegerField(null=True, blank=True)
+    approval_above_minor = models.BigIntegerField(null=True, blank=True)
+    bounded = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"key_{self.uuid}"

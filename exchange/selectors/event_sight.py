@@ -15,8 +15,9 @@ from settlement.models import Endpoint, Node
 PUBLIC = frozenset({"instrument", "assurance", "issuer", "class", "supplier", "capability", "capacity", "anchor", "venue_key"})
 OWN = frozenset({"participant", "account", "member", "holder"})
 # Their parties see these as the API shows the objects themselves: with the accounts concerned and the notes.
-SHARED = frozenset({"endpoint", "node", "consent", "delegation", "offer", "listing", "role", "key", "holder", "policy"})
+SHARED = frozenset({"endpoint", "node", "consent", "delegation", "offer", "listing", "role", "key", "holder", "policy", "approval"})
 _PARTY = "SELECT 1 FROM exchange_trade WHERE id = %s AND %s IN (buyer_id, seller_id)"
+_APPROVAL = "SELECT 1 FROM exchange_orderapproval WHERE uuid = %s AND account_id = %s"
 _POLICY = "SELECT 1 FROM exchange_policy WHERE uuid = %s AND account_id = %s"
 _KEY = "SELECT 1 FROM exchange_apikey WHERE uuid = %s AND account_id = %s"
 
@@ -31,6 +32,10 @@ def _key(principal: Principal, key: str) -> bool:
 
 def _endpoint(principal: Principal, endpoint: str) -> bool:
     return Endpoint.objects.filter(uuid=endpoint, capability__supplier__participant_id=principal.participant_id).exists()
+
+
+def _approval(principal: Principal, approval: str) -> bool:
+    return rows.fetch_one(_APPROVAL, [approval, principal.account_id]) is not None
 
 
 def _policy(principal: Principal, policy: str) -> bool:
@@ -74,6 +79,7 @@ _SIGHTS: Mapping[str, tuple[frozenset[str], Callable[[Principal, str], bool]]] =
     "pol": (frozenset({"policy"}), _policy),
     "req": (frozenset({"request", "route", "execution"}), _request),
     "rte": (frozenset({"route"}), _route),
+    "apv": (frozenset({"approval"}), _approval),
 }
 
 

@@ -17,10 +17,16 @@ class KeyRow(msgspec.Struct, frozen=True):
     expires_us: int | None
     revoked_us: int | None
     created_us: int
+    networks: list[str]
+    classes: list[str]
+    max_order_minor: int | None
+    max_daily_minor: int | None
+    approval_above_minor: int | None
 
 
 _KEYS = f"""
-SELECT id, uuid::text, kind, label, scopes, {moment("expires_at")}, {moment("revoked_at")}, {moment("created_at")}
+SELECT id, uuid::text, kind, label, scopes, {moment("expires_at")}, {moment("revoked_at")}, {moment("created_at")}, networks, classes,
+       max_order_minor, max_daily_minor, approval_above_minor
 FROM exchange_apikey WHERE account_id = %s AND id < %s ORDER BY id DESC LIMIT %s
 """
 _LAST = 2**62

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -33,11 +34,24 @@ class Principal:
     user_id: int | None
     key_uuid: str | None = None
     suspended: bool = False
+    networks: tuple[str, ...] = ()  # from where alone its key may be used; from anywhere when empty
 
     @property
     def is_authenticated(self) -> bool:
         """For Django and DRF, which ask every `request.user`."""
         return True
+
+    def may_come_from(self, address: str) -> bool:
+        """Whether a caller at this address may be who it says."""
+        if not self.networks:
+            return True
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+            found = found.ipv4_mapped
+        return any(found in ip_network(network) for network in self.networks)
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes
@@ -46,7 +60,7 @@ class Principal:
 _OWNER = """a.id, a.uuid::text, p.id, p.slug, a.holder_type, a.status <> 'active' OR p.status <> 'active'"""
 BEARER_SQL = f"""
 SELECT {_OWNER}, k.scopes, k.id, k.uuid::text, k.secret_sha256, k.revoked_at IS NOT NULL,
-       (extract(epoch from k.expires_at) * 1000000)::bigint
+       (extract(epoch from k.expires_at) * 1000000)::bigint, k.networks
 FROM exchange_apikey k JOIN rights_account a ON a.id = k.account_id JOIN rights_participant p ON p.id = a.participant_id
 WHERE k.uuid = %s AND k.kind = 'bearer'
 """
@@ -81,11 +95,11 @@ def principal_of_row(row: tuple[Any, ...] | None, secret_sha256: str, now_us: in
     """Judge a row of BEARER_SQL; for rooms that fetch it on a connection of their own."""
     if row is None:
         return None
-    scopes, key_id, key_uuid, stored, revoked, expires_us = row[6:]
+    scopes, key_id, key_uuid, stored, revoked, expires_us, networks = row[6:]
     known = hmac.compare_digest(stored, secret_sha256)
     if not known or revoked or (expires_us is not None and expires_us <= now_us):
         return None
-    return _principal(row, scopes, actor=f"key:{key_uuid}", key_id=key_id, key_uuid=key_uuid)
+    return _principal(row, scopes, actor=f"key:{key_uuid}", key_id=key_id, key_uuid=key_uuid, networks=tuple(networks))
 
 
 def principal_of_user(user: AbstractBaseUser | AnonymousUser) -> Principal | None:
@@ -104,6 +118,7 @@ def _principal(
     key_id: int | None = None,
     user_id: int | None = None,
     key_uuid: str | None = None,
+    networks: tuple[str, ...] = (),
 ) -> Principal:
     account_id, account_uuid, participant_id, slug, holder_type, suspended = row[:6]
     granted = frozenset(scopes)
@@ -120,4 +135,5 @@ def _principal(
         user_id=user_id,
         key_uuid=key_uuid,
         suspended=suspended,
+        networks=networks,
     )

@@ -34,13 +34,14 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
     position: int  # in the list that was given
 
 
-# ORDINALITY keeps the members' order: numbers are drawn in the order of the list. A key revoked or run out meanwhile takes nothing with it.
+# ORDINALITY keeps the members' order: numbers are drawn in the order of the list. A key revoked or run out meanwhile takes nothing with it;
+# one that is bounded enters through services/entry.
 INSERT = """
 INSERT INTO exchange_command (book_id, account_id, kind, order_id, client_order_id, payload, actor, accepted_at)
 SELECT w.book_id, w.account_id, w.kind, w.order_id, w.client_order_id, w.payload, w.actor, %s
 FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::uuid[], %s::varchar[], %s::text[], %s::varchar[], %s::bigint[])
      WITH ORDINALITY AS w(book_id, account_id, kind, order_id, client_order_id, payload, actor, key_id, ord)
-WHERE w.key_id IS NULL OR EXISTS (SELECT 1 FROM exchange_apikey k WHERE k.id = w.key_id AND k.revoked_at IS NULL
+WHERE w.key_id IS NULL OR EXISTS (SELECT 1 FROM exchange_apikey k WHERE k.id = w.key_id AND k.revoked_at IS NULL AND NOT k.bounded
     AND (k.expires_at IS NULL OR k.expires_at > now()))
 ORDER BY w.ord
 ON CONFLICT (account_id, client_order_id) DO NOTHING

@@ -25,12 +25,33 @@ class NewKey(msgspec.Struct, frozen=True):
     token: str
 
 
+class KeyLimits(msgspec.Struct, frozen=True):
+    """What a key may not do although its scopes would let it. Money in minor units; empty or None: without this limit."""
+
+    networks: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    max_order_minor: int | None = None
+    max_daily_minor: int | None = None
+    approval_above_minor: int | None = None
+
+
+NO_LIMITS = KeyLimits()
+
+
+def has_limits(key: ApiKey) -> bool:
+    """Whether its orders have to be judged one by one for its own limits."""
+    amounts = (key.max_order_minor, key.max_daily_minor, key.approval_above_minor)
+    return bool(key.classes) or any(amount is not None for amount in amounts)
+
+
 @transaction.atomic
-def create(*, account_id: int, scopes: Collection[str], label: str, expires_us: int | None, now_us: int) -> NewKey:
+def create(
+    *, account_id: int, scopes: Collection[str], label: str, expires_us: int | None, now_us: int, limits: KeyLimits = NO_LIMITS
+) -> NewKey:
     """A bearer key with 32 random bytes, of which only the SHA-256 is kept."""
     secret = secrets.token_urlsafe(32)
     uuid = _MINT.uuid(now_us)
-    key = ApiKey.objects.create(
+    key = ApiKey(
         uuid=uuid,
         account_id=account_id,
         secret_sha256=digest(secret),
@@ -38,7 +59,14 @@ def create(*, account_id: int, scopes: Collection[str], label: str, expires_us: 
         scopes=sorted(scopes),
         expires_at=None if expires_us is None else to_datetime(expires_us),
         created_at=to_datetime(now_us),
+        networks=list(limits.networks),
+        classes=list(limits.classes),
+        max_order_minor=limits.max_order_minor,
+        max_daily_minor=limits.max_daily_minor,
+        approval_above_minor=limits.approval_above_minor,
     )
+    key.bounded = has_limits(key)
+    key.save(force_insert=True)
     return NewKey(key=key, token=f"key_{uuid}.{secret}")
 
 

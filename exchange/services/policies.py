@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from exchange.domain.standing_policy import ACTIVE, AGENT, ENDED, PAUSED, REBALANCER, STOPPED, Rebalancing, Rules, document_of
 from exchange.models import ApiKey, Policy
 from exchange.services.identity import Principal
+from exchange.services.keys import has_limits
 from rights.kernel.clock import to_datetime, to_us
 from rights.kernel.ids import public
 from rights.models import ComputeClass
@@ -92,6 +93,7 @@ def create_policy(*, new: NewPolicy, who: Principal, policy_id: str, now_us: int
         "rules": row.rules,
     }
     _remember(row, CREATED, payload, who.actor, now_us)
+    _bind(row)
     return row
 
 
@@ -116,6 +118,7 @@ def change_policy(*, policy_id: str, change: PolicyChange, who: Principal, now_u
     row.save(update_fields=["rules", "label", "every_s", "state", "reason", "revision", "updated_at", "next_at"])
     payload = {"every_s": str(row.every_s), "label": row.label, "reason": row.reason, "rules": row.rules, "state": row.state}
     _remember(row, CHANGED, payload, who.actor, now_us)
+    _bind(row)
     return row
 
 
@@ -125,6 +128,7 @@ def end_policy(*, policy_id: str, who: Principal, now_us: int) -> Policy:
     row = locked_policy(policy_id, who)
     if row.state != ENDED:
         _close(row, ENDED, "", ENDED_EVENT, who.actor, now_us)
+        _bind(row)
     return row
 
 
@@ -140,6 +144,14 @@ def locked_policy(policy_id: str, who: Principal) -> Policy:
     if who.key_id is not None and (row.kind == AGENT or row.key_id != who.key_id):
         raise PolicyRefusal("policy_binds", "a key changes no policy that binds it, and none of another key: log in as a member")
     return row
+
+
+def _bind(row: Policy) -> None:
+    """Have the key's orders judged as long as an agent's policy binds it."""
+    if row.kind == AGENT:
+        key = ApiKey.objects.select_for_update(no_key=True).get(pk=row.key_id)
+        key.bounded = row.state == ACTIVE or has_limits(key)
+        key.save(update_fields=["bounded"])
 
 
 def _key(new: NewPolicy, who: Principal, now_us: int) -> ApiKey:

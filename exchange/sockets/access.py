@@ -65,9 +65,15 @@ def _member(session_key: str) -> tuple[Principal, Session] | None:
     return principal, Session(session_key, user.pk, hashlib.md5(user.password.encode(), usedforsecurity=False).hexdigest())
 
 
-async def by_key(token: str) -> Principal | None:
-    """The principal of a bearer key, read anew each time."""
-    return await database_sync_to_async(principal_by_bearer, thread_sensitive=False)(token, now_us())
+def address(scope: Scope) -> str:
+    """Where the caller is."""
+    return str((scope.get("client") or ("",))[0])
+
+
+async def by_key(token: str, address: str) -> Principal | None:
+    """The principal of a bearer key, read anew each time; None too where it may not be used from this address."""
+    principal = await database_sync_to_async(principal_by_bearer, thread_sensitive=False)(token, now_us())
+    return principal if principal is not None and principal.may_come_from(address) else None
 
 
 # What the open sockets were opened by, as far as it still stands: a scope list and whether the owner is suspended.

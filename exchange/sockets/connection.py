@@ -27,8 +27,9 @@ class Readable(Protocol):
 
 
 class Connection:
-    def __init__(self, hub: Hub, send: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, hub: Hub, send: Callable[[str], Awaitable[None]], address: str = "") -> None:
         self.hub = hub
+        self.address = address
         self.who: Principal | None = None
         self.session: Session | None = None
         self.outbox = Outbox(send, self._overflowed)

@@ -41,7 +41,7 @@ class VenueConsumer(AsyncWebsocketConsumer):
             await self.close()
             return
         shared = await fanout()
-        self.connection = connection = Connection(shared.hub, self._send_text)
+        self.connection = connection = Connection(shared.hub, self._send_text, access.address(scope))
         try:
             await self._identify(connection, scope, from_page=bool(allowed))
         except (DatabaseError, InterfaceError, PoolTimeout, OSError):
@@ -58,7 +58,7 @@ class VenueConsumer(AsyncWebsocketConsumer):
         given = access.header(scope, b"authorization")
         if given is not None:
             kind, _, key = given.partition(" ")
-            connection.who = await access.by_key(key) if kind.lower() == "bearer" and key.isascii() else None
+            connection.who = await access.by_key(key, connection.address) if kind.lower() == "bearer" and key.isascii() else None
             if connection.who is None:
                 connection.end(Close.UNAUTHENTICATED, "the key is not valid")
         elif from_page:

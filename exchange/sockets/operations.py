@@ -56,7 +56,7 @@ async def _auth(connection: Connection, reply: Reply, args: dict[str, Any]) -> N
         raise FieldError("args.key", "must be a key such as key_….<secret>", "invalid" if args else "required")
     if connection.who is not None:
         raise Problem("conflict", "this socket has an owner already")
-    who = await access.by_key(key) if key.isascii() else None
+    who = await access.by_key(key, connection.address) if key.isascii() else None
     if who is None:
         raise Problem("unauthenticated", "the key is not valid")
     connection.who = who

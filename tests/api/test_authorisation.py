@@ -21,6 +21,7 @@ PARAMETERS = {
     "supplier_id": f"sup_{ID}", "capability_id": f"cap_{ID}", "listing_id": f"lst_{ID}",
     "endpoint_id": f"end_{ID}", "attestation_id": f"att_{ID}", "anchor_id": f"anc_{ID}",
     "node_id": f"nod_{ID}", "job_id": f"job_{ID}", "policy_id": f"pol_{ID}", "request_id": f"req_{ID}",
+    "approval_id": f"apv_{ID}",
 }  # fmt: skip
 
 # method, route → (who may, what they get with an empty body and ids of nothing). None: anybody, with a key or without.
@@ -109,6 +110,8 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("get", "ledger"): (frozenset({"read"}), 200),
     ("get", "limits"): (frozenset({"read"}), 200),
     ("get", "fees/mine"): (frozenset({"read"}), 200),
+    ("get", "approvals"): (frozenset({"read"}), 200),
+    ("post", "approvals/{approval_id}/decide"): (frozenset({"trade"}), 400),
     ("get", "policies"): (frozenset({"read"}), 200),
     ("post", "policies"): (frozenset({"trade"}), 400),
     ("get", "policies/{policy_id}"): (frozenset({"read"}), 404),

@@ -34,6 +34,11 @@ def header(scope: dict[str, Any], name: bytes) -> str | None:
     return None
 
 
+def address(scope: dict[str, Any]) -> str:
+    """Where the caller is."""
+    return str((scope.get("client") or ("",))[0])
+
+
 async def principal_of(scope: dict[str, Any]) -> Principal:
     """Who calls. Raises Problem `unauthenticated`, or `csrf_failed` for a browser without its token."""
     given = header(scope, b"authorization")
@@ -41,7 +46,10 @@ async def principal_of(scope: dict[str, Any]) -> Principal:
         kind, _, token = given.partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Problem("unauthenticated")
-        return await _by_key(token)
+        principal = await _by_key(token)
+        if not principal.may_come_from(address(scope)):
+            raise Problem("address_not_allowed")
+        return principal
     return await _by_session(scope)
 
 

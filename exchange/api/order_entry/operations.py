@@ -192,6 +192,8 @@ def not_stored(promise: Promise, order_id: str = "") -> Problem:
 
     No room, or its key was revoked between the look and the insert, or the line to the database was lost.
     """
+    if promise.refused is not None:
+        return Problem(promise.refused.code, promise.refused.detail)
     if promise.failed:
         return Problem(promise.failed, order_id=order_id if promise.failed == "timeout" else "")
     return Problem("busy" if promise.busy else "unauthenticated")

@@ -9,6 +9,7 @@ from django.db import transaction
 from exchange.api.order_entry.operations import Ready
 from exchange.domain.command import OrderType, Phase, PostOnly, Reason, SelfTrade, Side, TimeInForce
 from exchange.services.admit import pick
+from exchange.services.entry import preview_bounds
 from exchange.services.facts import Party, ask_parcels, load_holdings, load_parties, read_parcels
 from exchange.services.identity import Principal
 from exchange.services.live import cash_need
@@ -83,7 +84,12 @@ def _preview(ready: Ready, who: Principal) -> dict[str, Any]:
         raise TypeError("only a place can be previewed")
     with transaction.atomic():
         rows.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return _look(ready.rules, payload, who)
+        looked = _look(ready.rules, payload, who)
+        bounds = [] if who.key_id is None else preview_bounds(key_id=who.key_id, command=ready.command, now_us=now_us())
+    if not bounds:
+        return looked
+    told = [{"code": bound.code, "passed": False, "detail": bound.detail} for bound in bounds]
+    return {**looked, "accepted": False, "reason": looked["reason"] or bounds[0].code, "gates": [*looked["gates"], *told]}
 
 
 def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]:

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 
 import msgspec
 import psycopg
+from channels.db import database_sync_to_async
 
+from exchange.domain.bounds import BoundRefusal
 from exchange.feed.backlog import Backlog, backlog
 from exchange.feed.pool import Unanswered, held, pool
 from exchange.models.book import CommandKind
 from exchange.services import bell
+from exchange.services.entry import enter_by_key
 from exchange.services.intake import INSERT, NewCommand, parameters
 from rights.kernel.clock import now_us
 from rights.kernel.trip import Trip
@@ -34,6 +37,7 @@ class Promise(msgspec.Struct, gc=False):
     n: int | None
     busy: bool = False
     failed: str = ""
+    refused: BoundRefusal | None = None  # by a limit of its key
     twin_n: int | None = None
     twin_order_id: str | None = None
     twin_payload: str | None = None
@@ -166,8 +170,23 @@ async def _insert(commands: list[NewCommand]) -> list[Promise]:
             row = next(rest, None)
         else:
             promises.append(Promise(None))
-    await _find_twins([(c, p) for c, p in zip(commands, promises, strict=True) if p.n is None])
+    await _enter_bounded([(c, p) for c, p in zip(commands, promises, strict=True) if p.n is None], at_us)
+    await _find_twins([(c, p) for c, p in zip(commands, promises, strict=True) if p.n is None and p.refused is None])
     return promises
+
+
+async def _enter_bounded(missed: Sequence[tuple[NewCommand, Promise]], at_us: int) -> None:
+    """What keys with limits give is judged one by one; and so what any other key gave that was not stored, which finds nothing new."""
+    by_key: dict[int, list[tuple[NewCommand, Promise]]] = {}
+    for command, promise in missed:
+        if command.key_id is not None:
+            by_key.setdefault(command.key_id, []).append((command, promise))
+    for key_id, pairs in by_key.items():
+        entered = await database_sync_to_async(enter_by_key, thread_sensitive=False)(
+            key_id=key_id, commands=[command for command, _ in pairs], now_us=at_us
+        )
+        for (_, promise), one in zip(pairs, entered, strict=True):
+            promise.n, promise.refused, promise.at_us = one.n, one.refusal, at_us
 
 
 async def _find_twins(missed: Sequence[tuple[NewCommand, Promise]]) -> None:

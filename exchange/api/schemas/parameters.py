@@ -7,6 +7,7 @@ from exchange.api.schemas.market import PHASE
 from exchange.api.schemas.trading import SIDE, STATUS
 from exchange.api.schemas.words import CLIENT_ID, GIVEN_MOMENT, SYMBOL, one_of, public_id
 from exchange.domain.standing_policy import KINDS, STATES
+from exchange.models.bounds import APPROVAL_STATES
 from rights.domain.assurance import STATUSES
 from rights.domain.lifecycle import RightStatus
 from rights.models.consent import CONSENT_KINDS, CONSENT_STATES
@@ -40,6 +41,7 @@ PATH: dict[str, dict[str, Any]] = {
     "request_id": {"schema": public_id("req")},
     "listing_id": {"schema": public_id("lst")},
     "consent_id": {"schema": public_id("cns")},
+    "approval_id": {"schema": public_id("apv")},
     "policy_id": {"schema": public_id("pol")},
     "attestation_id": {"schema": public_id("att")},
     "node_id": {"schema": public_id("nod")},
@@ -69,6 +71,7 @@ QUERY: dict[str, dict[str, Any]] = {
     "requests.state": {"schema": one_of(*REQUEST_STATES)},
     "right": {"description": "A right that a route of it is of", "schema": public_id("rgt")},
     "listings.state": {"schema": one_of(*LISTING_STATES)},
+    "approvals.state": {"schema": one_of(*APPROVAL_STATES)},
     "policies.state": {"schema": one_of(*STATES)},
     "policies.kind": {"schema": one_of(*KINDS)},
     "dry_run": {"description": "Say what would be done, and do nothing", "schema": {"type": "boolean", "default": False}},

@@ -23,7 +23,9 @@ from exchange.api.schemas.words import (
 )
 from exchange.domain.standing_policy import AGENT, KINDS, PRIORITIES, REBALANCER, RULES, STATES
 from exchange.feed.wire import STATUSES, TIFS
+from exchange.models.bounds import APPROVAL_STATES
 from exchange.models.policy import OUTCOMES, TRIGGERS
+from exchange.services.approvals import ANSWERS
 
 _WIDE: Schema = {**BPS, "maximum": 100_000}
 _SPAN: Schema = {"type": "integer", "minimum": 0, "maximum": 366 * 86_400, "description": "Seconds"}
@@ -143,6 +145,25 @@ COMPONENTS: dict[str, Schema] = {
         {"label": _LABEL, "every_s": _EVERY, "state": one_of("active", "paused"), "rules": {"oneOf": [_REBALANCING, _AGENCY]}},
         description="`rules` of the policy's own kind, whole",
     ),
+    "Approval": answer(
+        {
+            "id": public_id("apv"),
+            "key_id": public_id("key"),
+            "instrument": SYMBOL,
+            "side": SIDE,
+            "price": PRICE,
+            "quantity": WHOLE,
+            "notional": MONEY,
+            "state": one_of(*APPROVAL_STATES),
+            "note": maybe(TEXT),
+            "order_id": {**maybe(public_id("ord")), "description": "Which order used it"},
+            "asked_at": MOMENT,
+            "expires_at": MOMENT,
+            "decided_at": maybe(MOMENT),
+        },
+        description="An order above a key's threshold",
+    ),
+    "ApprovalDecision": request({"decision": one_of(*ANSWERS), "note": {"type": "string", "maxLength": 200}}, required=("decision",)),
     "PolicyPlan": answer({"actions": many(answer(_ACTION)), "passed": _PASSED}, description="What would be done now; nothing was"),
     "PolicyOrPlan": {"oneOf": [ref("Policy"), ref("PolicyPlan")]},
     "PolicyRun": answer(

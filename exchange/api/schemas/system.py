@@ -6,6 +6,7 @@ from exchange.api.schemas.words import (
     FLAG,
     GIVEN_MOMENT,
     MOMENT,
+    MONEY,
     SYMBOL,
     TEXT,
     WHOLE,
@@ -29,7 +30,21 @@ _KEY: dict[str, Schema] = {
     "expires_at": maybe(MOMENT),
     "revoked_at": maybe(MOMENT),
     "created_at": MOMENT,
+    "networks": many(TEXT),
+    "classes": many(SYMBOL),
+    "max_order_notional": maybe(MONEY),
+    "max_daily_notional": maybe(MONEY),
+    "approval_above": maybe(MONEY),
 }
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_NETWORK: Schema = {
+    "anyOf": [
+        {"type": "string", "pattern": rf"^({_BYTE}\.){{3}}{_BYTE}(/([0-9]|[12][0-9]|3[0-2]))?$"},
+        {"type": "string", "format": "ipv6"},
+    ],
+    "description": "An address or a network",
+}
+_CASH: Schema = {**MONEY, "pattern": r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,6})?$"}
 _STATE = answer({"state": one_of("up", "down", "late", "unknown")})
 
 COMPONENTS: dict[str, Schema] = {
@@ -71,6 +86,11 @@ COMPONENTS: dict[str, Schema] = {
             "label": {"type": "string", "maxLength": 80},
             "scopes": many(_SCOPE, 1, len(SCOPES)),
             "expires_at": maybe(GIVEN_MOMENT),
+            "networks": {**many(_NETWORK, 0, 20), "description": "From where alone it may be used; from anywhere when empty"},
+            "classes": {**many(SYMBOL, 0, 50), "description": "What it may trade; any class when empty"},
+            "max_order_notional": maybe(_CASH),
+            "max_daily_notional": maybe(_CASH),
+            "approval_above": {**maybe(_CASH), "description": "Orders above this wait for a member's word (`/approvals`)"},
         },
         required=("scopes",),
     ),

@@ -149,7 +149,7 @@ COMPONENTS: dict[str, Schema] = {
         {
             "instrument": SYMBOL,
             "accepted": FLAG,
-            "reason": maybe(REASON),
+            "reason": {**maybe(TEXT), "description": "A reason of orders, or the limit of the key that would keep it out"},
             "phase": TEXT,
             "would_fill": WHOLE,
             "would_rest": WHOLE,

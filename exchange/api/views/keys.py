@@ -1,5 +1,7 @@
 """Keys of the caller's account. People make keys; a key can't make another, so a stolen one dies when it is revoked."""
 
+from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any, ClassVar
 
 from rest_framework.request import Request
@@ -9,17 +11,22 @@ from exchange.api import fields
 from exchange.api.base import ApiView, not_found, page
 from exchange.api.doc import Doc
 from exchange.api.problems import Problem
+from exchange.domain.amounts import decimal_text
 from exchange.models import ApiKey
 from exchange.models.access import SCOPES
 from exchange.selectors import keys as key_rows
 from exchange.selectors.keys import KeyRow
 from exchange.services import keys
 from exchange.services.idempotency import Done
+from exchange.services.keys import KeyLimits
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import bare
+from settlement.services.ledger import cash_asset
 
 _ANY = frozenset(SCOPES)
 _SCOPES = {scope: scope for scope in SCOPES}
+_LIMITS = ("networks", "classes", "max_order_notional", "max_daily_notional", "approval_above")
+MOST_NETWORKS, MOST_CLASSES = 20, 50
 
 
 def _shown(row: KeyRow) -> dict[str, Any]:
@@ -31,12 +38,47 @@ def _shown(row: KeyRow) -> dict[str, Any]:
         "expires_at": None if row.expires_us is None else rfc3339(row.expires_us),
         "revoked_at": None if row.revoked_us is None else rfc3339(row.revoked_us),
         "created_at": rfc3339(row.created_us),
+        "networks": row.networks,
+        "classes": row.classes,
+        "max_order_notional": _money(row.max_order_minor),
+        "max_daily_notional": _money(row.max_daily_minor),
+        "approval_above": _money(row.approval_above_minor),
     }
+
+
+def _money(minor: int | None) -> str | None:
+    return None if minor is None else decimal_text(minor, cash_asset().scale)
 
 
 def _row(key: ApiKey) -> KeyRow:
     expires, revoked = (None if moment is None else to_us(moment) for moment in (key.expires_at, key.revoked_at))
-    return KeyRow(key.pk, str(key.uuid), key.kind, key.label, list(key.scopes), expires, revoked, to_us(key.created_at))
+    limits = (list(key.networks), list(key.classes), key.max_order_minor, key.max_daily_minor, key.approval_above_minor)
+    return KeyRow(key.pk, str(key.uuid), key.kind, key.label, list(key.scopes), expires, revoked, to_us(key.created_at), *limits)
+
+
+def _network(value: object, field: str) -> str:
+    """An address or a range of them, as it is usually written."""
+    written = fields.text(value, field, high=43)
+    try:
+        return str(ip_network(written, strict=False))
+    except ValueError:
+        raise fields.FieldError(field, "must be an address or a network such as 192.0.2.0/24") from None
+
+
+def _limits(body: Mapping[str, Any]) -> KeyLimits:
+    """What the key is trusted with less than its scopes."""
+    scale = cash_asset().scale
+
+    def money(name: str) -> int | None:
+        return None if body.get(name) is None else fields.decimal_scaled(body[name], name, scale)
+
+    return KeyLimits(
+        networks=tuple(fields.items(body.get("networks", []), "networks", 0, MOST_NETWORKS, _network)),
+        classes=tuple(fields.items(body.get("classes", []), "classes", 0, MOST_CLASSES, fields.symbol)),
+        max_order_minor=money("max_order_notional"),
+        max_daily_minor=money("max_daily_notional"),
+        approval_above_minor=money("approval_above"),
+    )
 
 
 class KeysView(ApiView):
@@ -54,13 +96,14 @@ class KeysView(ApiView):
         return page(found, limit, "keys", lambda row: (row.id,), _shown)
 
     def post(self, _request: Request) -> Response:
-        body = fields.members(self.body, "", ("kind", "label", "scopes", "expires_at"), ("scopes",))
+        body = fields.members(self.body, "", ("kind", "label", "scopes", "expires_at", *_LIMITS), ("scopes",))
         fields.choice(body.get("kind", "bearer"), "kind", {"bearer": "bearer"})
         label = fields.text(body.get("label", ""), "label", low=0, high=80)
         scopes = fields.items(body["scopes"], "scopes", 1, len(SCOPES), lambda value, field: fields.choice(value, field, _SCOPES))
         expires_us = None if body.get("expires_at") is None else fields.moment_us(body["expires_at"], "expires_at")
         if expires_us is not None and expires_us <= self.now_us:
             raise fields.FieldError("expires_at", "must be in the future", "out_of_range")
+        limits = _limits(body)
         principal = self.principal
         if principal.key_id is not None:
             raise Problem("forbidden", "a key can't make keys: log in as a member")
@@ -69,7 +112,14 @@ class KeysView(ApiView):
             raise Problem("scope_missing", f"nobody can pass on scopes they lack: {', '.join(beyond)}")
 
         def act() -> Done:
-            new = keys.create(account_id=principal.account_id, scopes=set(scopes), label=label, expires_us=expires_us, now_us=self.now_us)
+            new = keys.create(
+                account_id=principal.account_id,
+                scopes=set(scopes),
+                label=label,
+                expires_us=expires_us,
+                limits=limits,
+                now_us=self.now_us,
+            )
             shown = _shown(_row(new.key))
             # The token is kept nowhere, so a repeated request can't show it again.
             return Done(201, {**shown, "token": new.token}, kept={**shown, "token": None})

@@ -2,6 +2,7 @@
 
 from exchange.replay.kinds import (
     anchors,
+    approvals,
     consents,
     endpoints,
     instruments,
@@ -31,4 +32,5 @@ KINDS: tuple[ObjectKind, ...] = (
     *settlements.KINDS,
     *nodes.KINDS,
     *policies.KINDS,
+    *approvals.KINDS,
 )
