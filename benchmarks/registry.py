@@ -77,7 +77,7 @@ def _token(account_id: int, *scopes: str) -> str:
 
 
 _BUSIEST = "SELECT holder_id FROM rights_right GROUP BY 1 ORDER BY count(*) DESC LIMIT %s"
-_SYMBOL_OF = "SELECT symbol FROM exchange_instrument WHERE series_id = %s"
+_BEGUN = "SELECT 1 FROM rights_participant WHERE slug LIKE 'bench-holder-%%' LIMIT 1"
 _MOST_TOLD = "SELECT object_id FROM rights_event WHERE object_id LIKE 'rgt_%%' GROUP BY 1 ORDER BY count(*) DESC LIMIT %s"
 
 
@@ -206,13 +206,18 @@ def sold_pages(sold: Sold) -> list[Page]:
 
 
 def filled(kept: Path, sizes: Sizes, *, fills: int, say: Callable[[str], None]) -> Registry:
-    """The registry that `kept` tells of, or a new one in an empty database. Raises ValueError when what is kept has other sizes."""
+    """The registry that `kept` tells of, or a new one in an empty database.
+
+    Raises ValueError when what is kept has other sizes, or was not loaded whole.
+    """
     if kept.exists():
         found = msgspec.json.decode(kept.read_bytes(), type=Registry)
         if (found.asked, found.sold.fills) != (sizes, fills):
             raise ValueError(f"{kept.parent} keeps {found.asked} and {found.sold.fills} fills: ask for as many, or name another directory")
         say(f"{found.loaded.rights} rights, {found.loaded.events} events in {found.loaded.series} series are there already")
         return found
+    if rows.fetch_one(_BEGUN):
+        raise ValueError(f"loading {kept.parent} was cut short: remove it, or name another directory")
     began = perf_counter()
     rights, some = sell(fills=fills)  # first, while the timetable that opens its book has nothing else to do
     say(f"a right sold in {fills} fills to {BUYERS} buyers in {perf_counter() - began:.0f} s; each keeps one of it")

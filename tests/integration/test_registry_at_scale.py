@@ -137,6 +137,8 @@ def test_a_registry_that_was_kept_is_asked_again(loaded: Loaded, tmp_path: Path)
     kept.write_bytes(msgspec.json.encode(made))
     assert registry.filled(kept, SIZES, fills=400, say=said.append) == made
     assert said == [f"{SIZES.rights} rights, {loaded.events} events in {loaded.series} series are there already"]
+    with pytest.raises(ValueError, match="cut short"):
+        registry.filled(tmp_path / "nothing.json", SIZES, fills=400, say=said.append)
     for sizes, fills in ((SIZES, 500), (Sizes(rights=SIZES.rights, events=1), 400)):
         with pytest.raises(ValueError, match="ask for as many"):
             registry.filled(kept, sizes, fills=fills, say=said.append)
