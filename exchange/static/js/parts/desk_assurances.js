@@ -5,11 +5,12 @@ import { patch } from "../lib/api.js";
 import { compact, fixed, grouped } from "../lib/decimal.js";
 import { askFor } from "../lib/desk_ask.js";
 import { digits } from "../lib/desk_terms.js";
-import { define, empty, failed, h, loading, Part } from "../lib/dom.js";
+import { define, h } from "../lib/dom.js";
 import { PagedList } from "../lib/pages_of.js";
 import { dayTime, span, windowText } from "../lib/time.js";
 import { venueNow } from "../lib/venue_time.js";
 import { units } from "../lib/words.js";
+import { PagedCards } from "./paged.js";
 
 const MARKS = { sound: "status-active", degraded: "status-frozen", stale: "status-expired" };
 const PLANS = {
@@ -87,31 +88,16 @@ function drift(row) {
   );
 }
 
-class Assurances extends Part {
+class Assurances extends PagedCards {
+  wait = "Loading assurances";
+
   connect({ issuer }) {
     this.issuer = issuer;
-    this.list = new PagedList("/assurances", { issuer, limit: 50 });
-    this.list.addEventListener("change", () => this.changed());
-    this.restart();
+    this.follow(new PagedList("/assurances", { issuer, limit: 50 }));
   }
 
-  restart() {
-    this.replaceChildren(loading("Loading assurances"));
-    this.list.reload();
-  }
-
-  draw() {
-    const { rows, failure, more } = this.list;
-    if (!rows) {
-      if (failure) this.replaceChildren(failed(failure, () => this.restart()));
-      return;
-    }
-    if (!rows.length) {
-      this.replaceChildren(empty("No assurance yet", "Rights are issued under an assurance: it pledges capacity for one class and window. Post one to begin."));
-      return;
-    }
-    const again = more || failure ? h("div", { class: "more-line" }, failure ? h("p", { class: "bad", role: "alert" }, failure.message) : null, h("button", { class: "button", type: "button", onclick: () => this.list.load() }, failure ? "Try again" : "Show more")) : "";
-    this.replaceChildren(h("ul", { class: "cards" }, ...rows.map((row) => this.card(row))), again);
+  nothing() {
+    return ["No assurance yet", "Rights are issued under an assurance: it pledges capacity for one class and window. Post one to begin."];
   }
 
   card(row) {

@@ -5,9 +5,10 @@ import { post } from "../lib/api.js";
 import { grouped } from "../lib/decimal.js";
 import { askFor } from "../lib/desk_ask.js";
 import { looking, sending, valuesOf } from "../lib/desk_form.js";
-import { define, empty, failed, h, loading, Part } from "../lib/dom.js";
+import { define, h } from "../lib/dom.js";
 import { PagedList } from "../lib/pages_of.js";
 import { dayTime, windowText } from "../lib/time.js";
+import { PagedCards } from "./paged.js";
 import { shortId } from "./preview.js";
 
 const STATES = {
@@ -64,30 +65,15 @@ export function sheetOf(sheet) {
   );
 }
 
-class Listings extends Part {
+class Listings extends PagedCards {
+  wait = "Loading requests";
+
   connect({ issuer }) {
-    this.list = new PagedList("/listings", { issuer, limit: 50 });
-    this.list.addEventListener("change", () => this.changed());
-    this.restart();
+    this.follow(new PagedList("/listings", { issuer, limit: 50 }));
   }
 
-  restart() {
-    this.replaceChildren(loading("Loading requests"));
-    this.list.reload();
-  }
-
-  draw() {
-    const { rows, failure, more } = this.list;
-    if (!rows) {
-      if (failure) this.replaceChildren(failed(failure, () => this.restart()));
-      return;
-    }
-    if (!rows.length) {
-      this.replaceChildren(empty("No request yet", "Rights trade where a market takes their class and window. Issue some, then ask for one."));
-      return;
-    }
-    const again = more || failure ? h("div", { class: "more-line" }, failure ? h("p", { class: "bad", role: "alert" }, failure.message) : null, h("button", { class: "button", type: "button", onclick: () => this.list.load() }, failure ? "Try again" : "Show more")) : "";
-    this.replaceChildren(h("ul", { class: "cards" }, ...rows.map((row) => this.card(row))), again);
+  nothing() {
+    return ["No request yet", "Rights trade where a market takes their class and window. Issue some, then ask for one."];
   }
 
   card(row) {

@@ -11,7 +11,7 @@ export class Paged extends Part {
   }
 
   restart(params) {
-    this.replaceChildren(loading());
+    this.replaceChildren(loading(this.wait));
     this.list.reload(params);
   }
 
@@ -25,15 +25,19 @@ export class Paged extends Part {
       this.replaceChildren(empty(...this.nothing()));
       return;
     }
+    this.replaceChildren(this.whole(list.rows), list.more || list.failure ? this.moreLine() : "");
+  }
+
+  whole(rows) {
     const heads = this.heads.map(([text, kind]) => h("th", { scope: "col", class: kind }, text));
     const table = h(
       "table",
       { class: `table ${this.kind}` },
       h("caption", { class: "sr-only" }, this.caption),
       h("thead", {}, h("tr", {}, ...heads)),
-      h("tbody", {}, ...list.rows.flatMap((row) => this.rowsOf(row))),
+      h("tbody", {}, ...rows.flatMap((row) => this.rowsOf(row))),
     );
-    this.replaceChildren(h("div", { class: "scroll" }, table), list.more || list.failure ? this.moreLine() : "");
+    return h("div", { class: "scroll" }, table);
   }
 
   moreLine() {
@@ -44,5 +48,12 @@ export class Paged extends Part {
       failure ? h("p", { class: "bad", role: "alert" }, failure.message) : null,
       h("button", { class: "button", type: "button", onclick: () => this.list.load() }, failure ? "Try again" : "Show more"),
     );
+  }
+}
+
+/** The same as cards: subclasses give `card(row)` instead of a table's parts, and `wait`, what is said meanwhile. */
+export class PagedCards extends Paged {
+  whole(rows) {
+    return h("ul", { class: "cards" }, ...rows.map((row) => this.card(row)));
   }
 }
