@@ -214,6 +214,18 @@ def test_respond_async_and_read_your_write(buyer, symbol):
     assert buyer.get(f"{ROOT}/{answer.json()['id']}").json()["status"] in ("pending", "open")
 
 
+def test_what_is_under_way_is_told_under_the_name_it_was_asked_by(buyer, symbol):
+    named = own()
+    buyer.post(ROOT, json=order(symbol, client_order_id=named))
+    operations = [{"op": "amend", "client_order_id": named, "quantity": "1"}, {"op": "cancel", "client_order_id": named}]
+    batch = buyer.post(f"{ROOT}/batch", json={"operations": operations}, headers={"Prefer": "respond-async"}).json()
+    assert [(r["status"], r["order"]["client_order_id"]) for r in batch["results"]] == [(202, named)] * 2
+    again = own()
+    buyer.post(ROOT, json=order(symbol, client_order_id=again))
+    one = buyer.delete(f"{ROOT}/by-client-id/{again}", headers={"Prefer": "respond-async"})
+    assert (one.status_code, one.json()["client_order_id"]) == (202, again)
+
+
 def test_validate_only_and_preview_place_nothing(buyer, symbol):
     seen = buyer.post(ROOT, params={"validate_only": "true"}, json=order(symbol)).json()
     assert (seen["accepted"], seen["validate_only"]) == (True, True)

@@ -32,11 +32,11 @@ def pending(order_id: str, command: NewCommand, accepted_us: int, rules: Rules) 
     return wire.order(waiting(order_id, command.book_id, command.client_order_id, command.payload, accepted_us), rules)
 
 
-def underway(order_id: str, rules: Rules) -> dict[str, Any]:
-    """An order about which something was accepted that is not yet applied."""
+def underway(order_id: str, named: str | None, rules: Rules) -> dict[str, Any]:
+    """An order about which something was accepted that is not yet applied; `named` as the caller named it, if he did."""
     return {
         "id": f"ord_{order_id}",
-        "client_order_id": None,
+        "client_order_id": named,
         "instrument": rules.symbol,
         "status": "pending",
         "reason": None,

@@ -158,15 +158,15 @@ async def _resolve(later: Sequence[Aimed], late: Sequence[Slot], who: Principal,
             aimed.slot.problem = Problem("not_found")
             continue
         try:
-            _aim(aimed.slot, order_id, books[order_id], aimed.rest, who, now_us)
+            _aim(aimed, order_id, books[order_id], who, now_us)
         except REFUSED as error:
             aimed.slot.problem = problem_of(error)
 
 
-def _aim(slot: Slot, order_id: str, book_id: int, rest: Mapping[str, Any], who: Principal, now_us: int) -> None:
+def _aim(aimed: Aimed, order_id: str, book_id: int, who: Principal, now_us: int) -> None:
     rules = rules_of(book_id)
-    cancel = slot.op == "cancel"
-    payload = CANCEL if cancel else encode(amend_payload(rest, rules, now_us))
+    cancel = aimed.slot.op == "cancel"
+    payload = CANCEL if cancel else encode(amend_payload(aimed.rest, rules, now_us))
     command = NewCommand(
         book_id=book_id,
         account_id=who.account_id,
@@ -176,4 +176,4 @@ def _aim(slot: Slot, order_id: str, book_id: int, rest: Mapping[str, Any], who: 
         order_id=order_id,
         key_id=who.key_id,
     )
-    slot.ready = Ready(command, rules)
+    aimed.slot.ready = Ready(command, rules, aimed.cid)

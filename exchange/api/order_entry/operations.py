@@ -33,10 +33,11 @@ CANCEL = encode(CancelPayload())
 
 
 class Ready(msgspec.Struct, gc=False):
-    """A command that can be stored, and the rules of its book."""
+    """A command that can be stored, and the rules of its book. `named`: the client's own name for the order it aims at, if it used that."""
 
     command: NewCommand
     rules: Rules
+    named: str | None = None
 
 
 async def rules_for(given: object) -> Rules:
@@ -99,19 +100,20 @@ async def ready_place(source: Mapping[str, Any], who: Principal, now_us: int) ->
 
 
 class Target(NamedTuple):
-    """An order of the caller's, and the rules of its book."""
+    """An order of the caller's, the rules of its book, and the client's own name for it where it was found by that."""
 
     order_id: str
     rules: Rules
+    named: str | None = None
 
 
 def ready_amend(target: Target, source: Mapping[str, Any], who: Principal, now_us: int) -> Ready:
     payload = encode(amend_payload(source, target.rules, now_us))
-    return Ready(_command(target.rules, who, CommandKind.AMEND, payload, target.order_id), target.rules)
+    return Ready(_command(target.rules, who, CommandKind.AMEND, payload, target.order_id), target.rules, target.named)
 
 
 def ready_cancel(target: Target, who: Principal) -> Ready:
-    return Ready(_command(target.rules, who, CommandKind.CANCEL, CANCEL, target.order_id), target.rules)
+    return Ready(_command(target.rules, who, CommandKind.CANCEL, CANCEL, target.order_id), target.rules, target.named)
 
 
 def _command(rules: Rules, who: Principal, kind: CommandKind, payload: str, order_id: str | None, cid: str | None = None) -> NewCommand:
@@ -166,7 +168,8 @@ async def target_of_id(order_id: str, who: Principal) -> Target:
 
 async def target_of_client_id(cid: str, who: Principal) -> Target:
     """The caller's order with this client_order_id. Raises Problem `not_found`."""
-    return await _target(*(await orders_of_client_ids([cid], who)).get(cid, ("", None)))
+    found = await _target(*(await orders_of_client_ids([cid], who)).get(cid, ("", None)))
+    return found._replace(named=cid)
 
 
 async def _target(order_id: str, book_id: int | None) -> Target:
@@ -258,7 +261,7 @@ async def change_answer(ready: Ready, promise: Promise, outcomes: Outcomes, who:
         raise not_stored(promise, order_id)
     outcome = outcomes.get(promise.n)
     if outcome is None:
-        return 202, answers.underway(order_id, ready.rules)
+        return 202, answers.underway(order_id, ready.named, ready.rules)
     if outcome.result.reason:
         code = answers.reason_code(outcome.result.reason)
         with _stored(order_id):
