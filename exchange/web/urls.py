@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exchange.web import account, desk, inventory, market, packages, password, right, session
+from exchange.web import account, desk, inventory, market, packages, password, right, session, use
 
 app_name = "web"
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("trade/<str:symbol>", market.trade, name="trade"),
     path("rights", inventory.rights, name="rights"),
     path("rights/<str:right_id>", right.right, name="right"),
+    path("use", use.use, name="use"),
+    path("use/<str:request_id>", use.one, name="request"),
     path("packages", packages.packages, name="packages"),
     path("packages/new", packages.compose, name="compose"),
     path("account", account.account, name="account"),
