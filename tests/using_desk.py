@@ -79,6 +79,10 @@ class Using(RedeemDesk):
         account = venue_account(code=slug, now_us=self.now_us) if ":" in slug else self.accounts[slug]
         return Balance.objects.filter(account=account, asset=cash_asset()).values_list("amount", flat=True).first() or 0
 
+    def units_of(self, code: str, right: Right) -> int:
+        """What of the right's root the venue's account of that code has."""
+        return Balance.objects.filter(account__code=code, asset__root_right=right.root_id).values_list("amount", flat=True).first() or 0
+
     def units(self, right: Right) -> tuple[int, int, str]:
         """(remaining, reserved, status) now."""
         return Right.objects.values_list("remaining_units", "reserved_units", "status").get(pk=right.pk)

@@ -80,7 +80,7 @@ def classify(*, bounds: Bounds, facts: Facts, proofs: Sequence[Proof], is_over: 
         "rule": rule,
         "units": str(units),
     }
-    return Classified(outcome, units, rule, sha256_of(_exact(told)))
+    return Classified(outcome, units, rule, sha256_of(exact(told)))
 
 
 def _order(proof: Proof) -> tuple[str, str, str, str, int, bool]:
@@ -88,15 +88,15 @@ def _order(proof: Proof) -> tuple[str, str, str, str, int, bool]:
     return (proof.type, proof.reference, proof.content_hash, proof.producer, units, proof.is_valid)
 
 
-def _exact(value: object) -> object:
+def exact(value: object) -> object:
     """Integers as text: they are hashed exactly, whatever reads the JSON."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
     if isinstance(value, int):
         return str(value)
     if isinstance(value, dict):
-        return {key: _exact(part) for key, part in value.items()}
-    return [_exact(part) for part in value] if isinstance(value, list | tuple) else str(value)
+        return {key: exact(part) for key, part in value.items()}
+    return [exact(part) for part in value] if isinstance(value, list | tuple) else str(value)
 
 
 Verdict = tuple[Outcome, int, str]

@@ -1,6 +1,7 @@
 """A receipt is recorded: exactly one for every request, and what it proves decides (SPEC §8, §9)."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 import orjson
@@ -15,13 +16,18 @@ from settlement.domain import settlement_events
 from settlement.domain.classification import Classified, Pending, classify
 from settlement.domain.consequences import WHOLE_BPS
 from settlement.domain.proofs import Proof as ProofRead
+from settlement.domain.proofs import read_proofs
 from settlement.domain.receipt_body import STATUSES, SUCCESSES, NewProof, Told, body_of, told_in
 from settlement.domain.request_states import may_become
 from settlement.domain.settlement_states import SettlementEvent, SettlementState
 from settlement.models import Proof, Receipt, Settlement
 from settlement.services.case import Case, ask_case, bounds_of, facts_of
+from settlement.services.disputes import Opening, challenge, is_open_to_challenge
+from settlement.services.finalize import load_settled
 from settlement.services.proof_rows import ReceiptConflict, ReceiptRefused, check_proofs, read_new, read_row, stored_proofs, write_proofs
-from settlement.services.settle import Fact, about, classify_now, remember, step
+from settlement.services.reissue import may_grant
+from settlement.services.settle import Hands, about, classify_now, remember, step
+from settlement.services.unit_moves import Fact
 
 PROOF_S = 300  # so long after a receipt its proofs may still come
 _LIVE = """
@@ -52,7 +58,7 @@ def record_receipt(*, request_id: str, told: Told, proofs: Sequence[NewProof], m
         if stored_hash != body_hash:
             raise ReceiptConflict(receipt_id)
         settlement = Settlement.objects.get(pk=settlement_id)
-        return _add(case, settlement, told, proofs, actor=actor, now_us=now_us)
+        return _add(case, settlement, told, proofs, Hands(mint, actor, now_us))
     _check(case, told, proofs)
     receipt = Receipt(id=UUID(mint.uuid(now_us)), request_id=UUID(request_id), status=told.status, body=body, hash=body_hash)
     settlement = Settlement(
@@ -63,15 +69,15 @@ def record_receipt(*, request_id: str, told: Told, proofs: Sequence[NewProof], m
         escrow_minor=case.escrow_minor,
         created_at=to_datetime(now_us),
     )
-    with rows.together():
+    with _writing(case):
         events = _record(case, receipt, settlement, proofs, now_us)
-        events += _decide(case, settlement, told, read_new(proofs), now_us=now_us)
+        events += _decide(case, settlement, told, read_new(proofs), hands=Hands(mint, actor, now_us))
         remember(events, actor=actor, now_us=now_us)
     return settlement
 
 
 @transaction.atomic
-def add_proofs(*, receipt_id: str, proofs: Sequence[NewProof], actor: str, now_us: int) -> Settlement:
+def add_proofs(*, receipt_id: str, proofs: Sequence[NewProof], mint: Mint, actor: str, now_us: int) -> Settlement:
     """Proofs that come later; those that are there already are left alone. Classifies when they suffice now.
 
     Raises ReceiptRefused `receipt_missing`, `receipt_proofs`, `settlement_final`.
@@ -87,20 +93,20 @@ def add_proofs(*, receipt_id: str, proofs: Sequence[NewProof], actor: str, now_u
     if case is None:
         raise ReceiptRefused("request_missing", "there is no such request")
     settlement = Settlement.objects.get(request_id=request_id)
-    return _add(case, settlement, told_in(orjson.loads(body)), proofs, actor=actor, now_us=now_us)
+    return _add(case, settlement, told_in(orjson.loads(body)), proofs, Hands(mint, actor, now_us))
 
 
-def proof_deadlines_due(*, actor: str, now_us: int, most: int = 100) -> int:
+def proof_deadlines_due(*, mint: Mint, actor: str, now_us: int, most: int = 100) -> int:
     """What is still not proven at its deadline has failed; how many. Each in its own transaction; one that is locked waits for the next look."""
     due = Settlement.objects.filter(state="pending_proof", proof_due_at__lte=to_datetime(now_us)).order_by("proof_due_at")
-    return sum(_overdue(str(pk), actor=actor, now_us=now_us) for pk in due.values_list("request_id", flat=True)[:most])
+    return sum(_overdue(str(pk), mint=mint, actor=actor, now_us=now_us) for pk in due.values_list("request_id", flat=True)[:most])
 
 
 _FREE = "SELECT 1 FROM settlement_request WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
 
 
 @transaction.atomic
-def _overdue(request_id: str, *, actor: str, now_us: int) -> bool:
+def _overdue(request_id: str, *, mint: Mint, actor: str, now_us: int) -> bool:
     if rows.fetch_one(_FREE, [request_id]) is None:
         return False
     trip = Trip()
@@ -112,13 +118,13 @@ def _overdue(request_id: str, *, actor: str, now_us: int) -> bool:
     if case is None or settlement.state != SettlementState.PENDING_PROOF or due_at is None or due_at > to_datetime(now_us):
         return False
     told = told_in(orjson.loads(settlement.receipt.body))
-    with rows.together():
-        events = _decide(case, settlement, told, stored_proofs(settlement), now_us=now_us, is_over=True)
+    with _writing(case):
+        events = _decide(case, settlement, told, stored_proofs(settlement), hands=Hands(mint, actor, now_us), is_over=True)
         remember(events, actor=actor, now_us=now_us)
     return True
 
 
-def _add(case: Case, settlement: Settlement, told: Told, proofs: Sequence[NewProof], *, actor: str, now_us: int) -> Settlement:
+def _add(case: Case, settlement: Settlement, told: Told, proofs: Sequence[NewProof], hands: Hands) -> Settlement:
     """Record the proofs that are new, and decide if that was what it waited for. The request's row is locked."""
     stored = list(Proof.objects.filter(receipt_id=settlement.receipt_id).order_by("number"))
     there = {(p.type, p.reference, p.content_hash, p.producer, p.units, p.signature) for p in stored}
@@ -128,13 +134,32 @@ def _add(case: Case, settlement: Settlement, told: Told, proofs: Sequence[NewPro
     if settlement.state == SettlementState.FINALIZED:
         raise ReceiptRefused("settlement_final", "the settlement is final; no proof changes it")
     check_proofs(fresh, len(stored))
-    with rows.together():
-        lines = write_proofs(str(settlement.receipt_id), fresh, len(stored), now_us)
+    with _writing(case):
+        lines = write_proofs(str(settlement.receipt_id), fresh, len(stored), hands.now_us)
         events: list[Fact] = [(case.stream_id, _of_receipt(settlement, settlement_events.PROVEN, settlement_events.proven(proofs=lines)))]
         if settlement.state == SettlementState.PENDING_PROOF:
-            events += _decide(case, settlement, told, [*map(read_row, stored), *read_new(fresh)], now_us=now_us)
-        remember(events, actor=actor, now_us=now_us)
+            events += _decide(case, settlement, told, [*map(read_row, stored), *read_new(fresh)], hands=hands)
+        elif settlement.state == SettlementState.PENDING_DISPUTE_WINDOW:
+            events += _contradicted(settlement, [*map(read_row, stored), *read_new(fresh)], hands)
+        remember(events, actor=hands.actor, now_us=hands.now_us)
     return settlement
+
+
+def _contradicted(settlement: Settlement, proofs: Sequence[ProofRead], hands: Hands) -> list[Fact]:
+    """Proofs that came late and contradict the others open a dispute by themselves (SPEC §9)."""
+    conflicts = read_proofs(proofs, needed=()).conflicts
+    settled = load_settled(str(settlement.request_id))
+    if not conflicts or not is_open_to_challenge(settled.settlement, hands.now_us):
+        return []
+    opening = Opening(hands.mint.uuid(hands.now_us), None, f"proofs contradict each other: {', '.join(conflicts)}")
+    _, events = challenge(settled, opening, actor=hands.actor, now_us=hands.now_us)
+    settlement.state, settlement.last_event = settled.settlement.state, settled.settlement.last_event
+    return events
+
+
+def _writing(case: Case) -> AbstractContextManager[None]:
+    """Writes go together, unless a right may have to be issued, which reads what it has written."""
+    return nullcontext() if may_grant(case) else rows.together()
 
 
 def _check(case: Case, told: Told, proofs: Sequence[NewProof]) -> None:
@@ -182,15 +207,15 @@ def _decide(
     told: Told,
     proofs: Sequence[ProofRead],
     *,
-    now_us: int,
+    hands: Hands,
     is_over: bool = False,
 ) -> list[Fact]:
     """Classify, or wait for what is missing; what is to be remembered."""
     verdict = classify(bounds=bounds_of(case), facts=facts_of(case, told), proofs=proofs, is_over=is_over)
     if isinstance(verdict, Classified):
         cause = SettlementEvent.PROOF_DEADLINE_PASSED if is_over else SettlementEvent.PROOFS_SUFFICIENT
-        return classify_now(case=case, settlement=settlement, receipt=told, verdict=verdict, cause=cause, now_us=now_us)
-    return _wait(case, settlement, verdict, now_us)
+        return classify_now(case=case, settlement=settlement, receipt=told, verdict=verdict, cause=cause, hands=hands)
+    return _wait(case, settlement, verdict, hands.now_us)
 
 
 def _wait(case: Case, settlement: Settlement, verdict: Pending, now_us: int) -> list[Fact]:

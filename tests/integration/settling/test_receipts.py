@@ -11,7 +11,7 @@ from settlement.domain.venue_proofs import venue_proofs
 from settlement.models import Posting, Proof, Receipt, Request, Route, Settlement
 from settlement.services.proof_rows import ReceiptConflict, ReceiptRefused
 from settlement.services.receipt import add_proofs, proof_deadlines_due
-from tests.registry_desk import DAY_US, START_US
+from tests.registry_desk import DAY_US, MINT, START_US
 from tests.using_desk import CASH_MINOR, TARIFF_MINOR, WHO, Using
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +111,7 @@ def test_what_is_not_proven_waits_and_late_proofs_decide(desk: Using) -> None:
     settlement = desk.record(request, told)  # the same body again, with the proof that was missing
     assert (settlement.state, settlement.units, Proof.objects.filter(receipt=settlement.receipt_id).count()) == ("finalized", 400, 7)
     with pytest.raises(ReceiptRefused, match="final"):
-        add_proofs(receipt_id=str(settlement.receipt_id), proofs=[_liar()], now_us=desk.now_us, **WHO)
+        add_proofs(receipt_id=str(settlement.receipt_id), proofs=[_liar()], mint=MINT, now_us=desk.now_us, **WHO)
 
 
 def _liar() -> NewProof:
@@ -122,13 +122,13 @@ def test_proofs_that_never_come_end_as_failed(desk: Using) -> None:
     right = desk.basic()
     request = desk.running((right, 1_000))
     desk.record(request, desk.told(request, 400), without=("usage-meter",))
-    assert proof_deadlines_due(now_us=desk.now_us + 299_999_999, **WHO) == 0
+    assert proof_deadlines_due(mint=MINT, now_us=desk.now_us + 299_999_999, **WHO) == 0
     desk.now_us += 300_000_000
-    assert proof_deadlines_due(now_us=desk.now_us, **WHO) == 1
+    assert proof_deadlines_due(mint=MINT, now_us=desk.now_us, **WHO) == 1
     settlement = Settlement.objects.get()
     assert (settlement.state, settlement.outcome, settlement.rule) == ("finalized", "failed", "proofs_unrecoverable")
     assert (desk.units(right), desk.cash("issuer")) == ((10_000, 0, "active"), CASH_MINOR)
-    assert proof_deadlines_due(now_us=desk.now_us, **WHO) == 0
+    assert proof_deadlines_due(mint=MINT, now_us=desk.now_us, **WHO) == 0
 
 
 def test_two_meters_that_differ_prove_nothing(desk: Using) -> None:

@@ -1,0 +1,109 @@
+"""Compensation in units (SPEC §9, `credit-reissue`): a new right under the same terms for what a degraded one was worth less.
+
+It needs room under the issuer's assurance, which is locked before rights; without room the holder is compensated in money.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from django.db import transaction
+
+from rights.domain import right_events
+from rights.domain.manifest import read_manifest
+from rights.kernel.clock import to_datetime
+from rights.kernel.ids import Mint, public
+from rights.models import Account, Assurance, Right, RightLink
+from rights.services.issue import find_assurance
+from rights.services.journal import NewEvent
+from rights.services.refusals import RegistryRefusalError
+from settlement.domain.consequences import in_money
+from settlement.models import Settlement
+from settlement.services.case import Case
+from settlement.services.issuance import issue_right
+from settlement.services.slices import Slice
+from settlement.services.unit_moves import Fact
+
+KIND = "reissued"
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """`units` for the request's holder beside `former`, as `document` promises them."""
+
+    former: Right
+    holder: Account
+    units: int
+    document: dict[str, object]
+
+
+def may_grant(case: Case) -> bool:
+    """Whether a right of the request compensates in units."""
+    return any(m.document["settlement_policy"]["refund_policy"] == "credit-reissue" for m in case.manifests().values())
+
+
+def plan_grants(case: Case, slices: Sequence[Slice], *, mint: Mint, actor: str, now_us: int) -> tuple[list[Slice], list[Grant]]:
+    """The slices, with money in the place of units nobody can issue, and what is to be issued. Locks the assurances it would rest on."""
+    owed = {each.route.right_id: each for each in slices if each.share.owed_units}
+    if not owed:
+        return list(slices), []
+    rights = Right.objects.select_related("issuer").in_bulk(list(owed))
+    manifests, holder = case.manifests(), Account.objects.get(pk=case.holder_id)
+    wanted: dict[str, Grant] = {}
+    for right in rights.values():
+        each = owed[str(right.pk)]
+        document = manifests[each.route.id].document
+        amount = {**document["resource"], "amount": str(each.share.owed_units)}
+        wanted[str(right.pk)] = Grant(right, holder, each.share.owed_units, {**document, "resource": amount})
+    _lock_assurances(wanted.values())
+    grants = {right_id: grant for right_id, grant in sorted(wanted.items()) if _is_possible(grant, mint, actor, now_us)}
+    told = [
+        each
+        if not each.share.owed_units or each.route.right_id in grants
+        else msgspec.structs.replace(each, share=in_money(each.share, quality_loss_bps=each.leg.quality_loss_bps if each.leg else 0))
+        for each in slices
+    ]
+    return told, list(grants.values())
+
+
+def issue_grants(case: Case, settlement: Settlement, grants: Sequence[Grant], *, mint: Mint, actor: str, now_us: int) -> list[Fact]:
+    """Issue what was planned; the links, as both rights tell them."""
+    facts: list[Fact] = []
+    streams = {route.right_id: route.stream_id for route in case.routes}
+    reason = f"compensation of {public('stl', str(settlement.id))}"
+    for grant in grants:
+        latter = _issue(grant, mint, actor, now_us)
+        former = str(grant.former.pk)
+        RightLink.objects.create(
+            kind=KIND, former=grant.former, latter=latter, units=grant.units, reason=reason, created_at=to_datetime(now_us)
+        )
+        ended = right_events.replaced(right=former, by=str(latter.pk), units=grant.units, kind=KIND, reason=reason)
+        made = right_events.reissued_from(right=str(latter.pk), former=former, units=grant.units, kind=KIND, reason=reason)
+        facts += [
+            (streams[former], NewEvent(right_events.REPLACED, "right", public("rgt", former), ended)),
+            (latter.series.stream_id, NewEvent(right_events.REISSUED_FROM, "right", public("rgt", str(latter.pk)), made)),
+        ]
+    return facts
+
+
+def _lock_assurances(grants: Iterable[Grant]) -> None:
+    behind = set()
+    for grant in grants:
+        try:
+            behind.add(find_assurance(issuer=grant.former.issuer, manifest=read_manifest(grant.document)).pk)
+        except RegistryRefusalError:
+            continue
+    list(Assurance.objects.select_for_update(no_key=True).filter(pk__in=behind).order_by("pk"))
+
+
+def _is_possible(grant: Grant, mint: Mint, actor: str, now_us: int) -> bool:
+    """Issue it, and take that back: the one way to know every rule."""
+    try:
+        with transaction.atomic():
+            _issue(grant, mint, actor, now_us)
+            transaction.set_rollback(True)
+    except RegistryRefusalError:
+        return False
+    return True
+
+
+def _issue(grant: Grant, mint: Mint, actor: str, now_us: int) -> Right:
+    return issue_right(issuer=grant.former.issuer, holder=grant.holder, document=grant.document, mint=mint, actor=actor, now_us=now_us)
