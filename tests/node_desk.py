@@ -9,10 +9,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
 
-from exchange.services.signed_requests import signed_request
+from exchange.domain.signed_request import signed_request
 from rights.kernel.clock import now_us, to_datetime
-from rights.models import Right
-from settlement.domain.node_results import hash_of, signed_bytes
+from rights.models import Right, Supplier
+from settlement.domain.node_results import Result, hash_of, signed_bytes
 from settlement.models import Job, Node, Request, RequestPayload, Route
 from settlement.services.ledger import cash_asset
 from settlement.services.nodes import NewNode, register_node
@@ -66,6 +66,20 @@ class Hand:
         return [one["verdict"] for one in self.post("nodes/complete", {"results": list(results)}).json()["data"]]
 
 
+def register(supplier: Supplier, name: str, at_us: int) -> Hand:
+    """A node of this supplier."""
+    hand = Hand(MINT.uuid(at_us))
+    said = NewNode(name, hand.public_key)
+    register_node(supplier_id=str(supplier.uuid), said=said, node_id=hand.node_id, actor="test", now_us=at_us)
+    return hand
+
+
+def result_of(hand: Hand, job_id: str, output: str, units: int, *, is_partial: bool = False) -> Result:
+    """A result that its node signed, whether it is so or not."""
+    digest = hash_of(output)
+    return Result(job_id, units, output, digest, hand.sign(signed_bytes(job_id=job_id, units=units, output_hash=digest)), is_partial)
+
+
 class Network:
     """`supply`'s supplier with nodes; work is put before it as a locked route of an executing request leaves it."""
 
@@ -75,15 +89,7 @@ class Network:
         self.right: Right = self.desk.issue(1_000_000)
 
     def node(self, name: str = "one") -> Hand:
-        hand = Hand(MINT.uuid(self.now_us))
-        register_node(
-            supplier_id=str(self.supply.supplier.uuid),
-            said=NewNode(name, hand.public_key),
-            node_id=hand.node_id,
-            actor="test",
-            now_us=self.now_us,
-        )
-        return hand
+        return register(self.supply.supplier, name, self.now_us)
 
     @staticmethod
     def row(hand: Hand) -> Node:

@@ -1,14 +1,11 @@
-r"""Requests signed with Ed25519 (API.md, Identity): who signed, when, and never twice.
+"""Requests signed with Ed25519 (API.md, Identity): who signed, when, and never twice."""
 
-Signed is `timestamp \n nonce \n METHOD \n path?query \n hex(sha256(body))`; the timestamp in milliseconds, the signature base64.
-"""
-
-import hashlib
 import re
 from collections.abc import Mapping
 
 import msgspec
 
+from exchange.domain.signed_request import signed_request
 from exchange.services.identity import Principal
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
@@ -40,11 +37,6 @@ class Signed(msgspec.Struct, frozen=True):
     nonce: str
     signature: str
     window: str = ""
-
-
-def signed_request(*, timestamp: str, nonce: str, method: str, target: str, body: bytes) -> bytes:
-    """The bytes that are signed; `target` is the path with its query."""
-    return "\n".join([timestamp, nonce, method, target, hashlib.sha256(body).hexdigest()]).encode()
 
 
 def read_headers(headers: Mapping[str, str]) -> Signed | None:
