@@ -19,6 +19,7 @@ from rights.kernel.ids import Mint
 from rights.services.consents import expire_consents_due
 from rights.services.delegations import expire_delegations_due
 from rights.services.refresh_assurance import mark_stale_due
+from settlement.services.node_network import network_due
 
 _MINT = Mint()
 # Any fixed number: callers that find it taken leave the work to whoever holds it.
@@ -40,6 +41,7 @@ class Run(msgspec.Struct, frozen=True):
     sheets: int = 0
     anchors: int = 0
     requests: int = 0
+    jobs: int = 0
 
 
 def run_due(*, now_us: int) -> Run:
@@ -60,6 +62,7 @@ def run_due(*, now_us: int) -> Run:
     expire_consents_due(actor=ACTOR, now_us=now_us)
     expire_delegations_due(actor=ACTOR, now_us=now_us)
     expire_offers_due(actor=ACTOR, now_us=now_us)
+    jobs = network_due(mint=_MINT, now_us=now_us)
     stale = mark_stale_due(now_us=now_us)
     acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
     delivered = register_deliverable(actor=ACTOR, now_us=now_us)
@@ -68,4 +71,4 @@ def run_due(*, now_us: int) -> Run:
     disclosed = disclose_due(now_us=now_us)  # behind the expiries that it tells of: one sheet, also when this ended half-way before
     undecided = proposals.expire_due(now_us=now_us)
     anchors = anchor_due(actor=ACTOR, now_us=now_us)  # last: it covers what was done above
-    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, disclosed, anchors, requests)
+    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, disclosed, anchors, requests, jobs)

@@ -99,8 +99,8 @@ def told_of(
         "route_id": route_id,
         "delivered_units": units,
         "billable_units": units,
-        "latency_us": latency_us,
-        "queue_us": queue_us,
+        "latency_us": max(latency_us, 0),  # clocks of two machines differ
+        "queue_us": max(queue_us, 0),
         "output_ref": output_ref,
         "output_hash": output_hash,
         "error": error,

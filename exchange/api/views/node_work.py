@@ -3,10 +3,12 @@
 Nothing here needs an `Idempotency-Key`: the same answer again is told what it was told before, and a lease that nobody heard of expires.
 """
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.db import DatabaseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,14 +20,17 @@ from exchange.api.form import Form
 from exchange.api.problems import Problem
 from exchange.api.refusals import as_problems
 from exchange.api.schemas.nodes import MOST_OUTPUT
+from exchange.api.views.rights import MINT
 from exchange.services.retry import begun_again
 from exchange.services.signed_requests import NODE_SCOPE
 from rights.domain.capability import WORKLOADS
 from rights.kernel.ids import bare
 from settlement.domain.node_results import Result
 from settlement.services.complete import Answered, complete_jobs, fail_jobs
+from settlement.services.gather import gather
 from settlement.services.lease import MOST_AT_ONCE, keep_leases, lease_jobs
 
+_LOG = logging.getLogger(__name__)
 _HASH = re.compile("[0-9a-f]{64}", re.ASCII)
 _RESULT = ("units", "output", "output_hash", "signature", "partial")
 _SIGNED = "Signed by the node: `X-Key` is its id."
@@ -49,7 +54,21 @@ class NodeWorkView(ApiView):
         return uuid
 
     def completed(self, results: Sequence[Result]) -> list[Answered]:
-        return begun_again(lambda: complete_jobs(node_id=self.node_id, results=results, actor=self.principal.actor, now_us=self.now_us))
+        return self._ended(
+            begun_again(lambda: complete_jobs(node_id=self.node_id, results=results, actor=self.principal.actor, now_us=self.now_us))
+        )
+
+    def failed(self, failures: Sequence[tuple[str, str]]) -> list[Answered]:
+        return self._ended(begun_again(lambda: fail_jobs(node_id=self.node_id, failures=failures, now_us=self.now_us)))
+
+    def _ended(self, answers: list[Answered]) -> list[Answered]:
+        """Whoever ended the last job of a request records its receipt. Nothing that goes wrong there takes the answers back."""
+        over = {answered.request_id for answered in answers if answered.request_id}
+        try:
+            begun_again(lambda: gather(request_ids=over, mint=MINT, now_us=self.now_us))
+        except DatabaseError:
+            _LOG.exception("receipts are left to the timetable")
+        return answers
 
 
 class LeaseView(NodeWorkView):
@@ -126,8 +145,7 @@ class FailView(NodeWorkView):
         reason = form.need("reason", "", fields.text, 1, 200)
         form.close()
         uuid = self.job_id(job_id)
-        answers = begun_again(lambda: fail_jobs(node_id=self.node_id, failures=[(uuid, reason)], now_us=self.now_us))
-        return Response(node_render.verdict(answers[0]))
+        return Response(node_render.verdict(self.failed([(uuid, reason)])[0]))
 
 
 def _workloads(value: object, field: str) -> list[str] | None:

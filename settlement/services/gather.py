@@ -1,0 +1,136 @@
+"""Jobs that are over become the receipt of their request (SPEC §8): facts, and the proofs that nodes gave, also those that prove nothing.
+
+Outside any transaction: each receipt is one. Whoever ended the last job gathers; the timetable gathers for one who died before he did.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import orjson
+
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339
+from rights.kernel.ids import Mint
+from settlement.domain.proofs import ProofType
+from settlement.domain.receipt_body import LegTold, NewProof, Told
+from settlement.domain.venue_proofs import venue_proofs
+from settlement.services.job_ends import told_of
+from settlement.services.proof_rows import ReceiptRefused
+from settlement.services.receipt import record_receipt
+
+ACTOR = "venue:nodes"
+LEFT_US = 2_000_000  # what has been over for so long, nobody gathers who is still at it
+_LOG = logging.getLogger(__name__)
+# Every executing route of requests in question, with its job, if it has one.
+_ROUTES = """
+SELECT t.request_id::text, q.envelope_hash, t.id::text, t.fallbacks, t.quality_loss_bps, j.state, j.told::text, j.proofs::text,
+       (extract(epoch from j.offered_at) * 1000000)::bigint, (extract(epoch from j.ended_at) * 1000000)::bigint,
+       (extract(epoch from t.expires_at) * 1000000)::bigint
+FROM settlement_route t JOIN settlement_request q ON q.id = t.request_id LEFT JOIN settlement_job j ON j.route_id = t.id
+WHERE t.request_id = ANY (%s::uuid[]) AND t.state = 'executing' AND q.state = 'executing' ORDER BY t.request_id, t.number
+"""
+_GATHERED = (
+    "UPDATE settlement_job SET gathered_at = %s WHERE request_id = ANY (%s::uuid[]) AND ended_at IS NOT NULL AND gathered_at IS NULL"
+)
+_LEFT = """
+SELECT request_id::text FROM settlement_job WHERE gathered_at IS NULL AND ended_at <= %s GROUP BY request_id ORDER BY min(ended_at) LIMIT %s
+"""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One executing route and its job; moments in microseconds."""
+
+    request_id: str
+    envelope_hash: str
+    route_id: str
+    fallbacks: list[str]
+    quality_loss_bps: int
+    state: str | None
+    told_text: str | None
+    proofs_text: str | None
+    offered_us: int | None
+    ended_us: int | None
+    deadline_us: int
+
+    @property
+    def told(self) -> dict[str, Any] | None:
+        return None if self.told_text is None else dict(orjson.loads(self.told_text))
+
+    @property
+    def proofs(self) -> list[NewProof]:
+        return [NewProof(**proof) for proof in orjson.loads(self.proofs_text or "[]")]
+
+
+def gather(*, request_ids: Iterable[str], mint: Mint, now_us: int) -> int:
+    """Record the receipts of those requests none of whose jobs is under way any more; how many."""
+    asked = sorted(set(request_ids))
+    if not asked:
+        return 0
+    whole: dict[str, list[Part]] = {request_id: [] for request_id in asked}
+    for row in rows.fetch_all(_ROUTES, [rows.array(asked)]):
+        part = Part(*row)
+        whole[part.request_id].append(part)
+    over = {request_id: parts for request_id, parts in whole.items() if all(_is_over(part, now_us) for part in parts)}
+    count = sum(_record(parts, mint, now_us) for parts in over.values() if parts)
+    if over:
+        rows.execute(_GATHERED, [rfc3339(now_us), rows.array(over)])
+    return count
+
+
+def gather_due(*, mint: Mint, now_us: int, most: int = 100) -> int:
+    """`gather` what was left over; how many receipts."""
+    left = rows.fetch_all(_LEFT, [rfc3339(now_us - LEFT_US), most])
+    return gather(request_ids=[row[0] for row in left], mint=mint, now_us=now_us)
+
+
+def _is_over(part: Part, now_us: int) -> bool:
+    """A route without a job is another adapter's, which tells of it until the deadline."""
+    return part.told_text is not None or (part.state is None and part.deadline_us <= now_us)
+
+
+def _record(parts: Sequence[Part], mint: Mint, now_us: int) -> bool:
+    """Whether the receipt is there. What can't be recorded is told once: another receipt stands, or the request has ended otherwise."""
+    request_id, told = parts[0].request_id, told_in(parts)
+    proofs = venue_proofs(request_id=request_id, told=told, envelope_hash=parts[0].envelope_hash)
+    try:
+        record_receipt(request_id=request_id, told=told, proofs=[*proofs, *node_proofs(parts)], mint=mint, actor=ACTOR, now_us=now_us)
+    except ReceiptRefused as refused:
+        _LOG.warning("no receipt of req_%s: %s", request_id, refused)
+        return False
+    return True
+
+
+def told_in(parts: Sequence[Part]) -> Told:
+    """What the jobs of one request say, as its receipt."""
+    legs = [_leg(part) for part in parts]
+    done = [part for part, leg in zip(parts, legs, strict=True) if not leg.error]
+    status = _status(parts, legs)
+    ends = [part.ended_us for part in done if part.ended_us is not None]
+    began = [part.offered_us for part in parts if part.offered_us is not None]
+    return Told(status=status, started_us=min(began, default=None), completed_us=max(ends, default=None), legs=tuple(legs))
+
+
+def node_proofs(parts: Sequence[Part]) -> list[NewProof]:
+    """The signatures of nodes. Two that are good sign different things, and would contradict each other: then the supplier signs the whole."""
+    found = [proof for part in parts for proof in part.proofs]
+    good = [proof for proof in found if proof.is_valid and proof.type == ProofType.SUPPLIER_SIGNATURE]
+    return [proof for proof in found if not proof.is_valid or len(good) == 1]
+
+
+def _leg(part: Part) -> LegTold:
+    told = dict(part.told or told_of(route_id=part.route_id, units=0, error="nobody told of it before the deadline"))
+    told.pop("is_partial")
+    plain = {"fallbacks": part.fallbacks, "quality_loss_bps": part.quality_loss_bps} if not told["error"] else {}
+    return LegTold(**{**plain, **told, "fallbacks": tuple(told.get("fallbacks", plain.get("fallbacks", ())))})
+
+
+def _status(parts: Sequence[Part], legs: Sequence[LegTold]) -> str:
+    failed = [part for part, leg in zip(parts, legs, strict=True) if leg.error]
+    if len(failed) == len(parts):
+        in_time = [part for part in failed if part.ended_us is not None and part.ended_us < part.deadline_us]
+        return "failed" if in_time else "expired"
+    if failed or any(part.told and part.told["is_partial"] for part in parts):
+        return "partially_completed"
+    return "fallback_completed" if any(leg.fallbacks for leg in legs) else "completed"

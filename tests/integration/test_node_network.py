@@ -1,0 +1,202 @@
+"""A request through the node network: locked, leased, done, received and settled; and everything that can go wrong on the way."""
+
+import json
+
+import pytest
+
+from exchange.audit.run import audit
+from exchange.replay.run import replay
+from exchange.services.timetable import run_due
+from rights.models import Account, Right
+from settlement.domain.receipt_body import LegTold
+from settlement.models import Balance, Job, Node, Proof, Receipt, RequestPayload, Settlement
+from settlement.services.begin import begin_execution
+from settlement.services.complete import complete_jobs, fail_jobs
+from settlement.services.gather import gather
+from settlement.services.job_ends import expire_leases_due
+from settlement.services.lease import lease_jobs
+from settlement.services.ledger import cash_asset
+from settlement.services.node_jobs import open_jobs, open_jobs_due, tell_legs
+from settlement.services.node_network import network_due
+from tests.node_desk import Hand, register, result_of
+from tests.redeem_desk import MINT, RedeemDesk
+
+pytestmark = pytest.mark.django_db
+
+SECOND_US = 1_000_000
+HOUR_US = 3_600 * SECOND_US
+
+
+class NodeDesk(RedeemDesk):
+    """`boreal` executes by nodes: `honest`, and as many others as a test names."""
+
+    def __init__(self, **patch) -> None:
+        super().__init__(**patch)
+        self.hands: dict[str, Hand] = {}
+        self.hand("honest")
+
+    def serve(self, capability, **said):
+        return super().serve(capability, **{"adapter": "node-network", "base_url": "", "inside": False, "max_attempts": 3, **said})
+
+    def hand(self, name: str) -> Hand:
+        hand = self.hands[name] = register(self.suppliers["boreal"].supplier, name, self.desk.now_us)
+        return hand
+
+    def begun(self, *rights, **said):
+        """A request whose execution has begun, and been offered to nodes."""
+        request = self.submit(*rights, **said)
+        work = begin_execution(request_id=str(request.pk), actor="test", now_us=self.now_us)
+        assert work is not None
+        by_nodes = [leg for leg in work.legs if leg.endpoint.adapter == "node-network"]
+        assert open_jobs(request_id=str(request.pk), now_us=self.now_us) == len(by_nodes)
+        return request
+
+    def lease(self, name: str = "honest", most: int = 1):
+        return lease_jobs(node_id=self.hands[name].node_id, most=most, workloads=None, now_us=self.now_us)
+
+    def answer(self, name, *results):
+        """The verdicts; what is over is gathered, as the view does it."""
+        told = complete_jobs(node_id=self.hands[name].node_id, results=results, actor=f"node:{name}", now_us=self.now_us)
+        gather(request_ids=[one.request_id for one in told if one.request_id], mint=MINT, now_us=self.now_us)
+        return [one.verdict for one in told]
+
+    def done(self, lease, units=10, output="ten tokens", name="honest", **said):
+        return result_of(self.hands[name], lease.job_id, output, units, **said)
+
+    def cash(self, slug: str) -> int:
+        account = Account.objects.get(code=slug) if ":" in slug else self.accounts[slug]
+        found = Balance.objects.filter(account=account, asset=cash_asset()).values_list("amount", flat=True).first()
+        return found or 0
+
+
+@pytest.fixture
+def desk():
+    desk = NodeDesk()
+    yield desk
+    broken = [check.check for check in audit(now_us=desk.now_us).broken]
+    assert broken == []
+    assert replay().differences == {}
+
+
+def of(request) -> Settlement:
+    return Settlement.objects.get(request=request)
+
+
+def test_done_and_paid_once(desk):
+    request = desk.begun()
+    (lease,) = desk.lease()
+    assert (lease.units, lease.unit, lease.operation, lease.model) == (1000, "tokens", "chat.completions", "any")
+    told = desk.done(lease)
+    assert desk.answer("honest", told, told) == ["accepted", "accepted"]
+    assert desk.answer("honest", told) == ["accepted"]
+    settlement = of(request)
+    assert (settlement.outcome, settlement.units, settlement.reserved_units) == ("full", 10, 1000)
+    assert RequestPayload.objects.get(request=request).output == "ten tokens"
+    proof = Proof.objects.get(type="supplier-signature")
+    assert (proof.producer, proof.units, proof.is_valid) == (f"nod_{desk.hands['honest'].node_id}", 10, True)
+    assert network_due(mint=MINT, now_us=desk.now_us + 5 * SECOND_US) == 0
+    assert Receipt.objects.count() == 1
+    assert Right.objects.get(pk=desk.right.pk).remaining_units == 1_000_000 - 10
+
+
+def test_a_lie_is_not_paid_and_the_honest_one_is(desk):
+    desk.hand("liar")
+    request = desk.begun()
+    (lease,) = desk.lease("liar")
+    assert desk.answer("liar", desk.done(lease, 1000, "ten tokens", "liar")) == ["refused"]  # more tokens than bytes
+    assert Node.objects.get(name="liar").strikes == 1
+    assert not Receipt.objects.exists()
+    (again,) = desk.lease()
+    assert desk.answer("honest", desk.done(again)) == ["accepted"]
+    assert (of(request).outcome, of(request).units) == ("full", 10)
+    proofs = Proof.objects.filter(type="supplier-signature").order_by("number").values_list("units", "is_valid")
+    assert list(proofs) == [(1000, False), (10, True)]
+
+
+def test_where_all_lie_nobody_is_paid(desk):
+    for name in ("a", "b", "c"):
+        desk.hand(name)
+    request = desk.begun()
+    before = (desk.cash("issuer"), desk.cash("boreal"), desk.cash("venue:escrow"))
+    for name in ("a", "b", "c"):
+        (lease,) = desk.lease(name)
+        assert desk.answer(name, desk.done(lease, 999, "few", name)) == ["refused"]
+    assert Job.objects.get().state == "parked"
+    settlement = of(request)
+    assert (settlement.outcome, settlement.units, settlement.payout_minor) == ("failed", 0, 0)
+    assert (desk.cash("boreal"), desk.cash("venue:escrow")) == (before[1], 0)
+    assert desk.cash("issuer") == before[0] + before[2]
+    assert Right.objects.get(pk=desk.right.pk).reserved_units == 0
+    assert Proof.objects.filter(type="supplier-signature", is_valid=False).count() == 3
+
+
+def test_poison_fails_its_request(desk):
+    request = desk.begun()
+    for _ in range(3):
+        (lease,) = desk.lease()
+        told = fail_jobs(node_id=desk.hands["honest"].node_id, failures=[(lease.job_id, "it dies")], now_us=desk.now_us)
+    assert told[0].request_id == str(request.pk)
+    run_due(now_us=desk.now_us + 3 * SECOND_US)  # nobody gathered
+    assert (of(request).outcome, Receipt.objects.get().status) == ("failed", "failed")
+    assert network_due(mint=MINT, now_us=desk.now_us + 9 * SECOND_US) == 0
+
+
+def test_nobody_does_it_in_time(desk):
+    request = desk.begun(latest_us=desk.now_us + 60 * SECOND_US)
+    desk.lease()
+    desk.now_us += 61 * SECOND_US
+    assert expire_leases_due(now_us=desk.now_us) == 1
+    network_due(mint=MINT, now_us=desk.now_us + 3 * SECOND_US)
+    assert (of(request).outcome, of(request).units) == ("expired", 0)
+
+
+def test_an_executor_that_died_is_no_loss(desk):
+    request = desk.submit()
+    assert begin_execution(request_id=str(request.pk), actor="test", now_us=desk.now_us) is not None
+    assert open_jobs_due(now_us=desk.now_us + SECOND_US) == 0
+    assert network_due(mint=MINT, now_us=desk.now_us + 3 * SECOND_US) == 1
+    assert open_jobs(request_id=str(request.pk), now_us=desk.now_us) == 0
+    (lease,) = desk.lease()
+    told = complete_jobs(node_id=desk.hands["honest"].node_id, results=[desk.done(lease)], actor="n", now_us=desk.now_us)  # and dies
+    assert told[0].verdict == "accepted"
+    assert network_due(mint=MINT, now_us=desk.now_us + 3 * SECOND_US) == 1
+    assert of(request).outcome == "full"
+
+
+def test_partial_is_said_and_proven(desk):
+    limits = {"limits": {"partial_fill_allowed": True}, "assurance": {"reference": "partly"}}
+    desk.suppliers["boreal"].assure(10**6, "partly", patch=limits)
+    request = desk.begun(desk.issue(1_000_000, **limits))
+    (lease,) = desk.lease()
+    assert desk.answer("honest", desk.done(lease, 4, "half", is_partial=True)) == ["accepted"]
+    assert (Receipt.objects.get(request=request).status, of(request).outcome, of(request).units) == ("partially_completed", "partial", 4)
+
+
+def test_two_nodes_share_a_request(desk):
+    small = [desk.issue(600) for _ in range(2)]
+    request = desk.begun(*small, units=1_000)
+    first, second = desk.lease(most=2)
+    assert {first.units, second.units} == {600, 400}
+    assert desk.answer("honest", desk.done(first)) == ["accepted"]
+    assert not Receipt.objects.exists()
+    assert desk.answer("honest", desk.done(second, output="the rest of")) == ["accepted"]
+    settlement = of(request)
+    assert (settlement.outcome, settlement.units) == ("full", 20)
+    kept = json.loads(RequestPayload.objects.get(request=request).output)
+    assert kept == {f"rte_{first.job_id}": "ten tokens", f"rte_{second.job_id}": "the rest of"}
+    # Two signatures are of two things; none of them is of the whole.
+    assert not Proof.objects.filter(type="supplier-signature").exists()
+
+
+def test_what_another_adapter_did_waits_for_the_node(desk):
+    request = desk.submit(*[desk.issue(600) for _ in range(2)], units=1_000)
+    work = begin_execution(request_id=str(request.pk), actor="test", now_us=desk.now_us)
+    told = LegTold(route_id=work.legs[0].route_id, delivered_units=7, billable_units=7, latency_us=5, output_ref="x")
+    assert tell_legs(request_id=str(request.pk), legs=[told], now_us=desk.now_us) == 1
+    assert tell_legs(request_id=str(request.pk), legs=[told], now_us=desk.now_us) == 0
+    assert open_jobs(request_id=str(request.pk), now_us=desk.now_us) == 1
+    assert gather(request_ids=[str(request.pk)], mint=MINT, now_us=desk.now_us) == 0
+    (lease,) = desk.lease(most=5)
+    assert lease.job_id == work.legs[1].route_id
+    assert desk.answer("honest", desk.done(lease)) == ["accepted"]
+    assert (of(request).outcome, of(request).units) == ("full", 17)
