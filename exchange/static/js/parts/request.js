@@ -1,0 +1,144 @@
+// One request: how far it is, who could do it and why, what bounded it, what was delivered and what was charged.
+
+import { announce } from "../lib/announce.js";
+import { get, post } from "../lib/api.js";
+import { grouped } from "../lib/decimal.js";
+import { askFor } from "../lib/desk_ask.js";
+import { define, failed, h, loading, Part } from "../lib/dom.js";
+import { dayTime } from "../lib/time.js";
+import { codeWords } from "../lib/words.js";
+import { candidates } from "./candidates.js";
+import { shortId } from "./preview.js";
+import { stateBadge } from "./requests.js";
+import { settled } from "./settled.js";
+
+const OPEN = ["received", "validated", "matched", "executing", "deferred"];
+const STEPS = [
+  ["Asked", (request) => request.created_at],
+  ["Route locked", (request) => request.routes.map((route) => route.locked_at).filter(Boolean).sort()[0]],
+  ["Done", (request) => (OPEN.includes(request.state) ? null : request.ended_at ?? request.updated_at)],
+];
+const EVERY_MS = 2000;
+
+function fact(name, ...value) {
+  return h("div", {}, h("dt", {}, name), h("dd", {}, ...value));
+}
+
+function panel(title, hint, ...inside) {
+  return h("section", { class: "panel", "aria-label": title }, h("header", {}, h("h2", {}, title), hint ? h("span", { class: "hint" }, hint) : null), h("div", { class: "inside" }, ...inside));
+}
+
+/** What is there, or null where it is not there yet. */
+const maybe = (path) => get(path).catch((problem) => {
+  if (problem.status === 404) return null;
+  throw problem;
+});
+
+class OneRequest extends Part {
+  connect({ id }) {
+    this.id = id;
+    this.replaceChildren(loading("Loading the request"));
+    this.load();
+  }
+
+  async load() {
+    clearTimeout(this.again);
+    try {
+      this.request = await get(`/requests/${this.id}`);
+      [this.receipt, this.settlement] = await Promise.all([
+        this.request.receipt_id ? maybe(`/requests/${this.id}/receipt`) : null,
+        this.request.settlement_id ? maybe(`/requests/${this.id}/settlement`) : null,
+      ]);
+      this.failure = null;
+    } catch (problem) {
+      this.failure = problem;
+    }
+    this.changed();
+    if (!this.failure && OPEN.includes(this.request.state)) this.again = setTimeout(() => this.load(), EVERY_MS);
+  }
+
+  draw() {
+    if (this.failure && !this.request) {
+      this.replaceChildren(failed(this.failure, () => this.load()));
+      return;
+    }
+    const { request } = this;
+    this.replaceChildren(this.top(request), this.routes(request), ...settled(this.receipt, this.settlement, () => this.load()), this.bounds(request));
+  }
+
+  top(request) {
+    const steps = STEPS.map(([name, at]) => {
+      const moment = at(request);
+      return h("li", { class: moment ? "reached" : "" }, h("strong", {}, name), h("span", { class: "muted" }, moment ? `${dayTime(moment)} UTC` : "not yet"));
+    });
+    const rights = request.rights.map((row, place) => [place ? ", " : "", h("a", { href: `/rights/${row.right_id}` }, shortId(row.right_id))]).flat();
+    return panel(
+      "What was asked",
+      "",
+      h("p", {}, stateBadge(request.state), ` ${request.operation}, ${grouped(request.units)} units at most, out of `, ...(rights.length ? rights : ["what the delegation covers"])),
+      h("ol", { class: "way", "aria-label": "How far it is" }, ...steps),
+      h(
+        "dl",
+        { class: "facts-line" },
+        fact("Kind of work", request.workload),
+        fact("Due", `${dayTime(request.latest_at)} UTC`),
+        fact("Delivery", request.delivery),
+        fact("Budget", request.budget),
+        fact("Work, SHA-256", shortId(request.payload_hash)),
+      ),
+      ["received", "validated", "matched", "deferred"].includes(request.state) ? h("div", { class: "actions-line" }, h("button", { class: "button danger", type: "button", onclick: () => this.cancel() }, "Call it off")) : null,
+    );
+  }
+
+  routes(request) {
+    const choosing = request.state === "validated";
+    const acts = (route) => (choosing && route.state === "quoted" ? [h("button", { class: "button small main", type: "button", onclick: () => this.lock(route) }, "Use this one")] : []);
+    const again = choosing ? h("button", { class: "button", type: "button", onclick: () => this.quote() }, "Look again") : null;
+    return panel("Routes", "A right is a standing claim; a route is a moment's choice", candidates(request.routes, acts), again ? h("div", { class: "actions-line" }, again) : null);
+  }
+
+  bounds(request) {
+    const rows = request.effective.flatMap((one) => one.narrowings.map((row) => h("tr", {}, h("th", { scope: "row" }, codeWords(row.field)), h("td", {}, row.by), h("td", {}, row.before), h("td", {}, row.after))));
+    const table = h(
+      "div",
+      { class: "scroll" },
+      h("table", { class: "table" }, h("caption", { class: "sr-only" }, "What narrowed it"), h("thead", {}, h("tr", {}, ...["Bound", "By", "From", "To"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, ...rows)),
+    );
+    return panel("What bounded it", "The intersection of what right, request and route allow", rows.length ? table : h("p", { class: "muted" }, "Nothing narrowed it."));
+  }
+
+  async act(work, title) {
+    try {
+      await work();
+      announce(title);
+    } catch (problem) {
+      announce("That was refused", problem.fieldErrors?.[0]?.detail ?? problem.gates?.[0]?.detail ?? problem.message);
+    }
+    this.load();
+  }
+
+  lock(route) {
+    return this.act(() => post(`/requests/${this.id}/lock`, { route_ids: [route.id] }), "The route is locked");
+  }
+
+  quote() {
+    return this.act(() => post(`/requests/${this.id}/quotes`, {}), "The routes are as of now");
+  }
+
+  cancel() {
+    askFor({
+      title: "Call this request off?",
+      sentence: "What is reserved for it is free again. Once a supplier is at work it can't be called off.",
+      fields: [{ name: "reason", label: "Reason" }],
+      verb: "Call it off",
+      danger: true,
+      send: ({ reason }, options) => post(`/requests/${this.id}/cancel`, reason ? { reason } : {}, options),
+      done: () => {
+        announce("The request is called off");
+        this.load();
+      },
+    });
+  }
+}
+
+define("sx-request", OneRequest);
