@@ -1,13 +1,13 @@
 """All invariants of TRUST.md that this exchange can break by now, with their checks."""
 
-from exchange.audit import actors, commands, deliveries, holds, ledger, memory, orders, rights, units
+from exchange.audit import actors, commands, deliveries, holds, ledger, memory, orders, rights, settlements, units
 from exchange.audit.check import Check
 
 # What each code promises, in TRUST.md's words.
 SENTENCES = {
     "L1": "every ledger transaction sums to zero per asset; the whole ledger too",
     "L2": "stored balance = sum of postings; no account below its limit; 0 ≤ held ≤ balance",
-    "L3": "holds equal what open orders need, per account and asset",
+    "L3": "holds equal what open orders, route locks and attached slices need, per account and asset",
     "L4": "units per root right: issued = held by holders + consumed + expired + burned; each split conserves",
     "L5": "fees = rate × notional by the one named rounding",
     "B1": "filled + remaining + cancelled = quantity, each ≥ 0; an order's fills sum to its filled",
@@ -24,12 +24,15 @@ SENTENCES = {
     "G2": "frozen, expired, consumed, finalized, burned or locked units never trade and back no open ask",
     "G3": "lifecycle only along the table; finalized and burned are terminal; lineage acyclic, same terms hash along it",
     "A1": "active units ≤ usable × (1 + overbook) per assurance slice, also under concurrent issuance",
+    "S1": "settlement only along the table, enforced by the database; deterministic (other process, shuffled proofs → same hash)",
+    "S2": "consumed ≤ reserved ≤ remaining; payout + refund + release = reserved value; a reversal is the exact negation",
+    "S3": "one live receipt per request; nothing finalized before its window ends or with an open dispute",
     "D1": "each trade has exactly one ledger transaction with the unit leg, the cash leg and fees, of the same database transaction",
     "M1": "snapshot + deltas = snapshot, checksum equal at every step; nothing published before commit; nothing committed unpublished",
     "Z1": "every command's actor was allowed to give it at that time",
 }
 
-_MODULES = (ledger, holds, units, orders, commands, actors, rights, deliveries, memory)
+_MODULES = (ledger, holds, units, orders, commands, actors, rights, settlements, deliveries, memory)
 CHECKS: tuple[Check, ...] = tuple(
     sorted((check for module in _MODULES for check in module.CHECKS), key=lambda check: list(SENTENCES).index(check.code))
 )

@@ -1,7 +1,11 @@
-"""What happens by itself to requests as time passes: locks run out, those that wait are tried again, those that waited too long end."""
+"""What happens by itself to requests as time passes: locks run out, those that wait are tried again, those that waited too long end;
+proofs that never came have failed, and what nobody challenged is final.
+"""
 
 from rights.kernel.ids import Mint
 from settlement.services.cancel import expire_requests_due
+from settlement.services.finalize import finalize_due
+from settlement.services.receipt import proof_deadlines_due
 from settlement.services.route import expire_locks_due, route_again_due
 
 
@@ -11,4 +15,6 @@ def redeem_due(*, mint: Mint, actor: str, now_us: int) -> int:
         expire_locks_due(actor=actor, now_us=now_us)
         + expire_requests_due(mint=mint, actor=actor, now_us=now_us)
         + route_again_due(mint=mint, actor=actor, now_us=now_us)
+        + proof_deadlines_due(mint=mint, actor=actor, now_us=now_us)
+        + finalize_due(mint=mint, actor=actor, now_us=now_us)
     )

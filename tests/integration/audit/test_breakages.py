@@ -6,11 +6,12 @@ from exchange.audit.registry import CHECKS
 from exchange.audit.run import Report, audit
 from tests.honest_market import HonestMarket, tamper
 from tests.integration.audit.breakages import BREAKAGES, Breakage
+from tests.integration.audit.use_breakages import USE_BREAKAGES
 
 
 @pytest.mark.django_db  # has the test database made; `market` works in it by itself
 def test_every_query_has_its_breakage() -> None:
-    assert {b.check for b in BREAKAGES} == {check.name for check in CHECKS if check.sql}
+    assert {b.check for b in (*BREAKAGES, *USE_BREAKAGES)} == {check.name for check in CHECKS if check.sql}
 
 
 def shown(report: Report) -> list[object]:

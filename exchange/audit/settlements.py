@@ -1,0 +1,129 @@
+"""S1, S2, S3 and what of L3 is about routes: a request ends once, along the table, and what was set aside for it goes where it belongs."""
+
+from exchange.audit.check import Check
+from settlement.domain.settlement_states import steps
+
+_SPEC = ", ".join(f"('{start}', '{event}', '{end}')" for start, event, end in steps())
+
+CHECKS = (
+    Check(
+        "L3",
+        "route_locks",
+        "A route that is locked or executing has its units locked, an open dispute what it may need, and nobody else has a lock of these kinds.",
+        """
+        WITH locked AS (
+            SELECT ref, right_id, kind, sum(units) AS units FROM rights_unitlock
+            WHERE released_at IS NULL AND kind IN ('route_lock', 'dispute') GROUP BY 1, 2, 3),
+        routes AS (
+            SELECT 'rte_' || id AS ref, right_id, 'route_lock' AS kind, units FROM settlement_route WHERE state IN ('locked', 'executing'))
+        SELECT ref, right_id, l.units::text AS locked, r.units::text AS needed FROM locked l FULL JOIN routes r USING (ref, right_id, kind)
+        WHERE l.units IS DISTINCT FROM r.units AND NOT (kind = 'dispute' AND EXISTS (
+            SELECT 1 FROM settlement_dispute d WHERE d.state = 'open' AND 'dsp_' || d.id = ref))
+        """,
+    ),
+    Check(
+        "L3",
+        "route_escrow",
+        "In escrow is what routes under lock and settlements that are not final have set aside.",
+        """
+        WITH stored AS (
+            SELECT b.asset_id, b.amount FROM settlement_balance b JOIN rights_account a ON a.id = b.account_id
+            WHERE a.code = 'venue:escrow'),
+        needed AS (
+            SELECT t.currency_id AS asset_id, sum(t.escrow_minor) AS amount FROM settlement_route t
+            LEFT JOIN settlement_settlement s ON s.request_id = t.request_id
+            WHERE t.state IN ('locked', 'executing') OR (t.state = 'completed' AND s.state <> 'finalized') GROUP BY 1)
+        SELECT asset_id, coalesce(s.amount, 0) AS escrow, coalesce(n.amount, 0)::text AS needed FROM stored s FULL JOIN needed n USING (asset_id)
+        WHERE coalesce(s.amount, 0) <> coalesce(n.amount, 0)
+        """,
+    ),
+    Check(
+        "S1",
+        "settlement_guard",
+        "The database's table of settlements is that of SPEC §9, and its triggers are in force.",
+        f"""
+        WITH spec(start, event, "end") AS (VALUES {_SPEC})
+        SELECT start, event, "end", 'not in both tables' AS fault FROM spec FULL JOIN settlement_settlementrule r USING (start, event, "end")
+        WHERE spec.* IS NULL OR r.* IS NULL
+        UNION ALL SELECT g.tab, g.trg, '', 'trigger missing or disabled' FROM (VALUES ('settlement_settlement', 'settlement_step'),
+            ('settlement_settlement', 'settlement_stays'), ('settlement_proof', 'proof_append_only'),
+            ('settlement_evidence', 'evidence_append_only'), ('settlement_settlementrule', 'rule_append_only')) AS g(tab, trg)
+        WHERE NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgname = g.trg AND t.tgrelid = to_regclass(g.tab) AND t.tgenabled IN ('O', 'A'))
+        """,
+    ),
+    Check(
+        "S1",
+        "settlement_stands",
+        "A settlement is unsettled at no rest; what is classified has one outcome with its rule and digest, what waits for proofs has none.",
+        """
+        SELECT id AS settlement, state, outcome, rule FROM settlement_settlement
+        WHERE state IN ('unsettled', 'reversed') OR state LIKE 'classified%%'
+           OR (state = 'pending_proof') <> (outcome = '') OR (outcome = '') <> (rule = '') OR (outcome = '') <> (digest = '')
+           OR (state = 'pending_proof') <> (proof_due_at IS NOT NULL)
+        """,
+    ),
+    Check(
+        "S1",
+        "receipt_hash",
+        "A receipt's hash is that of its body.",
+        "SELECT id AS receipt FROM settlement_receipt WHERE encode(sha256(convert_to(body, 'UTF8')), 'hex') <> hash",
+    ),
+    Check(
+        "S2",
+        "settlement_units",
+        "Of what its routes had reserved, a settlement has used what the ledger says was consumed and not given back.",
+        """
+        WITH posted AS (
+            SELECT entry_id AS id, sum(CASE kind WHEN 'consumed' THEN amount ELSE -amount END) AS units FROM settlement_posting
+            WHERE kind IN ('consumed', 'reversed') GROUP BY 1),
+        routes AS (
+            SELECT s.id, sum(t.units) AS units FROM settlement_settlement s JOIN settlement_route t ON t.request_id = s.request_id
+            WHERE t.state IN ('completed', 'executing', 'locked') OR (t.state = 'released' AND t.ended_at >= s.created_at) GROUP BY 1)
+        SELECT s.id AS settlement, s.reserved_units, s.units, coalesce(p.units, 0)::text AS posted, coalesce(r.units, 0)::text AS reserved
+        FROM settlement_settlement s LEFT JOIN posted p USING (id) LEFT JOIN routes r USING (id)
+        WHERE s.units <> coalesce(p.units, 0) OR s.reserved_units <> coalesce(r.units, 0) OR s.units > s.reserved_units
+        """,
+    ),
+    Check(
+        "S2",
+        "settlement_money",
+        "payout + compensation + release = escrow, posted once and whole when a settlement is final, and not before.",
+        """
+        WITH posted AS (
+            SELECT entry_id AS id, coalesce(sum(amount) FILTER (WHERE kind = 'payout'), 0) AS payout,
+                   coalesce(sum(amount) FILTER (WHERE kind = 'compensation'), 0) AS compensation,
+                   coalesce(sum(amount) FILTER (WHERE kind = 'release'), 0) AS release
+            FROM settlement_posting WHERE kind IN ('payout', 'compensation', 'release') GROUP BY 1)
+        SELECT s.id AS settlement, s.state, s.escrow_minor, s.payout_minor, s.compensation_minor, s.release_minor, p.payout::text,
+               p.compensation::text, p.release::text
+        FROM settlement_settlement s FULL JOIN posted p USING (id)
+        WHERE s.id IS NULL OR (s.outcome <> '' AND s.escrow_minor <> s.payout_minor + s.compensation_minor + s.release_minor)
+           OR (coalesce(p.payout, 0), coalesce(p.compensation, 0), coalesce(p.release, 0)) IS DISTINCT FROM CASE WHEN s.state = 'finalized'
+               THEN (s.payout_minor::numeric, s.compensation_minor::numeric, s.release_minor::numeric) ELSE (0::numeric, 0::numeric, 0::numeric) END
+        """,
+    ),
+    Check(
+        "S3",
+        "receipt_once",
+        "A settlement rests on the one live receipt of its request, and every live receipt has its settlement.",
+        """
+        SELECT c.id AS receipt, s.id AS settlement, coalesce(c.request_id, s.request_id) AS request
+        FROM (SELECT * FROM settlement_receipt WHERE invalidated_at IS NULL) c
+        FULL JOIN settlement_settlement s ON s.receipt_id = c.id AND s.request_id = c.request_id WHERE c.id IS NULL OR s.id IS NULL
+        UNION ALL SELECT min(id::text)::uuid, NULL, request_id FROM settlement_receipt WHERE invalidated_at IS NULL
+        GROUP BY request_id HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "S3",
+        "settlement_final",
+        "Nothing is final before its window has passed or its dispute was decided, nor with an open one; in dispute is what has an open one.",
+        """
+        SELECT s.id AS settlement, s.state, s.window_ends_at, s.finalized_at, d.states FROM settlement_settlement s
+        CROSS JOIN LATERAL (SELECT coalesce(array_agg(state::text), '{}') AS states FROM settlement_dispute WHERE settlement_id = s.id) d
+        WHERE (s.state = 'in_dispute') <> ('open' = ANY(d.states))
+           OR (s.state = 'finalized' AND s.finalized_at < s.window_ends_at AND d.states = '{}')
+           OR (s.state = 'pending_dispute_window' AND s.window_ends_at IS NULL)
+        """,
+    ),
+)

@@ -1,0 +1,66 @@
+"""Every check about requests and settlements can fail: break their world by force, see exactly that reported."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from exchange.audit.registry import CHECKS
+from exchange.audit.run import audit
+from exchange.replay.run import replay
+from settlement.services.disputes import Opening, open_dispute
+from tests.honest_market import tamper
+from tests.integration.audit.breakages import Breakage
+from tests.integration.audit.use_breakages import USE_BREAKAGES
+from tests.registry_desk import MINT
+from tests.shared_market import kept, undone
+from tests.using_desk import WHO, Using
+
+
+@pytest.mark.django_db  # has the test database made; `desk` works in it by itself
+def test_every_question_is_broken() -> None:
+    assert {b.check for b in USE_BREAKAGES} == {check.name for check in CHECKS if check.name in ("route_locks", "route_escrow")} | {
+        check.name for check in CHECKS if check.code in ("S1", "S2", "S3")
+    }
+
+
+def used() -> Using:
+    """Requests in every state that settlements rest in."""
+    desk = Using()
+    final, windowed = desk.basic(), desk.basic(settlement={"dispute_window_seconds": 600})
+    request = desk.running((final, 100))
+    desk.record(request, desk.told(request, 80))
+    waiting, disputed, unproven = (desk.running((windowed, 100)) for _ in range(3))
+    desk.record(waiting, desk.told(waiting, 70))
+    settlement = desk.record(disputed, desk.told(disputed, 60))
+    opening = Opening(MINT.uuid(desk.now_us), desk.accounts["boreal"], "it was more")
+    open_dispute(settlement_id=str(settlement.pk), opening=opening, now_us=desk.now_us, **WHO)
+    desk.record(unproven, desk.told(unproven, 50), without=("usage-meter",))
+    desk.matched((final, 100))
+    return desk
+
+
+@pytest.fixture(scope="module")
+def made(django_db_setup: None, django_db_blocker: Any) -> Iterator[Using]:
+    with kept(used, django_db_blocker) as desk:
+        yield desk
+
+
+@pytest.fixture
+def desk(made: Using) -> Iterator[Using]:
+    with undone(made) as same:
+        yield same
+
+
+def test_rights_in_use_are_clean(desk: Using) -> None:
+    assert audit(now_us=desk.now_us).broken == []
+    assert replay().differences == {}
+
+
+@pytest.mark.parametrize("broken", USE_BREAKAGES, ids=lambda b: b.check)
+def test_breakage(desk: Using, broken: Breakage) -> None:
+    assert tamper(*broken.statements) != 0
+    report = audit(now_us=desk.now_us, quick=True)
+    shown = [(found.code, found.check, found.rows[:2]) for found in report.broken]
+    assert broken.check in [found.check for found in report.broken], shown
+    assert " ".join(report.codes) == broken.codes, shown

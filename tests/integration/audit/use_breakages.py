@@ -1,0 +1,36 @@
+"""Breakages of requests and settlements, in a world where one is final, one waits out its window, one is disputed and one lacks a proof."""
+
+from tests.integration.audit.breakages import Breakage, breakage
+
+FINAL = "(SELECT id FROM settlement_settlement WHERE state = 'finalized')"
+WAITING = "(SELECT id FROM settlement_settlement WHERE state = 'pending_dispute_window')"
+
+USE_BREAKAGES: tuple[Breakage, ...] = (
+    breakage("route_locks", "L3", "UPDATE settlement_route SET units = units + 1 WHERE state = 'locked'"),
+    breakage("route_locks", "L3", "UPDATE settlement_dispute SET id = gen_random_uuid()"),
+    breakage("route_escrow", "L3", "UPDATE settlement_route SET escrow_minor = escrow_minor + 1 WHERE state = 'locked'"),
+    breakage("settlement_guard", "S1", "DELETE FROM settlement_settlementrule WHERE event = 'challenged'"),
+    breakage("settlement_guard", "S1", "DROP TRIGGER settlement_step ON settlement_settlement"),
+    breakage("settlement_stands", "S1", f"UPDATE settlement_settlement SET rule = '' WHERE id = {FINAL}"),
+    breakage("settlement_stands", "S1", f"UPDATE settlement_settlement SET state = 'classified_full' WHERE id = {WAITING}"),
+    breakage("receipt_hash", "S1", "UPDATE settlement_receipt SET body = replace(body, 'completed', 'failed')"),
+    breakage("settlement_units", "S2", f"UPDATE settlement_settlement SET units = units - 1 WHERE id = {FINAL}"),
+    breakage("settlement_units", "S2", f"UPDATE settlement_settlement SET reserved_units = reserved_units + 1 WHERE id = {WAITING}"),
+    breakage(
+        "settlement_money",
+        "S2",
+        f"UPDATE settlement_settlement SET payout_minor = payout_minor - 1, release_minor = release_minor + 1 WHERE id = {FINAL}",
+    ),
+    breakage("settlement_money", "S2", f"UPDATE settlement_settlement SET payout_minor = payout_minor + 1 WHERE id = {WAITING}"),
+    breakage(
+        "receipt_once",
+        "S3",
+        "UPDATE settlement_receipt SET request_id = (SELECT id FROM settlement_request WHERE state = 'matched') "
+        f"WHERE id = (SELECT receipt_id FROM settlement_settlement WHERE id = {FINAL})",
+    ),
+    breakage("receipt_once", "S3", "UPDATE settlement_receipt SET invalidated_at = now()"),
+    breakage("settlement_final", "L3 S3", "UPDATE settlement_dispute SET state = 'rejected'"),
+    breakage(
+        "settlement_final", "S3", f"UPDATE settlement_settlement SET window_ends_at = finalized_at + interval '1 second' WHERE id = {FINAL}"
+    ),
+)
