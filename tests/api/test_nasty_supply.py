@@ -1,5 +1,6 @@
 """Every nasty value on every field of the writes of supply: 4xx with the field named, and nothing changes."""
 
+import base64
 import json
 
 import pytest
@@ -13,6 +14,7 @@ from tests.registry_desk import DAY_US, MINT, START_US
 from tests.supply_desk import SupplyDesk
 from tests.unit.rights.domain.manifests import chat_day
 
+KEY = base64.b64encode(bytes(32)).decode()
 WINDOW = {"start": "2026-12-01T00:00:00Z", "end": "2026-12-02T00:00:00Z"}
 AXES = {
     "workload": "text.generation",
@@ -27,8 +29,8 @@ AXES = {
 }
 # name → (who, method, path, good body)
 WRITES = {
-    "register": ("boreal", "post", "suppliers", {"slug": "another", "name": "Another", "region": "US", "public_key": ""}),
-    "change": ("boreal", "patch", "suppliers/{sup}", {"name": "Another", "region": "US", "public_key": ""}),
+    "register": ("boreal", "post", "suppliers", {"slug": "another", "name": "Another", "region": "US", "public_key": KEY}),
+    "change": ("boreal", "patch", "suppliers/{sup}", {"name": "Another", "region": "US", "public_key": KEY}),
     "assess": ("operator", "post", "suppliers/{sup}/assess", {"trust_bps": 9000, "reason": "x"}),
     "suspend": ("operator", "post", "suppliers/{sup}/suspend", {"reason": "x"}),
     "offer": ("boreal", "post", "suppliers/{sup}/capabilities", AXES),

@@ -1,5 +1,7 @@
 """Supply over REST (SPEC §7): suppliers describe themselves, issuers pledge what was offered to them, anybody sees what backs rights."""
 
+import base64
+
 import pytest
 
 from rights.models import Event
@@ -75,6 +77,16 @@ def test_registering_and_looking(desk, caller, boreal, supplier):
     assert boreal.get("suppliers?owner=me&status=active").json()["data"] == [supplier]
     taken = boreal.post("suppliers", {"slug": "boreal", "name": "B", "region": "US"})
     assert (taken.status_code, taken.json()["code"], fields_of(taken)) == (422, "supply_refused", [("slug", "supplier_exists")])
+
+
+def test_a_key_is_one_and_an_empty_text_is_none(boreal, supplier):
+    for wrong in ("", "A" * 43, "A" * 44):
+        registered = boreal.post("suppliers", {"slug": "north", "name": "North", "region": "US", "public_key": wrong})
+        changed = boreal.patch(f"suppliers/{supplier['id']}", {"public_key": wrong})
+        assert [[field for field, _ in fields_of(answer)] for answer in (registered, changed)] == [["public_key"]] * 2
+    key = base64.b64encode(bytes(32)).decode()
+    assert boreal.patch(f"suppliers/{supplier['id']}", {"public_key": key}).json()["public_key"] == key
+    assert boreal.patch(f"suppliers/{supplier['id']}", {"name": "Boreal North"}).json()["public_key"] == key
 
 
 def test_every_field_that_is_wrong_is_named(boreal):

@@ -42,7 +42,12 @@ _NOTE: Schema = {**REASON, "description": "What was looked at; operators have to
 _SLUG: Schema = {"type": "string", "pattern": f"^{capability.SLUG.pattern}$"}
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
 _REGION: Schema = {"type": "string", "pattern": f"^{REGION.pattern}$", "examples": ["US-EAST"]}
-_KEY: Schema = {"type": "string", "maxLength": 44, "description": "Base64 of an Ed25519 public key that signs results; empty: none"}
+_KEY: Schema = {
+    "type": "string",
+    "minLength": 44,
+    "maxLength": 44,
+    "description": "Base64 of an Ed25519 public key that signs results; once there it can be replaced, not taken out",
+}
 _WINDOW = answer({"start": MOMENT, "end": MOMENT})
 _WINDOW_ASKED = request({"start": GIVEN_MOMENT, "end": GIVEN_MOMENT}, required=("start", "end"))
 _AXES: dict[str, Schema] = {

@@ -73,7 +73,7 @@ class SuppliersView(OneSupplier):
         said = Description(
             form.need("name", "", fields.text),
             form.need("region", "", fields.matching, REGION, _REGION_RULE),
-            form.read("public_key", "", fields.text, 0, 44),
+            form.read("public_key", "", fields.text, 44, 44),
         )
         form.close()
         principal, supplier_id = self.principal, MINT.uuid(self.now_us)
@@ -103,10 +103,10 @@ class SupplierView(OneSupplier):
         form = Form(self.body, ("name", "region", "public_key"))
         name = form.read("name", "", fields.text)
         region = form.read("region", "", fields.matching, REGION, _REGION_RULE)
-        key = form.read("public_key", "", fields.text, 0, 44)
+        key = form.read("public_key", "", fields.text, 44, 44)
         form.close()
         row = self.owned(supplier_id)
-        said = Description(name or row.name, region or row.region, key if form.given("public_key") else row.public_key)
+        said = Description(name or row.name, region or row.region, key or row.public_key)
 
         def act() -> Done:
             with as_problems():
