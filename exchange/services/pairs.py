@@ -5,6 +5,7 @@ depends on consents, credentials or counts is judged here as it stood when the b
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from exchange.domain.command import Side
 from exchange.services.facts import load_parties
@@ -13,6 +14,8 @@ from exchange.services.messages import Suspended
 from exchange.services.working import Working
 from rights.domain.gates import HolderFacts, LineageCounts, Receiver, Verdict, taker_refusals
 from rights.selectors.reception import Holdings, holdings_of, permits_for, permits_of, scope_of, with_credentials
+
+Key = TypeVar("Key")
 
 
 def block_resting(work: Working, lessons: Lessons) -> None:
@@ -42,23 +45,34 @@ def _judge(work: Working, policies: Mapping[int, Sequence[Receiver]]) -> None:
     if missing:
         work.bidders.update(load_parties(work.rules, missing))
     takers = {party.id: party.facts for party in (*work.parties.values(), *work.bidders.values())}
-    asked = [receiver for receivers in policies.values() for receiver in receivers]
-    if any(receiver.policy.asks_credentials for receiver in asked):
-        takers = with_credentials(takers.values(), now_us=work.now_us)
-    permits = permits_of({scope_of(r) for r in asked if r.policy.needs_permits}, now_us=work.now_us)
-    holdings = holdings_of({r.root for r in asked if r.policy.counts_holders})
-    lot, lessons = work.rules.lot_size, work.lessons
-
-    def refuses(receiver: Receiver, taker: HolderFacts) -> bool:
-        counts = _counts(holdings, receiver.root, taker.account_id, lot, at_worst=lessons.at_worst)
-        return bool(taker_refusals(receiver.policy, taker, units=lot, counts=counts, permits=permits_for(receiver, permits)))
-
-    refused: set[Pair] = set()
+    lessons = work.lessons
+    refused: set[Pair] = shut_pairs(policies, takers, lot_size=work.rules.lot_size, now_us=work.now_us, at_worst=lessons.at_worst)
     for key, receivers in policies.items():
         turned_away = (takers.keys() if lessons.closed else lessons.weary) if looks_again(receivers) else ()
         refused |= {(key, account) for account in turned_away}
-        refused |= {(key, account) for account, taker in takers.items() if any(refuses(receiver, taker) for receiver in receivers)}
     work.memory.core.blocked = work.memory.core.blocked | refused
+
+
+def shut_pairs(
+    policies: Mapping[Key, Sequence[Receiver]], takers: Mapping[int, HolderFacts], *, lot_size: int, now_us: int, at_worst: bool = False
+) -> set[tuple[Key, int]]:
+    """Which takers may not receive even a lot under which of the policies, as it stands now. `takers` by account, without credentials."""
+    asked = [receiver for receivers in policies.values() for receiver in receivers]
+    if any(receiver.policy.asks_credentials for receiver in asked):
+        takers = with_credentials(takers.values(), now_us=now_us)
+    permits = permits_of({scope_of(r) for r in asked if r.policy.needs_permits}, now_us=now_us)
+    holdings = holdings_of({r.root for r in asked if r.policy.counts_holders})
+
+    def refuses(receiver: Receiver, taker: HolderFacts) -> bool:
+        counts = _counts(holdings, receiver.root, taker.account_id, lot_size, at_worst=at_worst)
+        return bool(taker_refusals(receiver.policy, taker, units=lot_size, counts=counts, permits=permits_for(receiver, permits)))
+
+    return {
+        (key, account)
+        for key, receivers in policies.items()
+        for account, taker in takers.items()
+        if any(refuses(receiver, taker) for receiver in receivers)
+    }
 
 
 def _counts(holdings: Holdings, root: str, taker: int, units: int, *, at_worst: bool) -> LineageCounts | None:

@@ -120,3 +120,55 @@ def test_an_order_that_meets_its_own_ask_fills_as_previewed(market, price, mode,
         assert seen["hold"]["cash"] == ("0.00", "2.2044", "4.4088", "6.6132")[fills]  # lots at 220 ticks of a cent, and 20 bps
     order = done(market, "other", "buy", 3, price, stp=int(mode))
     assert (order.filled_lots, order.remaining_lots) == (fills, 0)
+
+
+def restricted(monkeypatch: pytest.MonkeyPatch) -> tuple[HonestMarket, str]:
+    """Five lots at 220 of a right that `other` may not have, and behind them five at 230 for anybody."""
+    market = HonestMarket()
+    monkeypatch.setattr(preview, "now_us", lambda: market.now_us)
+    policy = {"denied_holders": [f"acc_{market.accounts['other'].uuid}"]}
+    denied = str(market.desk.issue(20_000_000, holder="holder", transfer_policy=policy).pk)
+    market.phase(Phase.CONTINUOUS)
+    market.match()
+    market.place("holder", "sell", 5, 220, rights=[denied])
+    market.place("holder", "sell", 5, 230, rights=[market.right_id])
+    market.match()
+    return market, denied
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "more", "fills"),
+    [
+        (5, 230, {}, 5),
+        (7, 230, {}, 5),
+        (3, None, {}, 3),
+        (7, None, {}, 5),
+        (5, 220, {}, 0),
+        (6, 230, {"tif": 3}, 0),
+        (5, 230, {"tif": 3}, 5),
+    ],
+)
+def test_a_buy_counts_only_makers_that_it_may_meet(monkeypatch, quantity, price, more, fills):
+    market, denied = restricted(monkeypatch)
+    seen = told(market, "other", "buy", quantity, price, **more)
+    shut = [gate for gate in seen["gates"] if not gate["passed"]]
+    assert {(gate["right_id"], gate["code"]) for gate in shut} == {(f"rgt_{denied}", "holder_denied")}
+    assert f"rgt_{denied}" not in {part["right_id"] for part in seen["rights"]}
+    order = done(market, "other", "buy", quantity, price, **more)
+    assert order.filled_lots == fills
+    assert seen["reason"] == (None if fills or not more else "fok_unfillable")
+    if seen["accepted"]:
+        assert (seen["would_fill"], seen["would_rest"]) == (str(fills), str(order.remaining_lots))
+        assert seen["worst_price"] == ("2.30" if fills else None)
+
+
+def test_a_sell_counts_only_bidders_that_may_have_it(monkeypatch):
+    market, denied = restricted(monkeypatch)
+    market.place("other", "buy", 2, 210)
+    market.place("third", "buy", 3, 205)
+    market.match()
+    for price, fills in ((205, 3), (210, 0), (None, 3)):
+        seen = told(market, "holder", "sell", 4, price, rights=[denied])
+        assert (price, seen["would_fill"]) == (price, str(fills))
+    order = done(market, "holder", "sell", 4, None, rights=[denied])
+    assert order.filled_lots == 3

@@ -10,9 +10,10 @@ from exchange.api.order_entry.operations import Ready
 from exchange.domain.command import OrderType, Phase, PostOnly, Reason, SelfTrade, Side, TimeInForce
 from exchange.services.admit import pick
 from exchange.services.entry import preview_bounds
-from exchange.services.facts import Party, ask_parcels, load_holdings, load_parties, read_parcels
+from exchange.services.facts import Parcel, Party, ask_parcels, load_holdings, load_parties, read_parcels
 from exchange.services.identity import Principal
 from exchange.services.live import cash_need
+from exchange.services.pairs import shut_pairs
 from exchange.services.payload import PlacePayload, decode
 from exchange.services.rules import DELIVERED, Rules
 from rights.domain.gates import HolderFacts, Receiver, RightFacts, transfer_verdicts
@@ -42,7 +43,7 @@ class Maker(msgspec.Struct, frozen=True):
 
 class Walk(msgspec.Struct):
     """What the order would take now. `bound` is the worst price it reaches, also for an own order; `gone`: lots that self-trade prevention
-    would take from it; `crosses`: anything at all is there to be met.
+    would take from it; `crosses`: anything at all is there to be met; `passes_over`: makers behind a shut gate are among it, for a buy with what they offer (`closed`).
     """
 
     lots: int = 0
@@ -53,6 +54,8 @@ class Walk(msgspec.Struct):
     crosses: bool = False
     self_cross: bool = False
     parts: list[tuple[str, int]] = []  # (right, units)
+    passes_over: bool = False
+    closed: list[tuple[str, int]] = []
 
 
 _PHASE = "SELECT phase, post_only FROM exchange_book WHERE instrument_id = %s"
@@ -69,6 +72,9 @@ FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id JOIN rights_serie
 WHERE r.id = ANY(%s::uuid[]) OR (%s AND r.series_id IN (SELECT d.series_id FROM {DELIVERED} d WHERE d.instrument_id = %s)
     AND r.holder_id = %s AND r.remaining_units > r.reserved_units)
 ORDER BY r.created_at, r.id
+"""
+_RECEIVERS = """
+SELECT r.id::text, r.terms_hash, i.slug, r.root_id::text FROM rights_right r JOIN rights_issuer i ON i.id = r.issuer_id WHERE r.id = ANY(%s::uuid[])
 """
 _BIDS = "SELECT coalesce(sum(remaining_lots), 0)::bigint FROM exchange_order WHERE book_id = %s AND is_open AND side = 0 AND participant_id = %s"
 
@@ -96,14 +102,17 @@ def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]
     party = load_parties(rules, [who.account_id])[who.account_id]
     state = rows.fetch_one(_PHASE, [rules.book_id]) or (Phase.CLOSED, False)
     phase, takers_out = Phase(state[0]), bool(state[1])
-    walk = _walk(rules, payload, party)
+    at, selling = now_us(), payload.side == Side.SELL
+    own, short = _own(rules, payload, party, at, takers_out=takers_out) if selling else ([], None)
+    walk = _walk(rules, payload, party, own, at)
     limit = payload.price_ticks if payload.price_ticks is not None else walk.bound
     buying = payload.side == Side.BUY
-    resting = 0 if payload.type == OrderType.MARKET else payload.quantity_lots - walk.lots - walk.gone
+    # What would rest across a maker that was passed over ends (docs/matching.md, rule 5).
+    resting = 0 if payload.type == OrderType.MARKET or walk.passes_over else payload.quantity_lots - walk.lots - walk.gone
     taker, maker = fee_minor(walk.notional, rules.taker_bps), fee_minor(resting * (limit or 0) * rules.tick_minor, rules.maker_bps)
     held_lots = walk.lots if payload.type == OrderType.MARKET else payload.quantity_lots
     hold = cash_need(held_lots, limit or 0, rules.tick_minor, max(rules.maker_bps, rules.taker_bps)) if buying else 0
-    parts, gates, short = _rights(rules, payload, party, walk, now_us(), takers_out=takers_out)
+    parts, gates = _rights(rules, payload, party, _units(own) if selling else walk.parts, walk.closed, at)
     too_much = buying and _passes_limit(rules, party, held_lots)
     reason = _first_refusal(rules, payload, party, hold, too_much, short) or _core_refusal(payload, phase, walk, takers_out)
     return {
@@ -128,19 +137,26 @@ def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]
     }
 
 
-def _walk(rules: Rules, payload: PlacePayload, party: Party) -> Walk:
+def _walk(rules: Rules, payload: PlacePayload, party: Party, own: list[tuple[Parcel, int]], at_us: int) -> Walk:
     buying = payload.side == Side.BUY
     bound = payload.price_ticks
     if bound is None:
         bound = rules.collar_high if buying else rules.collar_low
     opposite = int(Side.SELL if buying else Side.BUY)
-    found = rows.fetch_all(_MAKERS, [rules.book_id, opposite, payload.side, bound, bound, payload.side, MOST_MAKERS])
-    walk = Walk(parts=[], crosses=bool(found))
+    found = [
+        Maker(*row) for row in rows.fetch_all(_MAKERS, [rules.book_id, opposite, payload.side, bound, bound, payload.side, MOST_MAKERS])
+    ]
+    closed = _closed_to(rules, found, party, at_us) if buying else _closed_for(rules, found, own, at_us)
+    walk = Walk(parts=[], closed=[], crosses=bool(found))
     left = payload.quantity_lots
-    for row in found:
-        maker = Maker(*row)
+    for maker in found:
         if left == 0:
             break
+        if maker.order_id in closed and maker.participant != party.participant:
+            walk.passes_over = True
+            if buying:
+                walk.closed += _slices(maker, min(left, maker.lots) * rules.lot_size)
+            continue
         walk.bound = maker.price
         if maker.participant == party.participant:
             walk.self_cross = True
@@ -155,17 +171,40 @@ def _walk(rules: Rules, payload: PlacePayload, party: Party) -> Walk:
         walk.notional += lots * maker.price * rules.tick_minor
         walk.worst_price = maker.price
         if buying:
-            _slices(walk, maker, lots * rules.lot_size)
+            walk.parts += _slices(maker, lots * rules.lot_size)
     return walk
 
 
-def _slices(walk: Walk, maker: Maker, units: int) -> None:
+def _closed_to(rules: Rules, makers: list[Maker], party: Party, at_us: int) -> set[str]:
+    """Asks that may not deliver to the buyer: a right behind each is closed to him (SPEC §4)."""
+    found = rows.fetch_all(_RECEIVERS, [rows.array({right for maker in makers for right in maker.slice_rights})])
+    policies = policies_of(sorted({row[1] for row in found}))
+    receivers = {row[0]: Receiver(policies[row[1]], row[2], row[3], row[1]) for row in found if policies[row[1]].restricts}
+    behind = {maker.order_id: [receivers[right] for right in maker.slice_rights if right in receivers] for maker in makers}
+    restricted = {order: found for order, found in behind.items() if found}
+    return {order for order, _ in shut_pairs(restricted, {party.id: party.facts}, lot_size=rules.lot_size, now_us=at_us)}
+
+
+def _closed_for(rules: Rules, makers: list[Maker], own: list[tuple[Parcel, int]], at_us: int) -> set[str]:
+    """Bids of those who may not receive what the seller would deliver."""
+    receivers = [parcel.receiver for parcel, _ in own if parcel.restricted]
+    if not receivers:
+        return set()
+    bidders = {account: found.facts for account, found in load_parties(rules, {maker.account for maker in makers}).items()}
+    shut = {account for _, account in shut_pairs({"own": receivers}, bidders, lot_size=rules.lot_size, now_us=at_us)}
+    return {maker.order_id for maker in makers if maker.account in shut}
+
+
+def _slices(maker: Maker, units: int) -> list[tuple[str, int]]:
+    """What the maker delivers first of all it has: (right, units)."""
+    found = []
     for right, have in zip(maker.slice_rights, maker.slice_units, strict=True):
         part = min(have, units)
         if part == 0:
             break
-        walk.parts.append((right, part))
+        found.append((right, part))
         units -= part
+    return found
 
 
 def _passes_limit(rules: Rules, party: Party, lots: int) -> bool:
@@ -178,15 +217,15 @@ def _passes_limit(rules: Rules, party: Party, lots: int) -> bool:
 
 
 def _rights(
-    rules: Rules, payload: PlacePayload, party: Party, walk: Walk, now: int, *, takers_out: bool
-) -> tuple[list[dict[str, str]], list[dict[str, Any]], Reason | None]:
-    """(rights and units, every gate's verdict on each, why they are too few). A sell shows its own rights, a buy the makers'."""
+    rules: Rules, payload: PlacePayload, party: Party, taken: list[tuple[str, int]], closed: list[tuple[str, int]], now: int
+) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
+    """(rights and units, every gate's verdict on each). A sell shows its own rights, a buy the makers'.
+
+    Of what a buy passes over (`closed`) the verdicts say why.
+    """
     buying = payload.side == Side.BUY
-    taken, short = (walk.parts, None) if buying else _own(rules, payload, party, now, takers_out=takers_out)
-    wanted: dict[str, int] = {}
-    for right, units in taken:
-        wanted[right] = wanted.get(right, 0) + units
-    named = list(wanted) if buying else (payload.rights or [])
+    wanted, shut = _summed(taken), _summed(closed)
+    named = [*wanted, *shut] if buying else (payload.rights or [])
     found = rows.fetch_all(_RIGHTS, [rows.array(named), not buying and payload.rights is None, rules.book_id, party.id])
     found.sort(key=_right_ends_us)
     policies = policies_of(sorted({row[7] for row in found}))
@@ -202,7 +241,7 @@ def _rights(
         right_id, policy = row[0], policies[row[7]]
         units = wanted.get(right_id, 0)
         # Of a right that was named the answer says why it gives nothing, also when nothing of it is free.
-        asked = units or min(left, row[3] - row[4]) or (left if right_id in named else 0)
+        asked = units or shut.get(right_id, 0) or min(left, row[3] - row[4]) or (left if right_id in named else 0)
         if not asked or (not buying and row[9] != party.id):
             continue
         left -= min(left, units)
@@ -213,7 +252,7 @@ def _rights(
             status=row[1],
             freeze_reason=row[2],
             remaining_units=row[3],
-            reserved_units=row[4] - (units if buying else 0),
+            reserved_units=row[4] - (asked if buying else 0),
             window_end_us=_right_ends_us(row),
             acquired_us=row[5],
             activated=row[6] is not None,
@@ -232,17 +271,29 @@ def _rights(
         gates += [{"right_id": f"rgt_{right_id}", "code": v.code, "passed": v.passed, "detail": v.detail} for v in verdicts]
         if units:
             parts.append({"right_id": f"rgt_{right_id}", "units": str(units), "issuer_id": row[8]})
-    return parts, gates, short
+    return parts, gates
 
 
-def _own(rules: Rules, payload: PlacePayload, party: Party, now: int, *, takers_out: bool) -> tuple[list[tuple[str, int]], Reason | None]:
-    """What a sell would reserve, as the batch reserves it: (right, units), and why that is too little."""
+def _summed(parts: list[tuple[str, int]]) -> dict[str, int]:
+    units: dict[str, int] = {}
+    for right, part in parts:
+        units[right] = units.get(right, 0) + part
+    return units
+
+
+def _own(
+    rules: Rules, payload: PlacePayload, party: Party, now: int, *, takers_out: bool
+) -> tuple[list[tuple[Parcel, int]], Reason | None]:
+    """What a sell would reserve, as the batch reserves it: parcels with their units, and why that is too little."""
     trip = Trip()
     answer = ask_parcels(trip, rules, [party.id])
     trip.go()
     parcels = read_parcels(answer, rules, {party.id: party}, now, takers_out=takers_out).get(party.id, [])
-    taken, short = pick(parcels, payload.quantity_lots * rules.lot_size, rules.lot_size, payload.rights)
-    return [(parcel.right_id, units) for parcel, units in taken], short
+    return pick(parcels, payload.quantity_lots * rules.lot_size, rules.lot_size, payload.rights)
+
+
+def _units(taken: list[tuple[Parcel, int]]) -> list[tuple[str, int]]:
+    return [(parcel.right_id, units) for parcel, units in taken]
 
 
 def _right_ends_us(row: tuple[Any, ...]) -> int:
