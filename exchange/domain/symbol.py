@@ -1,4 +1,8 @@
-"""An instrument's readable name: `<CLASS>-<windowstart>-<length>` (API.md, public REST)."""
+"""An instrument's readable name: `<CLASS>-<windowstart>-<length>` (API.md, public REST).
+
+What a window's mode adds stands behind it: `-R` and the length of a rolling window, `-E` and that of an epoch, so that the books of one
+class and span that differ in nothing else have names of their own.
+"""
 
 from datetime import datetime
 
@@ -23,6 +27,10 @@ def start_text(start: datetime) -> str:
     return start.strftime("%Y%m%dT%H%M" if start.minute else "%Y%m%dT%H")
 
 
-def symbol_of(class_key: str, start: datetime, end: datetime) -> str:
-    """The symbol of a class in the window [start, end), whole seconds."""
-    return f"{class_key}-{start_text(start)}-{length_text(int((end - start).total_seconds()))}"
+_BY_MODE = {"rolling": "R", "epoch": "E"}
+
+
+def symbol_of(class_key: str, start: datetime, end: datetime, mode: str = "fixed", period_s: int = 0) -> str:
+    """The symbol of a class in the window [start, end), whole seconds. `period_s`: of a rolling window its length, of epochs their size."""
+    symbol = f"{class_key}-{start_text(start)}-{length_text(int((end - start).total_seconds()))}"
+    return f"{symbol}-{_BY_MODE[mode]}{length_text(period_s)[1:]}" if mode in _BY_MODE else symbol

@@ -127,7 +127,7 @@ def list_instrument(
     refusals = listing_refusals(rules=rules, lot_size=compute_class.lot_size, window_end_us=to_us(series.window_end), now_us=now_us)
     if refusals:
         raise OperatorRefusal("rules_refused", "; ".join(refusals))
-    symbol = symbol_of(compute_class.key, series.window_start, series.window_end)
+    symbol = symbol_of(compute_class.key, series.window_start, series.window_end, series.window_mode, series.epoch_size_s)
     if len(symbol) > LONGEST:
         raise OperatorRefusal("symbol_too_long", f"{symbol} is longer than {LONGEST}")
     if Instrument.objects.filter(series=series).exists() or Instrument.objects.filter(symbol=symbol).exists():

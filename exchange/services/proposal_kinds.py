@@ -39,7 +39,7 @@ def unfreeze_payload(*, right_id: str, freeze_reason: str) -> dict[str, str | No
 
 def listing_payload(*, series: Series, rules: TradingRules, delivery_rule: str = EXACT) -> dict[str, str | None]:
     """A series with its trading rules, every number as a string."""
-    symbol = symbol_of(series.compute_class.key, series.window_start, series.window_end)
+    symbol = symbol_of(series.compute_class.key, series.window_start, series.window_end, series.window_mode, series.epoch_size_s)
     numbers = {name: None if value is None else str(value) for name, value in msgspec.structs.asdict(rules).items()}
     return {"delivery_rule": delivery_rule, "series": f"series:{series.pk}", "symbol": symbol, **numbers}
 

@@ -19,6 +19,7 @@ from rights.kernel.clock import now_us, to_datetime, to_us
 from rights.models import Account, Event
 from settlement.services.ledger import cash_asset
 from tests.integration.console_market import RULES, a_market, a_series, next_hour
+from tests.registry_desk import Desk
 
 HOUR_US = 3_600_000_000
 MINUTE_US = 60_000_000
@@ -81,6 +82,22 @@ def test_symbols_read_like_the_documents():
     start = to_datetime(to_us(to_datetime(0)))
     assert symbol_of("TXT.CHAT.STD.INT.PRV", start, to_datetime(24 * HOUR_US)) == "TXT.CHAT.STD.INT.PRV-19700101T00-P1D"
     assert symbol_of("A", to_datetime(30 * MINUTE_US), to_datetime(HOUR_US)) == "A-19700101T0030-PT30M"
+    assert symbol_of("A", start, to_datetime(24 * HOUR_US), "rolling", 7200) == "A-19700101T00-P1D-RT2H"
+    assert symbol_of("A", start, to_datetime(24 * HOUR_US), "epoch", 86_400) == "A-19700101T00-P1D-E1D"
+
+
+@pytest.mark.django_db
+def test_books_of_one_class_and_span_have_names_of_their_own():
+    desk = Desk(units=10**9)
+    modes = ({}, *({"mode": "rolling", "rolling_length_seconds": s} for s in (3600, 7200)), {"mode": "epoch", "epoch_size_seconds": 3600})
+    cash_asset()
+    named = []
+    for mode in modes:
+        patch = {"window": mode} if mode else {}
+        series = desk.issue(1_000_000, **patch).series
+        named.append(list_instrument(series=series, rules=RULES, actor="test", now_us=desk.now_us).symbol)
+    plain = "TXT.CHAT.STD.INT.PRV-20261201T00-P1D"
+    assert named == [plain, f"{plain}-RT1H", f"{plain}-RT2H", f"{plain}-ET1H"]
 
 
 def test_a_lane_is_the_same_for_ever():
