@@ -1,5 +1,6 @@
 """Packages, delegations and block offers as a caller may see them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from exchange.services.identity import Principal
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
 from rights.models import Delegation, Package, PackagePart
+from rights.selectors.delegations import lost
 
 
 def _at(moment: Any) -> str | None:
@@ -57,8 +59,13 @@ def visible_delegations(principal: Principal) -> QuerySet[Delegation]:
     return every.filter(Q(delegator_id=principal.account_id) | Q(delegate_id=principal.account_id))
 
 
-def delegation_document(row: Delegation) -> dict[str, Any]:
-    """A delegation with what may still be used of it."""
+def delegation_documents(rows: Sequence[Delegation]) -> list[dict[str, Any]]:
+    """Each with what may still be used of it. One whose giver has sold what it is of is as good as revoked, also before its row says so."""
+    gone = lost(row.pk for row in rows if row.state == "active")
+    return [_delegation_document(row, "revoked" if row.pk in gone else row.state) for row in rows]
+
+
+def _delegation_document(row: Delegation, state: str) -> dict[str, Any]:
     left = row.max_units - row.used_units - row.passed_units
     return {
         "id": public("dlg", str(row.uuid)),
@@ -70,13 +77,13 @@ def delegation_document(row: Delegation) -> dict[str, Any]:
         "max_units": str(row.max_units),
         "used_units": str(row.used_units),
         "passed_units": str(row.passed_units),
-        "left_units": str(left if row.state == "active" else 0),
+        "left_units": str(left if state == "active" else 0),
         "workload_classes": row.workload_classes,
         "valid_from": _at(row.valid_from),
         "valid_until": _at(row.valid_until),
         "fallback_allowed": row.fallback_allowed,
         "subdelegation_allowed": row.subdelegation_allowed,
-        "state": row.state,
+        "state": state,
         "created_at": _at(row.created_at),
         "ended_at": _at(row.ended_at),
     }

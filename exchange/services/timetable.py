@@ -17,7 +17,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
 from rights.services.consents import expire_consents_due
-from rights.services.delegations import expire_delegations_due
+from rights.services.delegations import end_lost_delegations, expire_delegations_due
 from rights.services.refresh_assurance import mark_stale_due
 from settlement.services.node_network import network_due
 
@@ -61,6 +61,7 @@ def run_due(*, now_us: int) -> Run:
         bell.ring(book_id, lane)
     expire_consents_due(actor=ACTOR, now_us=now_us)
     expire_delegations_due(actor=ACTOR, now_us=now_us)
+    end_lost_delegations(actor=ACTOR, now_us=now_us)
     expire_offers_due(actor=ACTOR, now_us=now_us)
     jobs = network_due(mint=_MINT, now_us=now_us)
     stale = mark_stale_due(now_us=now_us)

@@ -14,6 +14,7 @@ from rights.domain.reason import stated_reason
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import public
 from rights.models import Account, Delegation, Package, Right
+from rights.selectors.delegations import first_lost
 from rights.services.journal import NewEvent, append, stream_for
 from rights.services.refusals import lifecycle_refused
 from rights.services.row import locked
@@ -174,6 +175,14 @@ def expire_delegations_due(*, actor: str, now_us: int, most: int = 200) -> int:
     due = Delegation.objects.filter(state="active", valid_until__lte=to_datetime(now_us))
     rows = list(due.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk")[:most])
     return len(_end(rows, "expired", "its time is over", actor, now_us))
+
+
+@transaction.atomic
+def end_lost_delegations(*, actor: str, now_us: int, most: int = 200) -> int:
+    """End those whose giver no longer holds what they are of, or it has ended, with all that was passed on; how many."""
+    waiting = Delegation.objects.filter(pk__in=first_lost(most), state="active")
+    found = list(waiting.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk"))
+    return len(_end(found, "revoked", "its giver no longer holds it, or it has ended", actor, now_us))
 
 
 def _end(rows: Sequence[Delegation], state: str, reason: str, actor: str, now_us: int) -> list[Delegation]:

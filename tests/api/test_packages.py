@@ -2,7 +2,10 @@
 
 import pytest
 
+from exchange.audit.run import audit
 from exchange.services.funding import fund
+from rights.models import Delegation
+from rights.services.delegations import end_lost_delegations
 from settlement.services.ledger import cash_asset
 from tests.registry_desk import MINT, NOW_US
 from tests.unit.rights.domain.manifests import chat_day
@@ -76,6 +79,32 @@ def test_delegations_given_passed_on_and_taken_back(desk, caller, right):
     assert other.get(f"delegations/{child['id']}").json()["state"] == "revoked"
     both = holder.post("delegations", body | {"package_id": f"pkg_{MINT.uuid(NOW_US)}"})
     assert both.json()["field_errors"][0]["field"] == "right_id"
+
+
+def lent(desk, caller, **of):
+    """(given, passed on) delegations of the holder's."""
+    body = {"delegate": acc(desk, "other"), "max_units": "500", **WINDOW, "subdelegation_allowed": True}
+    given = caller("holder").post("delegations", of | body).json()["id"]
+    passed = {"parent_delegation_id": given, "delegate": acc(desk, "issuer"), "max_units": "200", **WINDOW}
+    return given, caller("other", *MEMBER).post("delegations", passed).json()["id"]
+
+
+@pytest.mark.parametrize("what", ["right", "package"])
+def test_a_delegation_goes_with_what_it_is_of(desk, caller, right, request, what):
+    """Its giver has sold it: lists say so at once, and the timetable ends the whole line."""
+    holder = caller("holder")
+    thing = right if what == "right" else request.getfixturevalue("package")["id"]
+    lent(desk, caller, **{f"{what}_id": thing})
+    units = {"units": "1000"} if what == "right" else {}
+    assert {row["state"] for row in holder.get("delegations").json()["data"]} == {"active"}
+    assert holder.post(f"{what}s/{thing}/transfer", {"to": acc(desk, "other")} | units).status_code == 201
+    shown = caller("other", *MEMBER).get("delegations").json()["data"]
+    assert [(row["state"], row["left_units"]) for row in shown] == [("revoked", "0")] * 2
+    assert end_lost_delegations(actor="timetable", now_us=NOW_US + 1) == 2
+    assert end_lost_delegations(actor="timetable", now_us=NOW_US + 2) == 0
+    assert {(row.state, row.ended_at is None) for row in Delegation.objects.all()} == {("revoked", False)}
+    broken = {found.check for found in audit(now_us=NOW_US + 2).broken}
+    assert not broken & {"objects", "events_apply", "delegations"}, broken
 
 
 def test_a_block_offer_taken_and_one_withdrawn(desk, caller, package):

@@ -47,7 +47,9 @@ class DelegationsView(ApiView):
         found = selectors.visible_delegations(self.principal)
         if after:
             found = found.filter(pk__lt=int(after[0]))
-        return page(list(found.order_by("-pk")[: limit + 1]), limit, "delegations", lambda row: (row.pk,), selectors.delegation_document)
+        rows = list(found.order_by("-pk")[: limit + 1])
+        documents = dict(zip((row.pk for row in rows), selectors.delegation_documents(rows), strict=True))
+        return page(rows, limit, "delegations", lambda row: (row.pk,), lambda row: documents[row.pk])
 
     def post(self, _request: Request) -> Response:
         body = fields.members(self.body, "", (*_OF, *_FIELDS), ("delegate", "max_units", "valid_from", "valid_until"))
@@ -77,7 +79,7 @@ class DelegationsView(ApiView):
                     actor=self.principal.actor,
                     now_us=self.now_us,
                 )
-            return Done(201, selectors.delegation_document(row))
+            return Done(201, selectors.delegation_documents([row])[0])
 
         return self.once(act)
 
@@ -107,7 +109,7 @@ class DelegationView(ApiView):
         return row
 
     def get(self, _request: Request, delegation_id: str) -> Response:
-        return Response(selectors.delegation_document(self._row(delegation_id)))
+        return Response(selectors.delegation_documents([self._row(delegation_id)])[0])
 
     def delete(self, _request: Request, delegation_id: str) -> Response:
         row = self._row(delegation_id)
@@ -119,6 +121,6 @@ class DelegationView(ApiView):
                 services.revoke_delegation(
                     delegation_id=str(row.uuid), reason="revoked by its giver", actor=self.principal.actor, now_us=self.now_us
                 )
-            return Done(200, selectors.delegation_document(self._row(delegation_id)))
+            return Done(200, selectors.delegation_documents([self._row(delegation_id)])[0])
 
         return self.once(act)
