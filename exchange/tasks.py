@@ -4,13 +4,14 @@ import time
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_shutdown
 from django.db import close_old_connections, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from exchange.services import bell
 from exchange.services.batch import Matched, Outcome, match_once
+from exchange.services.executor import executor
 from exchange.services.lane import LaneMemory
 from exchange.services.pending import is_waiting
 from exchange.services.retention import forget_old as forget
@@ -73,6 +74,18 @@ def _drop_lost_connection() -> None:
     """A lane keeps its connection from ring to ring, through which the database may have been started anew."""
     if connection.connection is not None and is_lost(connection.connection):
         connection.close()
+
+
+@shared_task(name="exchange.tasks.run_request", ignore_result=True)
+def run_request(request_id: str) -> None:
+    """Execute one request, beside others. Doubled, late or needless rings find it begun or ended."""
+    executor.begin(request_id)
+
+
+@worker_shutdown.connect
+def let_executions_end(**_: Any) -> None:
+    """Before the process goes."""
+    executor.stop()
 
 
 @shared_task(name="exchange.tasks.forget_old", acks_late=True, ignore_result=True)

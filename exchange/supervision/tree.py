@@ -22,6 +22,7 @@ _CELERY = (
     "exchange.celery",
 )
 TASKS = "tasks"
+EXECUTOR = "executor"
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -41,10 +42,11 @@ def manage(*words: str) -> tuple[str, ...]:
 def celery_worker(name: str, queues: tuple[str, ...]) -> tuple[str, ...]:
     """A worker that matches does so in the very process that hears the bell: handing each ring to a child cost a lonely order two
     switches of process. What a child's time limit was for, the watchdog does (a ring not taken) and the database's own limits.
+    One that executes hands each request to its own event loop (exchange/services/executor.py), so it takes every ring at once too.
     """
-    matches = any(queue.startswith("match.") for queue in queues)
+    in_process = name == EXECUTOR or any(queue.startswith("match.") for queue in queues)
     return (
-        *_CELERY, "worker", "--pool", "solo" if matches else "prefork",
+        *_CELERY, "worker", "--pool", "solo" if in_process else "prefork",
         "--hostname", f"{name}@%h", "--queues", ",".join(queues), "--concurrency", "1", "--loglevel", "WARNING",
         # Chatter between workers, none of which the bell needs.
         "--without-mingle", "--without-gossip", "--without-heartbeat",
@@ -55,7 +57,7 @@ def worker_queues(shape: Shape) -> dict[str, tuple[str, ...]]:
     """Which Celery worker listens to which queues: matchers share out the lanes, everything else has a worker of its own."""
     lanes = [f"match.{lane:02d}" for lane in shape.lanes]
     shares = {f"matcher-{number}": tuple(lanes[number - 1 :: shape.matchers]) for number in range(1, shape.matchers + 1)}
-    return {name: share for name, share in shares.items() if share} | {TASKS: ("sweep", "redeem", "celery")}
+    return {name: share for name, share in shares.items() if share} | {TASKS: ("sweep", "celery"), EXECUTOR: ("redeem",)}
 
 
 def web_parts(shape: Shape, listener: int) -> list[Part]:

@@ -16,6 +16,7 @@ REPLACED: Final = "route.replaced"
 EXPIRED: Final = "route.expired"
 RELEASED: Final = "route.released"
 STARTED: Final = "execution.started"
+PROGRESSED: Final = "execution.progressed"
 
 
 def submitted(*, account: str, holder: str, envelope: Mapping[str, Any], envelope_hash: str, latest_at: str, stream: int) -> Payload:
@@ -112,6 +113,16 @@ def ended(*, request: str, right: str, units: int, escrow_minor: int, currency: 
 
 def started(*, routes: Sequence[str], deadline_at: str) -> Payload:
     return {"deadline_at": deadline_at, "routes": [f"rte_{route}" for route in routes]}
+
+
+def progressed(*, routes: Sequence[str], released: Sequence[str], deadline_at: str, reason: str) -> Payload:
+    """A supplier failed: these routes go on with it, those `released` no longer."""
+    return {
+        "deadline_at": deadline_at,
+        "reason": reason,
+        "released": [f"rte_{route}" for route in released],
+        "routes": [f"rte_{route}" for route in routes],
+    }
 
 
 def cancelled(*, reason: str) -> Payload:

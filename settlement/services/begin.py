@@ -21,8 +21,8 @@ def begin_execution(*, request_id: str, actor: str, now_us: int) -> Work | None:
     routes = live_routes(request)
     if not routes or any(route.expires_at is not None and to_us(route.expires_at) <= now_us for route in routes):
         return None
-    endpoints = _endpoints(routes)
-    if len(endpoints) < len({route.capability_id for route in routes}):
+    legs = legs_of(request, routes)
+    if legs is None:
         return None  # taken away meanwhile; the lock runs out, and another choice is made
     deadline_us = _deadline_us(request, routes)
     for route in routes:
@@ -38,9 +38,17 @@ def begin_execution(*, request_id: str, actor: str, now_us: int) -> Work | None:
         envelope_hash=request.envelope_hash,
         deadline_us=deadline_us,
         body=body,
-        legs=tuple(_leg(request, route, endpoints[route.capability_id]) for route in routes),
+        legs=legs,
         is_partial_allowed=_partial_allowed(routes),
     )
+
+
+def legs_of(request: Request, routes: list[Route]) -> tuple[Leg, ...] | None:
+    """One leg for each route, in order; None when one of them has no active endpoint any more."""
+    endpoints = _endpoints(routes)
+    if len(endpoints) < len({route.capability_id for route in routes}):
+        return None
+    return tuple(_leg(request, route, endpoints[route.capability_id]) for route in routes)
 
 
 def _endpoints(routes: list[Route]) -> dict[int, Endpoint]:

@@ -1,6 +1,6 @@
 """Quotes of a request (SPEC §8): what may do it, read under the rights' locks, and the rows that keep it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -57,13 +57,27 @@ MOST_REFUSALS = 100
 
 
 def quoting(
-    *, envelope: Envelope, source: Source, request_id: str, now_us: int, is_late: bool = False, only: Sequence[Pair] | None = None
+    *,
+    envelope: Envelope,
+    source: Source,
+    request_id: str,
+    now_us: int,
+    is_late: bool = False,
+    only: Sequence[Pair] | None = None,
+    without: Collection[int] = (),
 ) -> Quoting:
-    """Lock the rights, look, choose; in the caller's transaction. Raises RequestRefused when none of the rights is the holder's."""
+    """Lock the rights, look, choose; in the caller's transaction. Raises RequestRefused when none of the rights is the holder's.
+
+    Capabilities `without` have just failed this very request: as good as if their breakers were open.
+    """
     lock_rights([found.right_id for found in source.wanted])
     facts = claims_of(wanted=source.wanted, holder_id=source.holder_id, words=source.words, request_id=request_id, now_us=now_us)
     asset = cash_asset()
-    offers = [offer for offer in offers_of(envelope.workload, now_us=now_us) if offer.currency == asset.code]
+    offers = [
+        msgspec.structs.replace(offer, opened_until_us=now_us + 1, failures=offer.failures + 1) if offer.capability_id in without else offer
+        for offer in offers_of(envelope.workload, now_us=now_us)
+        if offer.currency == asset.code
+    ]
     participants = {offer.participant_id for offer in offers} | {claim.issuer_participant_id for claim in facts.claims}
     plan = plan_routes(
         envelope=envelope,

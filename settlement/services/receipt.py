@@ -39,8 +39,19 @@ _EXECUTED = "UPDATE settlement_request SET state = %s, updated_at = %s, ended_at
 
 
 @transaction.atomic
-def record_receipt(*, request_id: str, told: Told, proofs: Sequence[NewProof], mint: Mint, actor: str, now_us: int) -> Settlement:
+def record_receipt(
+    *,
+    request_id: str,
+    told: Told,
+    proofs: Sequence[NewProof],
+    mint: Mint,
+    actor: str,
+    now_us: int,
+    receipt_id: str | None = None,
+) -> Settlement:
     """The settlement of the request's one receipt; classified when the proofs suffice. The same receipt again adds what proofs are new.
+
+    `receipt_id` for whoever has named the receipt before it is there; else it is minted.
 
     Raises ReceiptRefused `request_missing`, `request_not_executing`, `receipt_malformed`, `receipt_route`, `receipt_proofs`, and
     ReceiptConflict.
@@ -60,7 +71,7 @@ def record_receipt(*, request_id: str, told: Told, proofs: Sequence[NewProof], m
         settlement = Settlement.objects.get(pk=settlement_id)
         return _add(case, settlement, told, proofs, Hands(mint, actor, now_us))
     _check(case, told, proofs)
-    receipt = Receipt(id=UUID(mint.uuid(now_us)), request_id=UUID(request_id), status=told.status, body=body, hash=body_hash)
+    receipt = Receipt(id=UUID(receipt_id or mint.uuid(now_us)), request_id=UUID(request_id), status=told.status, body=body, hash=body_hash)
     settlement = Settlement(
         id=UUID(mint.uuid(now_us)),
         request_id=UUID(request_id),

@@ -48,7 +48,7 @@ def quote_routes(*, request_id: str, mint: Mint, actor: str, now_us: int) -> lis
         found = _look(request, now_us)
         if not found.plan.chosen:
             raise RequestRefused(found.plan.refusals, is_retryable=found.plan.may_wait)
-        made, fact = save_quotes(request=request, found=found, first=_next_number(request), mint=mint, now_us=now_us)
+        made, fact = save_quotes(request=request, found=found, first=next_number(request), mint=mint, now_us=now_us)
         remember(request, [fact], actor, now_us)
         return [route for _, route in made]
 
@@ -72,7 +72,7 @@ def _lock_routes(request_id: str, route_ids: Sequence[str] | None, mint: Mint, a
     found = _look(request, now_us, is_late=is_late or request.state == "deferred", only=only)
     if not found.plan.chosen:
         raise RequestRefused(found.plan.refusals, is_retryable=found.plan.may_wait)
-    made, fact = save_quotes(request=request, found=found, first=_next_number(request), mint=mint, now_us=now_us)
+    made, fact = save_quotes(request=request, found=found, first=next_number(request), mint=mint, now_us=now_us)
     request.effective = found.effective()
     accepted = route_events.accepted(state="validated", effective=request.effective, refusals=found.refusals())
     locked = lock_chosen(request, made, now_us)
@@ -232,7 +232,7 @@ def _check_open(request: Request, what: str) -> None:
         raise RequestStateRefused("request_state", f"a request that is {request.state} is not {what} any more")
 
 
-def _next_number(request: Request) -> int:
+def next_number(request: Request) -> int:
     last: int | None = request.routes.aggregate(last=Max("number"))["last"]
     return 0 if last is None else last + 1
 

@@ -23,7 +23,7 @@ from exchange.embedded.account import can_enter, can_run
 from exchange.embedded.process import Account
 from tests.plugins.live import ROOT, LiveExchange, wait_until
 
-PARTS = ("postgres", "valkey", "matcher-1", "tasks", "scheduler", "web-1")
+PARTS = ("postgres", "valkey", "matcher-1", "tasks", "executor", "scheduler", "web-1")
 
 
 def answers(url: str) -> int:

@@ -22,3 +22,21 @@ async def supplier(running):
     running.misbehave("fine")
     yield running
     await close_lines()
+
+
+@pytest.fixture(scope="module")
+def second():
+    """Another supplier."""
+    supplier = SupplierProcess(TOKEN)
+    yield supplier
+    supplier.close()
+
+
+@pytest.fixture
+def pair(running, second):
+    """Two suppliers that behave."""
+    for one in (running, second):
+        if one.process.poll() is not None:
+            one.again()
+        one.misbehave("fine")
+    return running, second

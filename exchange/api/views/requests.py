@@ -20,6 +20,7 @@ from exchange.api.refusals import as_problems
 from exchange.api.views.rights import MINT
 from exchange.selectors.requests import request_document, route_documents, visible_requests
 from exchange.services.idempotency import Done
+from exchange.services.redeem_bell import ring_after_commit
 from rights.domain.capability import LATENCY_BANDS, REGION, SLUG, WORKLOADS
 from rights.domain.effective_policy import FALLBACKS, PRIVACY_ORDER, Policy
 from rights.domain.package import MOST_PARTS
@@ -27,7 +28,7 @@ from rights.kernel.ids import bare
 from rights.models import Account
 from settlement.domain.envelope import HASH, MOST_WEIGHT, OPERATION, PREFERENCES, SHAPE, Candidate, Envelope
 from settlement.domain.request_states import BUDGETS, DELIVERIES, REQUEST_STATES
-from settlement.models import Request, Route
+from settlement.models import Request, RequestPayload, Route
 from settlement.services.cancel import cancel_request
 from settlement.services.request_refusal import EnvelopeRefused, RequestRefused, RequestStateRefused
 from settlement.services.route import lock_routes, quote_routes
@@ -236,6 +237,8 @@ class RequestsView(OneRequest):
                     now_us=self.now_us,
                     choose=choose,
                 )
+            if payload is not None and made.state == "matched":
+                ring_after_commit(str(made.pk))
             return Done(202 if made.state == "deferred" else 201, request_document(self.row(f"req_{made.pk}")))
 
         return self.once(act)
@@ -301,6 +304,8 @@ class RequestLockView(OneRequest):
         def act() -> Done:
             with _as_problems():
                 lock_routes(request_id=str(row.pk), route_ids=chosen, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
+            if RequestPayload.objects.filter(request=row).exists():
+                ring_after_commit(str(row.pk))
             return Done(200, request_document(self.row(request_id)))
 
         return self.once(act)

@@ -37,7 +37,9 @@ def _accepted(states: dict[str, Fields], object_id: str, payload: Payload, at: s
 
 
 def _matched(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
-    become(states[payload["request"]], payload["request"], "matched")
+    """A route that is locked while the request is executing takes the place of one that failed."""
+    if states[payload["request"]]["state"] != "executing":
+        become(states[payload["request"]], payload["request"], "matched")
 
 
 def _unmatched(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
@@ -168,6 +170,7 @@ KINDS = (
             types.RELEASED: _ended("released"),
             types.STARTED: _started,
             settlement_events.CLASSIFIED: _shared,
+            types.PROGRESSED: _started,
         },
         _ROUTES,
     ),

@@ -34,11 +34,17 @@ def test_one_that_was_just_started_is_excused() -> None:
 
 def test_lanes_are_shared_out_and_held_to_their_pace() -> None:
     queues = worker_queues(Shape(webs=1, matchers=3, lanes=tuple(range(16))))
-    lanes = [lane for name, share in queues.items() if name != "tasks" for lane in share]
+    lanes = [lane for name, share in queues.items() if name.startswith("matcher") for lane in share]
     assert sorted(lanes) == [f"match.{lane:02d}" for lane in range(16)]
     paces = {name: ear.patience_s for name, ear in ears(queues).items()}
-    assert paces == {"matcher-1": LANE_PATIENCE_S, "matcher-2": LANE_PATIENCE_S, "matcher-3": LANE_PATIENCE_S, "tasks": TASK_PATIENCE_S}
+    assert paces == {
+        "matcher-1": LANE_PATIENCE_S,
+        "matcher-2": LANE_PATIENCE_S,
+        "matcher-3": LANE_PATIENCE_S,
+        "tasks": TASK_PATIENCE_S,
+        "executor": TASK_PATIENCE_S,
+    }
 
 
 def test_more_matchers_than_lanes_start_no_idle_ones() -> None:
-    assert list(worker_queues(Shape(webs=1, matchers=3, lanes=(4, 5)))) == ["matcher-1", "matcher-2", "tasks"]
+    assert list(worker_queues(Shape(webs=1, matchers=3, lanes=(4, 5)))) == ["matcher-1", "matcher-2", "tasks", "executor"]

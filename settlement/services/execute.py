@@ -1,0 +1,259 @@
+"""Execution (SPEC §8): work → calls of suppliers → what became of it, and its receipt.
+
+Nothing here holds a transaction or a connection while a supplier is called: each service runs in a thread of its own and gives its
+connection back. Whoever calls has begun the execution; a route whose supplier fails gives way to the next that is allowed.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+from django.db import transaction
+
+from rights.kernel.clock import now_us
+from rights.kernel.ids import Mint
+from settlement.adapters import command, openai
+from settlement.adapters.base import Adapter, Report, StreamingAdapter, failed
+from settlement.domain.metering import ceiling_of
+from settlement.domain.parts import Part, merged, parts_of, pieces_of
+from settlement.domain.receipt_body import LegTold, NewProof, Told
+from settlement.domain.venue_proofs import venue_proofs
+from settlement.domain.work import Leg, Work
+from settlement.models import RequestPayload, Settlement
+from settlement.services.begin import begin_execution
+from settlement.services.endpoint_health import is_quiet, note_call
+from settlement.services.fall_back import fall_back
+from settlement.services.node_jobs import ADAPTER as BY_NODES
+from settlement.services.node_jobs import open_jobs, tell_legs
+from settlement.services.off_loop import in_thread
+from settlement.services.pulse import alive
+from settlement.services.receipt import record_receipt
+from settlement.services.secrets import SecretUnreadable, unseal
+from settlement.services.work_done import Answer, PartDone, delivered_units, is_all_done, told_of
+
+Body = Mapping[str, Any]
+MOST_TRIES = 4  # suppliers, one after another
+ACTOR = "executor"
+NOT_CALLED = failed("not_called", "nobody was called")
+_ADAPTERS: Mapping[str, Adapter] = {"openai": cast("Adapter", openai), "command": cast("Adapter", command)}
+_STREAMING: Mapping[str, StreamingAdapter] = {"openai": cast("StreamingAdapter", openai)}
+_LOG = logging.getLogger(__name__)
+_MINT = Mint()
+
+
+class Executed(msgspec.Struct, frozen=True):
+    """The receipt's facts with the venue's proofs; `answer` what the caller gets, `last` the report that decided where it is not all done."""
+
+    told: Told
+    proofs: tuple[NewProof, ...]
+    answer: Answer | None
+    last: Report
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the caller may have the answer: it is what the request is charged for."""
+        return self.told.completed_us is not None
+
+
+async def execute(work: Work, body: Body, *, is_alone: bool = True) -> Executed:
+    """All legs at once, and others in the place of those that fail, as long as policies and time allow.
+
+    Not `is_alone`: somebody else does the request's other legs, and no leg is exchanged.
+    """
+    run = _Run(work, body)
+    await run.try_parts(parts_of(run.operation, body, work.legs))
+    for _ in range(MOST_TRIES - 1):
+        if run.is_over or not is_alone:
+            break
+        legs, left = await run.other_legs()
+        if not legs:
+            break
+        await run.try_parts(parts_of(run.operation, body, legs, left))
+    return run.executed()
+
+
+async def stream_work(work: Work, body: Body) -> AsyncIterator[bytes | Executed]:
+    """The events of the answer as they come, what was executed last. Another supplier is tried as long as nothing has been said."""
+    run = _Run(work, body)
+    part = parts_of(run.operation, body, work.legs)[0]
+    for number in range(MOST_TRIES):
+        done = PartDone(part, [], part.places, NOT_CALLED)
+        run.parts.append(done)
+        leg = part.legs[0]
+        adapter = _STREAMING.get(leg.endpoint.adapter)
+        if adapter is None:
+            done.last = failed("operation_unknown", f"{leg.endpoint.adapter} has no streams")
+        else:
+            async for item in adapter.stream(_unsealed(leg), body, work.deadline_us):
+                if isinstance(item, Report):
+                    await _settle_stream(done, item)
+                else:
+                    yield item
+        if done.is_whole or done.last.pieces or number == MOST_TRIES - 1 or run.is_over:
+            break
+        legs, _ = await run.other_legs()
+        if not legs:
+            break
+        part = parts_of(run.operation, body, legs)[0]
+    yield run.executed()
+
+
+class _Run:
+    """One execution: what was tried, what came of it."""
+
+    def __init__(self, work: Work, body: Body) -> None:
+        self.work, self.body = work, body
+        self.operation = work.legs[0].operation
+        self.parts: list[PartDone] = []
+        self._failed: set[int] = set()
+        self._started_us = now_us()
+
+    @property
+    def is_over(self) -> bool:
+        """All done, or nothing that another supplier could do better."""
+        return is_all_done(self.parts) or any(done.last.is_callers for done in self.parts) or now_us() >= self.work.deadline_us
+
+    async def try_parts(self, parts: Sequence[Part]) -> None:
+        self.parts += await asyncio.gather(*(_run_part(self.work, self.body, part) for part in parts))
+
+    async def other_legs(self) -> tuple[tuple[Leg, ...], list[int]]:
+        """Legs at other suppliers and the inputs that are left for them; what has delivered nothing gives way. None: nobody else may."""
+        broken = [done for done in self.parts if not done.is_whole]
+        empty = [done for done in broken if not done.units]
+        self._failed |= {leg.endpoint.endpoint_id for done in broken for leg in done.part.legs}
+        units = sum(leg.units for done in empty for leg in done.part.legs)
+        units += sum(_still_needed(self.operation, self.body, done) for done in broken if done.units)
+        legs = await in_thread(
+            fall_back,
+            request_id=self.work.request_id,
+            released=[leg.route_id for done in empty for leg in done.part.legs],
+            without_endpoints=self._failed,
+            units=units,
+            reason=f"{broken[-1].part.legs[0].supplier}: {broken[-1].last.fault}",
+            mint=_MINT,
+            actor=ACTOR,
+            now_us=now_us(),
+        )
+        if legs:
+            self.parts = [done for done in self.parts if done not in empty]
+        return legs, sorted({place for done in broken for place in done.left} - self._finished())
+
+    def _finished(self) -> set[int]:
+        return {place for done in self.parts for piece, _ in done.done for place in piece.places}
+
+    def executed(self) -> Executed:
+        told = told_of(self.work, self.parts, started_us=self._started_us, now_us=now_us())
+        proofs = venue_proofs(request_id=self.work.request_id, told=told, envelope_hash=self.work.envelope_hash)
+        pieces = [pair for done in self.parts for pair in done.done]
+        answer = merged(self.operation, self.body, pieces) if pieces and told.completed_us is not None else None
+        last = next((done.last for done in self.parts if not done.is_whole), self.parts[-1].last)
+        return Executed(told, tuple(proofs), answer, last)
+
+
+def _still_needed(operation: str, body: Body, done: PartDone) -> int:
+    """The most that what a part has left over can take."""
+    unit = done.part.legs[0].unit
+    return sum(ceiling_of(operation, piece.body).units(unit) for piece in pieces_of(operation, body, done.left))
+
+
+async def _run_part(work: Work, body: Body, part: Part) -> PartDone:
+    """One endpoint does its pieces, one after another, until one fails."""
+    leg = part.legs[0]
+    done = PartDone(part, [], part.places, NOT_CALLED)
+    adapter = _ADAPTERS.get(leg.endpoint.adapter)
+    if adapter is None:
+        done.last = failed("adapter_unknown", f"nothing here speaks {leg.endpoint.adapter}")
+        return done
+    for piece in pieces_of(leg.operation, body, part.places):
+        report = await adapter.call(_unsealed(leg), piece.body, work.deadline_us)
+        units = delivered_units(unit=leg.unit, report=report)
+        if report.is_done and units is None:
+            report = failed("usage_missing", f"the supplier does not say how many {leg.unit} it took", took_us=report.took_us)
+        await _note(leg, report)
+        if not report.is_done:
+            done.last = report
+            break
+        done.take(piece, msgspec.json.decode(report.output), report, units or 0)
+    return done
+
+
+async def _settle_stream(done: PartDone, report: Report) -> None:
+    """What a stream came to. Without usage of its own what arrived is counted."""
+    leg = done.part.legs[0]
+    units = delivered_units(unit=leg.unit, report=report)
+    done.last = report
+    done.units = report.pieces if units is None and leg.unit == "tokens" else units or 0
+    done.took_us, done.first_us = report.took_us, report.first_us
+    done.hashes = [report.output_hash] if report.output_hash else []
+    await _note(leg, report)
+
+
+async def _note(leg: Leg, report: Report) -> None:
+    if report.is_done or not report.is_callers:
+        endpoint_id = leg.endpoint.endpoint_id
+        if report.is_done and is_quiet(endpoint_id):
+            return
+        latency_us = report.first_us or report.took_us
+        await in_thread(note_call, endpoint_id=endpoint_id, is_failure=not report.is_done, latency_us=latency_us, now_us=now_us())
+
+
+def _unsealed(leg: Leg) -> Leg:
+    """The leg with its secret in plain text; without it when no key of ours opens it, so that the supplier says what is missing."""
+    try:
+        secret = unseal(leg.endpoint.secret, endpoint_uuid=leg.endpoint.endpoint_uuid)
+    except SecretUnreadable:
+        _LOG.exception("the secret of endpoint end_%s can't be read", leg.endpoint.endpoint_uuid)
+        secret = ""
+    return msgspec.structs.replace(leg, endpoint=msgspec.structs.replace(leg.endpoint, secret=secret))
+
+
+def record(*, request_id: str, executed: Executed, is_kept: bool, receipt_id: str | None = None) -> Settlement:
+    """The receipt, and with it (where it is kept for the caller) the answer that it is about. Raises as `record_receipt`."""
+    with transaction.atomic():
+        settlement = record_receipt(
+            request_id=request_id,
+            told=executed.told,
+            proofs=executed.proofs,
+            mint=_MINT,
+            actor=ACTOR,
+            now_us=now_us(),
+            receipt_id=receipt_id,
+        )
+        if is_kept and executed.answer is not None:
+            RequestPayload.objects.filter(request_id=request_id).update(output=msgspec.json.encode(executed.answer).decode())
+        return settlement
+
+
+async def run_request(request_id: str) -> Settlement | None:
+    """Begin, execute, record: all of a request whose payload is kept. None when it is not this caller's to do, or nodes go on with it."""
+    work = await in_thread(begin_execution, request_id=request_id, actor=ACTOR, now_us=now_us())
+    if work is None:
+        return None
+    by_nodes = any(leg.endpoint.adapter == BY_NODES for leg in work.legs)
+    mine = msgspec.structs.replace(work, legs=tuple(leg for leg in work.legs if leg.endpoint.adapter != BY_NODES))
+    async with alive(request_id):
+        executed = None
+        if mine.legs:
+            executed = _undone(mine) if work.body is None else await execute(mine, msgspec.json.decode(work.body), is_alone=not by_nodes)
+        if by_nodes:
+            legs = executed.told.legs if executed is not None else ()
+            await in_thread(_hand_over, request_id=request_id, legs=legs, now_us=now_us())
+            return None
+        assert executed is not None
+        return await in_thread(record, request_id=request_id, executed=executed, is_kept=True)
+
+
+@transaction.atomic
+def _hand_over(*, request_id: str, legs: Sequence[LegTold], now_us: int) -> None:
+    """What nodes do of the request is offered to them; what was done here waits beside it for the one receipt."""
+    tell_legs(request_id=request_id, legs=legs, now_us=now_us)
+    open_jobs(request_id=request_id, now_us=now_us)
+
+
+def _undone(work: Work) -> Executed:
+    """There is nothing that could be sent to anybody."""
+    run = _Run(work, {})
+    run.parts = [PartDone(Part(work.legs), [], (), failed("payload_missing", "there is no payload to be done"))]
+    return run.executed()
