@@ -13,7 +13,7 @@ from settlement.adapters.lines import close_lines
 from settlement.services.execute import run_request
 
 MOST_AT_ONCE = 200
-LAST_S = 8.0  # so long a process that is told to stop lets executions end
+LAST_S = 8  # so long a process that is told to stop lets executions end
 _LOG = logging.getLogger(__name__)
 
 
