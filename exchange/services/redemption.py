@@ -8,8 +8,8 @@ from exchange.services.redeem_bell import ring_waiting
 from rights.kernel.ids import Mint
 from settlement.services.cancel import expire_requests_due
 from settlement.services.finalize import finalize_due
-from settlement.services.receipt import proof_deadlines_due
 from settlement.services.pulse import abandoned_due
+from settlement.services.receipt import proof_deadlines_due
 from settlement.services.route import expire_locks_due, route_again_due
 
 
