@@ -1,0 +1,94 @@
+"""Who asks for how much when, and what everybody expected. Pure: the same requests and seed give the same day.
+
+A traced call stands for `scale` alike, since a lot is a million tokens. Calls of one service that come within a session are one tenant's;
+tenants' shares follow Zipf's law. Forecasts know only what has been: each window's is smoothed from the windows before it.
+"""
+
+from collections.abc import Iterable, Sequence
+from random import Random
+
+import msgspec
+
+from exchange.demo.bots.trace import Call
+
+SECOND_US = 1_000_000
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One day's numbers. `session_s` 0: every call by itself. `smoothing` in percent of the newest window."""
+
+    tenants: int = 20
+    seed: int = 1
+    window_s: int = 300
+    session_s: int = 4
+    scale: int = 1000
+    smoothing: int = 50
+    windows: int = 0  # of the day, behind the one that teaches the forecast; 0: as many as the requests last
+
+    @property
+    def window_us(self) -> int:
+        return self.window_s * SECOND_US
+
+
+class Ask(msgspec.Struct, frozen=True, order=True):
+    """A tenant's call: when after the start, and the units it takes."""
+
+    at_us: int
+    tenant: int
+    units: int
+
+
+class Day(msgspec.Struct, frozen=True):
+    """`asks` by window, the first of which only teaches; `forecasts`: units by window and tenant, none for the first."""
+
+    asks: tuple[tuple[Ask, ...], ...]
+    forecasts: tuple[tuple[int, ...], ...]
+
+    @property
+    def windows(self) -> range:
+        """Those that are lived through."""
+        return range(1, len(self.asks))
+
+
+def day_of(calls: Sequence[Call], setting: Setting) -> Day:
+    """The day that these calls make."""
+    asks = list(_spread(calls, setting))
+    count = asks[-1].at_us // setting.window_us + 1 if asks else 1
+    if setting.windows:
+        count = min(count, setting.windows + 1)
+    windows: list[list[Ask]] = [[] for _ in range(count)]
+    for ask in asks:
+        number = ask.at_us // setting.window_us
+        if number < count:
+            windows[number].append(ask)
+    return Day(tuple(map(tuple, windows)), tuple(_forecasts(windows, setting)))
+
+
+def _spread(calls: Sequence[Call], setting: Setting) -> Iterable[Ask]:
+    chance = Random(f"{setting.seed}:tenants")
+    shares = [1 / (rank + 1) for rank in range(setting.tenants)]
+    sessions: dict[str, tuple[int, int]] = {}  # service → (tenant, when its session ends)
+    for call in sorted(calls):
+        tenant, until = sessions.get(call.service, (0, -1))
+        if call.at_us >= until:
+            tenant = chance.choices(range(setting.tenants), shares)[0]
+            sessions[call.service] = (tenant, call.at_us + round(chance.expovariate(1) * setting.session_s * SECOND_US))
+        yield Ask(call.at_us, tenant, (call.context + call.generated) * setting.scale)
+
+
+def _forecasts(windows: Sequence[Sequence[Ask]], setting: Setting) -> Iterable[tuple[int, ...]]:
+    yield (0,) * setting.tenants
+    known: list[int] | None = None
+    for window in windows[:-1]:
+        seen = [0] * setting.tenants
+        for ask in window:
+            seen[ask.tenant] += ask.units
+        weight = setting.smoothing
+        known = seen if known is None else [(new * weight + old * (100 - weight)) // 100 for new, old in zip(seen, known, strict=True)]
+        yield tuple(known)
+
+
+def expected_units(*, forecast: int, seen: int, gone_us: int, window_us: int) -> int:
+    """What is still to come of the window: the forecast, giving way to what was seen as the window goes by."""
+    left_us = window_us - gone_us
+    return left_us * (left_us * forecast + window_us * seen) // (window_us * window_us)

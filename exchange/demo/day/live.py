@@ -1,0 +1,136 @@
+"""A day is lived through: requests in the order of time, each served from its tenant's free units or waiting for some until the window ends.
+
+What units there are and how they are used is the `Shop`'s: the real venue, or for the day without a market a mere account of units.
+"""
+
+from collections import deque
+from typing import Protocol
+
+import msgspec
+
+from exchange.demo.day.demand import SECOND_US, Ask, Day, Setting, expected_units
+from exchange.demo.day.figures import DayFigures, WindowFigures
+
+TICK_US = 15 * SECOND_US
+LAST_US = 5 * SECOND_US  # before the end: the last look
+
+
+class Shop(Protocol):
+    """Where tenants' rights are. Moments after the day's start."""
+
+    def open(self, number: int, units: tuple[int, ...]) -> None:
+        """A window begins with these rights."""
+
+    def free(self, tenant: int) -> int:
+        """Units the tenant could use now."""
+
+    def use(self, ask: Ask, at_us: int) -> bool:
+        """Redeem a request."""
+
+    def trade(self, needs: tuple[int, ...], at_us: int) -> None:
+        """Let policies act on what each tenant needs from now on."""
+
+    def close(self, figures: WindowFigures) -> None:
+        """The window is over; what was left has perished."""
+
+
+class Tenant(msgspec.Struct):
+    """In one window: who waits, and what was asked so far."""
+
+    waiting: deque[Ask] = msgspec.field(default_factory=deque)
+    seen: int = 0
+
+    @property
+    def waiting_units(self) -> int:
+        return sum(ask.units for ask in self.waiting)
+
+
+class PaperShop:
+    """Rights that stay where they were issued: nothing is bought or sold."""
+
+    def __init__(self) -> None:
+        self._free: list[int] = []
+
+    def open(self, number: int, units: tuple[int, ...]) -> None:  # noqa: ARG002 - one shape for both shops
+        self._free = list(units)
+
+    def free(self, tenant: int) -> int:
+        return self._free[tenant]
+
+    def use(self, ask: Ask, at_us: int) -> bool:  # noqa: ARG002
+        self._free[ask.tenant] -= ask.units
+        return True
+
+    def trade(self, needs: tuple[int, ...], at_us: int) -> None:
+        """Nobody does."""
+
+    def close(self, figures: WindowFigures) -> None:
+        figures.stranded = sum(self._free)
+
+
+def live(day: Day, setting: Setting, shop: Shop) -> DayFigures:
+    """What the day came to in that shop."""
+    figures = DayFigures([], [(0, 0)] * setting.tenants)
+    for number in day.windows:
+        figures.windows.append(_window(day, number, setting, shop, figures))
+    return figures
+
+
+def _window(day: Day, number: int, setting: Setting, shop: Shop, figures: DayFigures) -> WindowFigures:
+    found = WindowFigures(issued=sum(day.forecasts[number]))
+    tenants = [Tenant() for _ in range(setting.tenants)]
+    shop.open(number, day.forecasts[number])
+    start_us = number * setting.window_us
+    looks = deque([*range(TICK_US, setting.window_us - LAST_US, TICK_US), setting.window_us - LAST_US])
+    for ask in day.asks[number]:
+        while looks and start_us + looks[0] <= ask.at_us:
+            _look(day.forecasts[number], tenants, start_us, looks.popleft(), setting, shop, found, figures)
+        tenants[ask.tenant].waiting.append(ask)
+        tenants[ask.tenant].seen += ask.units
+        found.asked, found.requests = found.asked + ask.units, found.requests + 1
+        _count(figures, ask.tenant, asked=ask.units)
+        _serve(tenants[ask.tenant], ask.tenant, ask.at_us, shop, found, figures)
+    while looks:
+        _look(day.forecasts[number], tenants, start_us, looks.popleft(), setting, shop, found, figures)
+    found.unserved = sum(tenant.waiting_units for tenant in tenants)
+    shop.close(found)
+    return found
+
+
+def _look(
+    forecast: tuple[int, ...],
+    tenants: list[Tenant],
+    start_us: int,
+    gone_us: int,
+    setting: Setting,
+    shop: Shop,
+    found: WindowFigures,
+    figures: DayFigures,
+) -> None:
+    """Tell each tenant's policy what is needed, let it trade, and serve who waits with what came."""
+    needs = tuple(
+        tenant.waiting_units + expected_units(forecast=units, seen=tenant.seen, gone_us=gone_us, window_us=setting.window_us)
+        for tenant, units in zip(tenants, forecast, strict=True)
+    )
+    shop.trade(needs, start_us + gone_us)
+    for number, tenant in enumerate(tenants):
+        _serve(tenant, number, start_us + gone_us, shop, found, figures)
+
+
+def _serve(tenant: Tenant, number: int, at_us: int, shop: Shop, found: WindowFigures, figures: DayFigures) -> None:
+    """Whoever waits and fits into the free units, the oldest first."""
+    still: deque[Ask] = deque()
+    while tenant.waiting:
+        ask = tenant.waiting.popleft()
+        if ask.units <= shop.free(number) and shop.use(ask, at_us):
+            found.served, found.requests_served = found.served + ask.units, found.requests_served + 1
+            found.waited_us += at_us - ask.at_us
+            _count(figures, number, served=ask.units)
+        else:
+            still.append(ask)
+    tenant.waiting = still
+
+
+def _count(figures: DayFigures, tenant: int, asked: int = 0, served: int = 0) -> None:
+    before = figures.tenants[tenant]
+    figures.tenants[tenant] = (before[0] + asked, before[1] + served)
