@@ -38,8 +38,8 @@ class RedeemDesk:
         self.accounts: dict[str, Account] = self.desk.accounts
         self.suppliers = {"boreal": PaidDesk(self.desk)}
         boreal = self.suppliers["boreal"]
-        boreal.post(10**9)
-        boreal.assure(10**8)
+        boreal.post(2 * 10**9)
+        boreal.assure(10**9)
         self.serve(boreal.capability)
         if cash != "0":
             self.fund("issuer", cash)
@@ -67,8 +67,7 @@ class RedeemDesk:
         self.serve(other.capability)
         if behind:
             boreal = self.suppliers["boreal"]
-            for one in (boreal, other):
-                one.post(10**9, capability=one.capability)
+            other.post(10**9)
             sources = (boreal.source(10**7, boreal.capability), other.source(10**7, other.capability))
             boreal.assure(2 * 10**7, slug, sources=sources)
         return other.capability

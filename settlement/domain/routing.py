@@ -85,10 +85,8 @@ def plan_routes(
     open_quotes = [quote for quote in quotes if not quote.refusals]
     rooms = {claim.right_id: room_units(claim) for claim in claims if claim.right_id not in shut}
     taken = _chosen(envelope, [claim.right_id for claim in claims], rooms, open_quotes, only)
-    if not taken and not refusals:
-        refusals.append(Refused("", None, _nobody(offers, rooms, envelope)))
-    elif not taken and open_quotes:
-        refusals.append(Refused("", None, _too_few(open_quotes, rooms, envelope)))
+    if not taken and (open_quotes or not refusals):
+        refusals.append(Refused("", None, _why_not(envelope, [claim.right_id for claim in claims], rooms, open_quotes, only)))
     missing = envelope.expected_units - sum(quote.units for quote in taken)
     pairs = {quote.pair for quote in taken}
     rest = sorted((quote for quote in open_quotes if quote.pair not in pairs), key=lambda quote: (-quote.score, quote.pair))
@@ -201,17 +199,24 @@ def _filled(envelope: Envelope, rooms: Mapping[str, int], drawn: Sequence[Quote]
     return [] if left else found
 
 
-def _nobody(offers: Sequence[Offer], rooms: Mapping[str, int], envelope: Envelope) -> Reason:
-    if not offers:
+def _why_not(
+    envelope: Envelope, order: Sequence[str], rooms: Mapping[str, int], quotes: Sequence[Quote], only: Sequence[Pair] | None
+) -> Reason:
+    """Why what may be used does not make up the request."""
+    if not quotes:
         return Reason("no_supplier", f"nobody offers {envelope.workload}", temporary=True)
-    return Reason("units_short", f"{envelope.expected_units} units asked, the rights together may give {sum(rooms.values())}")
-
-
-def _too_few(quotes: Sequence[Quote], rooms: Mapping[str, int], envelope: Envelope) -> Reason:
-    able = sum(room for right, room in rooms.items() if any(quote.right_id == right for quote in quotes))
-    if able >= envelope.expected_units:
-        return Reason("no_single_supplier", "no supplier may serve all of it, and the work or the request lets it not be divided")
-    return Reason("units_short", f"{envelope.expected_units} units asked, the rights together may give {able} to one request now")
+    able = {right: room for right, room in rooms.items() if any(quote.right_id == right for quote in quotes)}
+    asked = envelope.expected_units
+    if sum(able.values()) < asked:
+        return Reason("units_short", f"{asked} units asked, the rights together may give {sum(able.values())} to one request now")
+    if only is not None:
+        return Reason("routes_short", "the routes that were chosen do not make up the request now")
+    unpaid = [msgspec.structs.replace(quote, payer=None) for quote in quotes]
+    if _chosen(envelope, order, rooms, unpaid, None):
+        return Reason("issuer_cash", "the rights' issuer has too little free cash to pay for all of it", temporary=True)
+    if not envelope.spill_over and max(able.values()) < asked:
+        return Reason("no_single_right", "no right alone may give that many units, and the request lets it not spill over")
+    return Reason("no_single_supplier", "no supplier may serve all of it, and such work is not divided")
 
 
 def _may_wait(claims: Sequence[Claim], refusals: Sequence[Refused]) -> bool:

@@ -8,15 +8,17 @@ from exchange.audit.run import audit
 from exchange.replay.run import replay
 from exchange.replay.snapshot import snapshot
 from rights.models import Right, UnitLock
+from rights.services.delegations import Bounds, delegate
+from rights.services.refusals import LifecycleRefusedError
 from settlement.domain import route_events
-from settlement.models import Balance, Request, Route, Settlement
+from settlement.models import Balance, Endpoint, Request, Route, Settlement
 from settlement.services.begin import begin_execution
 from settlement.services.cancel import cancel_request, expire_requests_due
 from settlement.services.request_refusal import RequestRefused
-from settlement.services.route import LOCK_US, expire_locks_due, lock_routes
+from settlement.services.route import AGAIN_US, LOCK_US, expire_locks_due, lock_routes, route_again_due
 from tests.integration.rights.test_events_page import written
-from tests.redeem_desk import BODY, RedeemDesk
-from tests.registry_desk import MINT
+from tests.redeem_desk import BODY, END_US, RedeemDesk
+from tests.registry_desk import MINT, START_US
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,3 +106,109 @@ def test_what_is_written_is_what_is_documented(desk: RedeemDesk) -> None:
     assert (Request.objects.get(pk=late.pk).state, Settlement.objects.get(request=late).outcome) == ("settled", "expired")
     own = {value for name, value in vars(route_events).items() if name.isupper() and isinstance(value, str)}
     assert own <= written()
+
+
+def test_a_request_spills_over_to_the_next_right(desk: RedeemDesk) -> None:
+    second = desk.issue(500)
+    request = desk.submit(desk.right, second, units=1_000_400)
+    assert [(route.right_id, route.units) for route in request.routes.filter(state="locked").order_by("number")] == [
+        (desk.right.pk, 1_000_000),
+        (second.pk, 400),
+    ]
+    work = begin_execution(request_id=str(request.pk), actor="test", now_us=desk.now_us)
+    assert work is not None
+    assert [leg.units for leg in work.legs] == [1_000_000, 400]
+
+
+def test_the_issuers_last_cash_goes_to_one(desk: RedeemDesk) -> None:
+    """A thousand dollars pay for a hundred million units; the second request finds nothing left, and says whose cash is short."""
+    big = desk.issue(100_000_000)
+    desk.submit(big, units=99_999_990)
+    with pytest.raises(RequestRefused) as refused:
+        desk.submit(units=11)
+    assert codes(refused) == {("boreal", "issuer_cash")}
+    desk.fund("issuer", "0.00001")
+    desk.submit(units=11)
+
+
+def test_the_limits_of_a_right_count_what_is_in_flight(desk: RedeemDesk) -> None:
+    limits = {"max_concurrent": 2, "max_burst": "1000", "rate_limit_per_minute": 3, "max_per_request": "600"}
+    desk.suppliers["boreal"].assure(10**6, patch={"limits": limits, "assurance": {"reference": "limited"}}, reference="limited")
+    right = desk.issue(10_000, limits=limits, assurance={"reference": "limited"})
+
+    def refused(units: int) -> set[str]:
+        with pytest.raises(RequestRefused) as found:
+            desk.submit(right, units=units)
+        return {code for _, code in codes(found)}
+
+    assert refused(601) == {"units_short"}
+    first = desk.submit(right, units=600)
+    assert refused(401) == {"units_short"}
+    desk.submit(right, units=400)
+    assert refused(1) == {"max_concurrent", "max_burst"}
+    cancel_request(request_id=str(first.pk), reason="room", mint=MINT, actor="test", now_us=desk.now_us)
+    desk.submit(right, units=1)
+    assert refused(1) == {"max_concurrent", "rate_per_minute"}
+    desk.now_us += 60_000_000
+    assert refused(1) == {"max_concurrent"}
+    expire_locks_due(actor="test", now_us=desk.now_us)
+    desk.submit(right, units=1)
+
+
+def test_what_may_wait_is_tried_again(desk: RedeemDesk) -> None:
+    terms = {
+        "limits": {"max_concurrent": 1},
+        "fallback_policy": {"allow_fallback": True, "defer_within_window": True},
+        "assurance": {"reference": "patient"},
+    }
+    desk.suppliers["boreal"].assure(10**6, patch=terms, reference="patient")
+    right = desk.issue(10_000, **terms)
+    first = desk.submit(right)
+    second = desk.submit(right, delivery="async")
+    assert (second.state, [route.state for route in second.routes.all()]) == ("deferred", [])
+    desk.now_us += AGAIN_US
+    assert route_again_due(mint=MINT, actor="test", now_us=desk.now_us) == 0
+    cancel_request(request_id=str(first.pk), reason="room", mint=MINT, actor="test", now_us=desk.now_us)
+    desk.now_us += AGAIN_US
+    assert route_again_due(mint=MINT, actor="test", now_us=desk.now_us) == 1
+    (route,) = Route.objects.filter(request=second, state="locked")
+    assert route.fallbacks == ["defer_within_window"]
+    with pytest.raises(RequestRefused):
+        desk.submit(right, fallbacks=frozenset())  # the request itself does not wait
+
+
+def test_a_delegate_uses_what_it_was_given(desk: RedeemDesk) -> None:
+    row = delegate(
+        right=desk.right,
+        package=None,
+        parent=None,
+        delegator=desk.accounts["holder"],
+        to=desk.accounts["other"],
+        bounds=Bounds(1500, START_US, END_US, ("text.generation",)),
+        delegation_id=MINT.uuid(desk.now_us),
+        actor="test",
+        now_us=desk.now_us,
+    )
+    request = desk.submit(by="other", delegation_id=str(row.uuid), candidates=())
+    assert (request.account, request.holder) == (desk.accounts["other"], desk.accounts["holder"])
+    with pytest.raises(LifecycleRefusedError) as refused:
+        desk.submit(by="other", delegation_id=str(row.uuid), units=501)
+    assert [one.code for one in refused.value.refusals] == ["delegation_exhausted"]
+    with pytest.raises(RequestRefused, match="other rights"):
+        desk.submit(desk.issue(10), by="other", delegation_id=str(row.uuid), units=1)
+    with pytest.raises(RequestRefused, match="no such delegation"):
+        desk.submit(by="issuer", delegation_id=str(row.uuid), units=1)
+    cancel_request(request_id=str(request.pk), reason="room", mint=MINT, actor="test", now_us=desk.now_us)
+    desk.submit(by="other", delegation_id=str(row.uuid), units=1500)
+
+
+def test_a_substitute_takes_over_where_the_terms_let_it(desk: RedeemDesk) -> None:
+    terms = {"fallback_policy": {"allow_fallback": True, "substitute_providers": True}, "assurance": {"reference": "replaceable"}}
+    desk.suppliers["boreal"].assure(10**6, patch=terms, reference="replaceable")
+    right = desk.issue(10_000, **terms)
+    desk.supply("cloudy", constraints=("json-mode", "tool-use"))
+    assert [route.supplier.slug for route in desk.submit(right).routes.filter(state="locked")] == ["boreal"]
+    Endpoint.objects.filter(capability=desk.suppliers["boreal"].capability).update(status="paused")
+    (route,) = desk.submit(right).routes.filter(state="locked")
+    assert (route.supplier.slug, route.fallbacks) == ("cloudy", ["substitute_providers"])
+    Endpoint.objects.filter(capability=desk.suppliers["boreal"].capability).update(status="active")
