@@ -18,13 +18,14 @@ from django.db import connection
 from exchange.services.operator_refusal import OperatorRefusal
 from rights.services.refusals import RegistryRefusalError
 from settlement.services.ledger import LedgerRefusal
+from settlement.services.request_refusal import RequestRefused, RequestStateRefused
 from settlement.services.transfer import TransferRefused
 
 TORTURE = os.environ.get("TORTURE") == "1"
 LONGEST_S = 60
 _WAITS = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
 Job = Callable[[int], Any]
-REFUSALS = (TransferRefused, RegistryRefusalError, OperatorRefusal, LedgerRefusal)
+REFUSALS = (TransferRefused, RegistryRefusalError, OperatorRefusal, LedgerRefusal, RequestRefused, RequestStateRefused)
 
 
 def rounds(torture: int, sample: int) -> int:
@@ -37,7 +38,9 @@ def codes_of(refusal: Exception) -> tuple[str, ...]:
         return tuple(one.verdict.code for one in refusal.refusals)
     if isinstance(refusal, RegistryRefusalError):
         return tuple(one.code for one in refusal.refusals)
-    if isinstance(refusal, OperatorRefusal):
+    if isinstance(refusal, RequestRefused):
+        return tuple(one.reason.code for one in refusal.refusals)
+    if isinstance(refusal, OperatorRefusal | RequestStateRefused):
         return (refusal.code,)
     return (type(refusal).__name__,)
 

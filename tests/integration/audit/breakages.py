@@ -30,6 +30,12 @@ ROOT = "(SELECT id FROM rights_right WHERE parent_id IS NULL)"
 CHILD = "(SELECT id FROM rights_right WHERE parent_id IS NOT NULL ORDER BY id LIMIT 1)"
 LAST_BATCH = "(SELECT max(seq) FROM exchange_batch)"
 PLACED = "(SELECT min(n) FROM exchange_command WHERE kind = 0)"
+# A route that nobody asked for: nothing is locked for it, and no cash set aside.
+ROUTE = (
+    "INSERT INTO settlement_route (id, request_id, number, right_id, capability_id, supplier_id, units, currency_id, escrow_minor, score, "
+    f"reasons, fallbacks, quality_loss_bps, state, quoted_at) SELECT gen_random_uuid(), gen_random_uuid(), 0, {ROOT}, 1, 1, 1, {USD}, 5, 0, "
+    "'[]', '{}', 0, 'locked', now()"
+)
 
 BREAKAGES = (
     breakage(
@@ -50,6 +56,16 @@ BREAKAGES = (
         "L3",
         f"INSERT INTO rights_unitlock (right_id, kind, ref, units, created_at) SELECT {ROOT}, 'attached_slice', 'pkg_none', 1, now()",
     ),
+    breakage(
+        "route_locks",
+        "L3",
+        "INSERT INTO rights_unitlock (right_id, kind, ref, units, created_at, released_at) "
+        f"SELECT {ROOT}, 'route_lock', 'rte_none', 1, now(), NULL",
+    ),
+    breakage("route_locks", "L3", ROUTE),
+    breakage("route_escrow", "L3", ROUTE),
+    breakage("route_states", "L3", ROUTE),
+    breakage("route_states", "L3", ROUTE.replace("'locked'", "'executing'")),
     breakage(
         "links",
         "G3",
