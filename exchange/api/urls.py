@@ -120,6 +120,7 @@ urlpatterns = [
     path("requests/<str:request_id>", requests.RequestView.as_view()),
     path("requests/<str:request_id>/quotes", requests.RequestQuotesView.as_view()),
     path("requests/<str:request_id>/lock", requests.RequestLockView.as_view()),
+    path("requests/<str:request_id>/release", requests.RequestReleaseView.as_view()),
     path("requests/<str:request_id>/cancel", requests.RequestCancelView.as_view()),
     path("transfer-checks", rights.TransferChecksView.as_view()),
     path("suppliers", suppliers.SuppliersView.as_view()),

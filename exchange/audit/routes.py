@@ -1,35 +1,8 @@
-"""L3 for requests: what their routes lock is what is locked, units of rights and cash of issuers alike."""
+"""L3 of requests: their routes are under lock as their states say (exchange/audit/settlements.py: what of that is held)."""
 
 from exchange.audit.check import Check
 
 CHECKS = (
-    Check(
-        "L3",
-        "route_locks",
-        "Every live route locks its units of its right, and no unit is locked for a route that is not live.",
-        """
-        WITH locked AS (
-            SELECT ref, right_id, sum(units) AS units FROM rights_unitlock WHERE released_at IS NULL AND kind = 'route_lock' GROUP BY 1, 2),
-        live AS (SELECT 'rte_' || id AS ref, right_id, units FROM settlement_route WHERE state IN ('locked', 'executing'))
-        SELECT ref, right_id, l.units::text AS locked, t.units::text AS route FROM locked l FULL JOIN live t USING (ref, right_id)
-        WHERE l.units IS DISTINCT FROM t.units
-        """,
-    ),
-    Check(
-        "L3",
-        "route_escrow",
-        "The escrow account holds what live routes and settlements that are not final have set aside, per asset.",
-        """
-        WITH stored AS (
-            SELECT b.asset_id, b.amount FROM settlement_balance b JOIN rights_account a ON a.id = b.account_id AND a.code = 'venue:escrow'),
-        needed AS (
-            SELECT t.currency_id AS asset_id, sum(t.escrow_minor) AS amount FROM settlement_route t
-            LEFT JOIN settlement_settlement s ON s.request_id = t.request_id
-            WHERE t.state IN ('locked', 'executing') OR (t.state = 'completed' AND s.state <> 'finalized') GROUP BY 1)
-        SELECT asset_id, coalesce(s.amount, 0) AS balance, coalesce(n.amount, 0)::text AS needed FROM stored s FULL JOIN needed n USING (asset_id)
-        WHERE coalesce(s.amount, 0) <> coalesce(n.amount, 0)
-        """,
-    ),
     Check(
         "L3",
         "route_states",

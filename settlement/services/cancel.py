@@ -14,7 +14,7 @@ from settlement.domain.venue_proofs import venue_proofs
 from settlement.models import Request
 from settlement.services.receipt import record_receipt
 from settlement.services.request_refusal import RequestStateRefused
-from settlement.services.route import about, locked_request, release_routes, remember
+from settlement.services.route import about, locked_request, remember
 
 WAITING = (RequestState.RECEIVED, RequestState.VALIDATED, RequestState.DEFERRED, RequestState.MATCHED)
 
@@ -29,7 +29,7 @@ def cancel_request(*, request_id: str, reason: str, mint: Mint, actor: str, now_
         raise RequestStateRefused("request_state", f"a request that is {request.state} can't be cancelled")
     said = about(request, route_events.CANCELLED, route_events.cancelled(reason=reason))
     told = Told(status="cancelled", cancelled_by_right=True)
-    return _close(request, told, [said], reason="cancelled", mint=mint, actor=actor, now_us=now_us)
+    return _close(request, told, [said], mint=mint, actor=actor, now_us=now_us)
 
 
 def expire_requests_due(*, mint: Mint, actor: str, now_us: int, most: int = 50) -> int:
@@ -40,17 +40,16 @@ def expire_requests_due(*, mint: Mint, actor: str, now_us: int, most: int = 50) 
         with transaction.atomic():
             request = Request.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=request_id, state__in=WAITING).first()
             if request is not None:
-                _close(request, Told(status="expired"), [], reason="the request expired", mint=mint, actor=actor, now_us=now_us)
+                _close(request, Told(status="expired"), [], mint=mint, actor=actor, now_us=now_us)
                 done += 1
     return done
 
 
-def _close(request: Request, told: Told, facts: Sequence[NewEvent], *, reason: str, mint: Mint, actor: str, now_us: int) -> Request:
-    """Let go of its locks, then record the end: behind the stream nothing else is locked any more."""
-    released = release_routes(request=request, reason=reason, now_us=now_us)
-    remember(request, [*facts, *released], actor, now_us)
+def _close(request: Request, told: Told, facts: Sequence[NewEvent], *, mint: Mint, actor: str, now_us: int) -> Request:
+    """Its receipt says how it ended, and lets go of its locks; what else is to be told comes behind, when nothing more is locked."""
     request_id = str(request.pk)
     proofs = venue_proofs(request_id=request_id, told=told, envelope_hash=request.envelope_hash)
     record_receipt(request_id=request_id, told=told, proofs=proofs, mint=mint, actor=actor, now_us=now_us)
+    remember(request, facts, actor, now_us)
     request.refresh_from_db()
     return request

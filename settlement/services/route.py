@@ -83,9 +83,21 @@ def _lock_routes(request_id: str, route_ids: Sequence[str] | None, mint: Mint, a
     return [route for quote, route in made if quote.is_chosen]
 
 
-def release_routes(*, request: Request, reason: str, now_us: int) -> list[NewEvent]:
-    """Give back what the request's routes hold, units and cash; the facts, for whoever holds the request's lock and remembers the rest."""
-    return end_locks(request, live_routes(request), state="released", reason=reason, now_us=now_us)
+@transaction.atomic
+def release_routes(*, request_id: str, reason: str, actor: str, now_us: int) -> Request:
+    """The request without its locks: units and cash go back, and other routes may be locked. Raises RequestStateRefused `request_state`."""
+    request = locked_request(request_id)
+    if request.state != "matched":
+        raise RequestStateRefused("request_state", f"a request that is {request.state} has no locks to let go of")
+    _unmatch(request, live_routes(request), "released", reason, actor, now_us)
+    return request
+
+
+def _unmatch(request: Request, routes: Sequence[Route], state: str, reason: str, actor: str, now_us: int) -> None:
+    """The request, which is under lock, waits again, and its routes end in `state`."""
+    request.state, request.updated_at = "validated", to_datetime(now_us)
+    request.save(update_fields=["state", "updated_at"])
+    remember(request, end_locks(request, routes, state=state, reason=reason, now_us=now_us), actor, now_us)
 
 
 def expire_locks_due(*, actor: str, now_us: int, most: int = 50) -> int:
@@ -100,10 +112,7 @@ def expire_locks_due(*, actor: str, now_us: int, most: int = 50) -> int:
             routes = live_routes(request)  # all of them were locked at once
             if not any(route.expires_at is not None and to_us(route.expires_at) <= now_us for route in routes):
                 continue
-            request.state, request.updated_at = "validated", to_datetime(now_us)
-            request.save(update_fields=["state", "updated_at"])
-            events = end_locks(request, routes, state="expired", reason="its time is over", now_us=now_us)
-            remember(request, events, actor, now_us)
+            _unmatch(request, routes, "expired", "its time is over", actor, now_us)
             done += 1
     return done
 

@@ -215,6 +215,9 @@ class Scenes:
     def _wished(self) -> dict[str, str]:
         return {"request_id": self._post(self._issuer, "requests", self._wish())["id"]}
 
+    def _matched(self) -> dict[str, str]:
+        return {"request_id": self._post(self._issuer, "requests", {**self._wish(), "route": "auto"})["id"]}
+
     def _some_assurance(self) -> dict[str, str]:
         return {"assurance_id": self._issuer.get("assurances", limit="1")["data"][0]["id"]}
 
@@ -314,6 +317,7 @@ _SCENES: dict[str, Callable[[Scenes], Scene]] = {
     "GET requests/{request_id}": _by("issuer", "wished"),
     "POST requests/{request_id}/quotes": _by("issuer", "wished", {}),
     "POST requests/{request_id}/lock": _by("issuer", "wished", {}),
+    "POST requests/{request_id}/release": _by("issuer", "matched", {}),
     "POST requests/{request_id}/cancel": _by("issuer", "wished", {}),
     "GET anchors/{anchor_id}": lambda s: Scene(s._buyer, s._covering(s._event())),
     "GET anchors/{anchor_id}/proof": Scenes._proof,

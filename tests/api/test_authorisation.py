@@ -90,6 +90,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("get", "requests/{request_id}"): (frozenset({"read"}), 404),
     ("post", "requests/{request_id}/quotes"): (frozenset({"redeem"}), 404),
     ("post", "requests/{request_id}/lock"): (frozenset({"redeem"}), 404),
+    ("post", "requests/{request_id}/release"): (frozenset({"redeem"}), 404),
     ("post", "requests/{request_id}/cancel"): (frozenset({"redeem"}), 404),
     ("get", "events"): (frozenset({"read", "audit"}), 400),
     ("get", "events/verify"): (frozenset({"read", "audit"}), 400),

@@ -70,8 +70,15 @@ def test_the_caller_chooses_among_quotes(desk, holder, wish):
     assert (locked["state"], [route["state"] for route in locked["routes"]]) == ("matched", ["quoted", "quoted", "locked"])
     foreign = holder.post(f"requests/{made['id']}/lock", {"route_ids": ["rte_0192e4a0-0000-7000-8000-000000000000"]})
     assert (foreign.status_code, foreign.json()["code"]) == (409, "route_state")
+    free = holder.post(f"requests/{made['id']}/release", {}).json()
+    assert (free["state"], free["routes"][2]["state"]) == ("validated", "released")
+    assert holder.post(f"requests/{made['id']}/release", {}).json()["code"] == "request_state"
+    desk.now_us += 1
+    again = holder.post(f"requests/{made['id']}/lock", {}).json()
+    assert [route["state"] for route in again["routes"]] == ["quoted", "quoted", "released", "locked"]
+    desk.now_us += 1
     ended = holder.post(f"requests/{made['id']}/cancel", {"reason": "thought better"}).json()
-    assert (ended["state"], ended["routes"][2]["state"]) == ("cancelled", "released")
+    assert (ended["state"], ended["routes"][3]["state"]) == ("settled", "released")
     assert holder.post(f"requests/{made['id']}/cancel", {}).json()["code"] == "request_state"
     assert holder.post(f"requests/{made['id']}/lock", {}).json()["code"] == "request_state"
 

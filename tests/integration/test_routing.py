@@ -15,7 +15,7 @@ from settlement.models import Balance, Endpoint, Request, Route, Settlement
 from settlement.services.begin import begin_execution
 from settlement.services.cancel import cancel_request, expire_requests_due
 from settlement.services.request_refusal import RequestRefused
-from settlement.services.route import AGAIN_US, LOCK_US, expire_locks_due, lock_routes, route_again_due
+from settlement.services.route import AGAIN_US, LOCK_US, expire_locks_due, lock_routes, release_routes, route_again_due
 from tests.integration.rights.test_events_page import written
 from tests.redeem_desk import BODY, END_US, RedeemDesk
 from tests.registry_desk import MINT, START_US
@@ -94,7 +94,8 @@ def test_refusals_name_every_reason(desk: RedeemDesk) -> None:
 
 
 def test_what_is_written_is_what_is_documented(desk: RedeemDesk) -> None:
-    expired, cancelled, begun = (desk.submit() for _ in range(3))
+    expired, cancelled, begun, released = (desk.submit() for _ in range(4))
+    assert release_routes(request_id=str(released.pk), reason="let go", actor="test", now_us=desk.now_us).state == "validated"
     begin_execution(request_id=str(begun.pk), actor="test", now_us=desk.now_us)
     lock_routes(request_id=str(expired.pk), mint=MINT, actor="test", now_us=desk.now_us)
     cancel_request(request_id=str(cancelled.pk), reason="no longer", mint=MINT, actor="test", now_us=desk.now_us)

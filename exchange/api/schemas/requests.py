@@ -172,5 +172,5 @@ COMPONENTS: dict[str, Schema] = {
         required=("workload", "operation", "units"),
     ),
     "RequestLock": request({"route_ids": maybe(many(public_id("rte"), 1, MOST_PARTS))}),
-    "RequestCancel": request({"reason": maybe(REASON)}),
+    "RequestReason": request({"reason": maybe(REASON)}),
 }

@@ -31,7 +31,7 @@ from settlement.domain.request_states import BUDGETS, DELIVERIES, REQUEST_STATES
 from settlement.models import Request, RequestPayload, Route
 from settlement.services.cancel import cancel_request
 from settlement.services.request_refusal import EnvelopeRefused, RequestRefused, RequestStateRefused
-from settlement.services.route import lock_routes, quote_routes
+from settlement.services.route import lock_routes, quote_routes, release_routes
 from settlement.services.submit import submit_request
 
 MOST_PAYLOAD = 200_000
@@ -311,6 +311,34 @@ class RequestLockView(OneRequest):
         return self.once(act)
 
 
+class RequestReleaseView(OneRequest):
+    scopes: ClassVar = {"POST": "redeem"}
+    docs: ClassVar = {
+        "POST": Doc(
+            "Let go of the routes that are locked; the request stays, and others may be locked",
+            "Request",
+            body="RequestReason",
+            idempotent=True,
+            errors=("not_found", "request_state"),
+        )
+    }
+
+    def post(self, _request: HttpRequest, request_id: str) -> Response:
+        reason, row = _reason(self.body, "let go"), self.own(request_id)
+
+        def act() -> Done:
+            with _as_problems():
+                release_routes(request_id=str(row.pk), reason=reason, actor=self.principal.actor, now_us=self.now_us)
+            return Done(200, request_document(self.row(request_id)))
+
+        return self.once(act)
+
+
+def _reason(body: Mapping[str, Any], default: str) -> str:
+    said = fields.members(body, "", ("reason",)).get("reason")
+    return default if said is None else fields.text(said, "reason", high=500)
+
+
 class RequestCancelView(OneRequest):
     scopes: ClassVar = {"POST": "redeem"}
     actions: ClassVar = {"POST": "cancel"}
@@ -318,16 +346,14 @@ class RequestCancelView(OneRequest):
         "POST": Doc(
             "Call a request off before its execution begins",
             "Request",
-            body="RequestCancel",
+            body="RequestReason",
             idempotent=True,
             errors=("not_found", "request_state", "request_executing"),
         )
     }
 
     def post(self, _request: HttpRequest, request_id: str) -> Response:
-        body = fields.members(self.body, "", ("reason",))
-        reason = "called off" if body.get("reason") is None else fields.text(body["reason"], "reason", high=500)
-        row = self.own(request_id)
+        reason, row = _reason(self.body, "called off"), self.own(request_id)
 
         def act() -> Done:
             with _as_problems():
