@@ -1,4 +1,4 @@
-"""What a web process serves: order entry on its own short path, sockets by Channels, pages and the rest of the API by Django."""
+"""What a web process serves: order entry and the gateway on short paths of their own, sockets by Channels, pages and the rest of the API by Django."""
 
 import os
 from typing import Any
@@ -9,10 +9,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 _django = get_asgi_application()
 
 # Only now are the settings and the apps ready for what follows.
-from exchange.api import order_entry  # noqa: E402
+from exchange.api import gateway, order_entry  # noqa: E402
+from exchange.services.rate_limit import limiter  # noqa: E402
 from exchange.sockets import fanout  # noqa: E402
 from exchange.sockets.consumer import VenueConsumer  # noqa: E402
 from rights.kernel.memory import ANSWERING, settle  # noqa: E402
+from settlement.adapters.lines import close_lines  # noqa: E402
 
 SOCKET_PATH = "/ws/v1"
 _socket: Any = VenueConsumer.as_asgi()
@@ -21,7 +23,7 @@ _socket: Any = VenueConsumer.as_asgi()
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """The ASGI entry point."""
     if scope["type"] == "http":
-        served = order_entry.application if order_entry.serves(scope) else _django
+        served = gateway.application if gateway.serves(scope) else order_entry.application if order_entry.serves(scope) else _django
         await served(scope, receive, send)
     elif scope["type"] == "websocket":
         await (_socket if scope["path"] == SOCKET_PATH else _no_socket)(scope, receive, send)
@@ -45,5 +47,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
             await send({"type": "lifespan.startup.complete"})
         else:
             await fanout.stop()
+            await close_lines()
+            await limiter().close_async()
             await send({"type": "lifespan.shutdown.complete"})
             return

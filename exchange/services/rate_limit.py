@@ -27,6 +27,7 @@ DEFAULT_RULES = {
     "write": Rule(100, 400),
     "order_requests": Rule(5_000, 10_000),
     "order": Rule(25_000, 50_000),
+    "redeem": Rule(500, 2_000),
     "login": Rule(1, 20),
     "node": Rule(2_000, 4_000),
 }

@@ -1,6 +1,6 @@
 """What every adapter answers with."""
 
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -42,7 +42,7 @@ class Adapter(Protocol):
 
 
 class StreamingAdapter(Adapter, Protocol):
-    def stream(self, leg: Leg, body: Body, deadline_us: int) -> AsyncIterator[bytes | Report]:
+    def stream(self, leg: Leg, body: Body, deadline_us: int) -> AsyncGenerator[bytes | Report, None]:
         """The answer's events as they come (each a JSON text), and the report last."""
         ...
 

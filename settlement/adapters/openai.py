@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
@@ -155,7 +155,7 @@ class _Tally:
         return found
 
 
-async def stream(leg: Leg, body: Body, deadline_us: int) -> AsyncIterator[bytes | Report]:
+async def stream(leg: Leg, body: Body, deadline_us: int) -> AsyncGenerator[bytes | Report, None]:
     """The answer's events as they come, and the report last. Until the first event it is asked for again as a whole answer is."""
     if leg.operation not in ("chat.completions", "completions"):
         yield failed("operation_unknown", f"there is no stream of {leg.operation}")

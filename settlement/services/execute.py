@@ -6,7 +6,8 @@ connection back. Whoever calls has begun the execution; a route whose supplier f
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, cast
 
 import msgspec
@@ -74,7 +75,7 @@ async def execute(work: Work, body: Body, *, is_alone: bool = True) -> Executed:
     return run.executed()
 
 
-async def stream_work(work: Work, body: Body) -> AsyncIterator[bytes | Executed]:
+async def stream_work(work: Work, body: Body) -> AsyncGenerator[bytes | Executed, None]:
     """The events of the answer as they come, what was executed last. Another supplier is tried as long as nothing has been said."""
     run = _Run(work, body)
     part = parts_of(run.operation, body, work.legs)[0]
@@ -86,11 +87,12 @@ async def stream_work(work: Work, body: Body) -> AsyncIterator[bytes | Executed]
         if adapter is None:
             done.last = failed("operation_unknown", f"{leg.endpoint.adapter} has no streams")
         else:
-            async for item in adapter.stream(_unsealed(leg), body, work.deadline_us):
-                if isinstance(item, Report):
-                    await _settle_stream(done, item)
-                else:
-                    yield item
+            async with aclosing(adapter.stream(_unsealed(leg), body, work.deadline_us)) as items:
+                async for item in items:
+                    if isinstance(item, Report):
+                        await _settle_stream(done, item)
+                    else:
+                        yield item
         if done.is_whole or done.last.pieces or number == MOST_TRIES - 1 or run.is_over:
             break
         legs, _ = await run.other_legs()

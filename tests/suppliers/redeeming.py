@@ -1,6 +1,7 @@
 """Rights that are used through suppliers of processes of their own, at the desk's time: the clocks of what executes go on from there."""
 
 import hashlib
+import importlib
 import json
 import time
 from typing import Any
@@ -28,9 +29,9 @@ class Redeeming(RedeemDesk):
     def __init__(self, process: SupplierProcess, monkeypatch: Any, *clocks: str, **plain: Any) -> None:
         super().__init__(**plain)
         offset_us = self.now_us - time.time_ns() // 1000
-        for module in (*CLOCKS, *clocks):
-            monkeypatch.setattr(f"{module}.now_us", lambda: time.time_ns() // 1000 + offset_us)
         self.clock = lambda: time.time_ns() // 1000 + offset_us
+        for module in (*CLOCKS, *clocks):
+            monkeypatch.setattr(importlib.import_module(module), "now_us", self.clock)
         endpoint_health._good.clear()
         self.reach(Endpoint.objects.get(), process)
 
