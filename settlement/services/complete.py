@@ -14,15 +14,12 @@ from django.db import transaction
 
 from rights.kernel import rows
 from rights.kernel.ids import public
-from rights.services.journal import NewEvent
-from rights.services.registry import remember_all
-from settlement.domain import node_events
+from rights.kernel.trip import Trip
 from settlement.domain.node_results import Asked, Result, lie_in
-from settlement.domain.node_states import MOST_STRIKES, JobState, after_attempt
-from settlement.models import Node
+from settlement.domain.node_states import JobState, after_attempt
 from settlement.services.job_ends import End, end_attempts, proof_of, told_of
-from settlement.services.lease import seen
-from settlement.services.nodes import event_of, locked_node, suspended
+from settlement.services.lease import Worker, ask_worker
+from settlement.services.nodes import Struck, strike_node
 
 Verdict = Literal["accepted", "refused", "lease_over", "unknown"]
 _LOCK = """
@@ -30,7 +27,7 @@ SELECT j.id::text, j.request_id::text, j.route_id::text, j.state, j.node_id, j.u
        j.told::text, (extract(epoch from j.offered_at) * 1000000)::bigint, (extract(epoch from j.leased_at) * 1000000)::bigint,
        (extract(epoch from j.deadline_at) * 1000000)::bigint, p.body
 FROM settlement_job j JOIN settlement_requestpayload p ON p.request_id = j.request_id
-WHERE j.id = ANY (%s::uuid[]) AND j.supplier_id = %s ORDER BY j.id FOR NO KEY UPDATE OF j
+WHERE j.id = ANY (%s::uuid[]) AND j.supplier_id = (SELECT supplier_id FROM settlement_node WHERE uuid = %s) ORDER BY j.id FOR NO KEY UPDATE OF j
 """
 _JSON = (10, 11)  # the places of texts in it
 
@@ -68,70 +65,68 @@ class Held(msgspec.Struct, frozen=True):
 @transaction.atomic
 def complete_jobs(*, node_id: str, results: Sequence[Result], actor: str, now_us: int) -> list[Answered]:
     """One answer for each result, in their order. A job named twice is judged by the first."""
-    node = locked_node(node_id)
-    held = _locked(node, [result.job_id for result in results])
+    worker, held = _locked(node_id, [result.job_id for result in results], now_us)
+    producer = public("nod", node_id)
     answers: list[Answered] = []
     ends: dict[str, End] = {}
-    facts: list[NewEvent] = []
+    struck: list[Struck] = []
     for result in results:
         job = held.get(result.job_id)
         if job is None:
             answers.append(Answered(result.job_id, "unknown"))
-        elif result.job_id in ends or job.state != JobState.LEASED or job.node_id != node.pk:
-            answers.append(_said_before(job, node, result, ends.get(result.job_id)))
-        elif lie := lie_in(result, asked=Asked(job.unit, job.units, job.body), public_key=node.public_key):
-            ends[result.job_id] = _lied(job, node, result, lie, now_us)
-            facts += _strike(job, node, result, lie)
+        elif result.job_id in ends or job.state != JobState.LEASED or job.node_id != worker.id:
+            answers.append(_said_before(job, worker, result, ends.get(result.job_id)))
+        elif lie := lie_in(result, asked=Asked(job.unit, job.units, job.body), public_key=worker.public_key):
+            proof = proof_of(job_id=job.job_id, node=producer, result=result, is_valid=False)
+            ends[result.job_id] = _given_up(job, worker, "struck", lie, now_us, result=result, proofs=[*job.proofs, proof])
+            struck.append(Struck(result=result, request_id=job.request_id, lie=lie))
             answers.append(Answered(result.job_id, "refused", lie, _over(ends[result.job_id])))
         else:
-            ends[result.job_id] = _done(job, node, result, now_us)
+            ends[result.job_id] = _done(job, worker, result, producer, now_us)
             answers.append(Answered(result.job_id, "accepted", "", job.request_id))
     end_attempts(list(ends.values()), now_us)
-    if facts:
-        node.save(update_fields=["strikes"])
-        if node.strikes >= MOST_STRIKES and node.status == "active":
-            reason = f"{node.strikes} results that were not so"
-            facts.append(event_of(node, node_events.SUSPENDED, suspended(row=node, by="venue", reason=reason, now_us=now_us)))
-        remember_all(facts, actor=actor, now_us=now_us)
-    seen(node, now_us)
+    if struck:
+        strike_node(node_id=node_id, struck=struck, actor=actor, now_us=now_us)
     return answers
 
 
 @transaction.atomic
 def fail_jobs(*, node_id: str, failures: Sequence[tuple[str, str]], now_us: int) -> list[Answered]:
     """(job, why) of jobs that the node can't do: to the next node, or aside when enough have tried."""
-    node = locked_node(node_id)
-    held = _locked(node, [job_id for job_id, _ in failures])
+    worker, held = _locked(node_id, [job_id for job_id, _ in failures], now_us)
     answers: list[Answered] = []
     ends: dict[str, End] = {}
     for job_id, why in failures:
         job = held.get(job_id)
         if job is None:
             answers.append(Answered(job_id, "unknown"))
-        elif job_id in ends or job.state != JobState.LEASED or job.node_id != node.pk:
+        elif job_id in ends or job.state != JobState.LEASED or job.node_id != worker.id:
             answers.append(Answered(job_id, "lease_over"))
         else:
-            ends[job_id] = _given_up(job, node, "failed", why, now_us)
+            ends[job_id] = _given_up(job, worker, "failed", why, now_us)
             answers.append(Answered(job_id, "accepted", "", _over(ends[job_id])))
     end_attempts(list(ends.values()), now_us)
-    seen(node, now_us)
     return answers
 
 
-def _locked(node: Node, job_ids: Sequence[str]) -> dict[str, Held]:
-    found = rows.fetch_all(_LOCK, [rows.array(job_ids), node.supplier_id])
-    return {row[0]: Held(*(orjson.loads(value) if value and place in _JSON else value for place, value in enumerate(row))) for row in found}
+def _locked(node_id: str, job_ids: Sequence[str], now_us: int) -> tuple[Worker, dict[str, Held]]:
+    trip = Trip()
+    worker = ask_worker(trip, node_id, now_us)
+    found = trip.ask(_LOCK, [rows.array(job_ids), node_id])
+    trip.go()
+    held = (Held(*(orjson.loads(value) if value and place in _JSON else value for place, value in enumerate(row))) for row in found.rows())
+    return Worker(*(worker.one() or ())), {job.job_id: job for job in held}
 
 
-def _said_before(job: Held, node: Node, result: Result, end: End | None) -> Answered:
+def _said_before(job: Held, worker: Worker, result: Result, end: End | None) -> Answered:
     """An answer about a job that is not the node's any more: accepted is only the very result that was accepted."""
     told = end.told if end is not None else job.told
     is_done = end.state == JobState.DONE if end is not None else job.state == JobState.DONE
     is_same = is_done and told is not None and (told["output_hash"], told["delivered_units"]) == (result.output_hash, result.units)
-    return Answered(result.job_id, "accepted" if is_same and job.node_id == node.pk else "lease_over")
+    return Answered(result.job_id, "accepted" if is_same and job.node_id == worker.id else "lease_over")
 
 
-def _done(job: Held, node: Node, result: Result, now_us: int) -> End:
+def _done(job: Held, worker: Worker, result: Result, producer: str, now_us: int) -> End:
     told = told_of(
         route_id=job.route_id,
         units=result.units,
@@ -141,26 +136,21 @@ def _done(job: Held, node: Node, result: Result, now_us: int) -> End:
         output_hash=result.output_hash,
         is_partial=result.is_partial,
     )
-    proofs = [*job.proofs, proof_of(job_id=job.job_id, node=public("nod", str(node.uuid)), result=result, is_valid=True)]
-    return _end(job, node, JobState.DONE, "done", result=result, told=told, proofs=proofs)
-
-
-def _lied(job: Held, node: Node, result: Result, lie: str, now_us: int) -> End:
-    proofs = [*job.proofs, proof_of(job_id=job.job_id, node=public("nod", str(node.uuid)), result=result, is_valid=False)]
-    return _given_up(job, node, "struck", lie, now_us, result=result, proofs=proofs)
+    proofs = [*job.proofs, proof_of(job_id=job.job_id, node=producer, result=result, is_valid=True)]
+    return _end(job, worker, JobState.DONE, "done", result=result, told=told, proofs=proofs)
 
 
 def _given_up(
-    job: Held, node: Node, end: str, why: str, now_us: int, *, result: Result | None = None, proofs: list[dict[str, Any]] | None = None
+    job: Held, worker: Worker, end: str, why: str, now_us: int, *, result: Result | None = None, proofs: list[dict[str, Any]] | None = None
 ) -> End:
     state = after_attempt(attempts=job.attempts, max_attempts=job.max_attempts, is_in_time=now_us < job.deadline_us)
     told = told_of(route_id=job.route_id, units=0, error=why) if state is JobState.PARKED else None
-    return _end(job, node, state, end, why, result=result, told=told, proofs=job.proofs if proofs is None else proofs)
+    return _end(job, worker, state, end, why, result=result, told=told, proofs=job.proofs if proofs is None else proofs)
 
 
 def _end(
     job: Held,
-    node: Node,
+    worker: Worker,
     state: JobState,
     end: str,
     why: str = "",
@@ -173,7 +163,7 @@ def _end(
         job_id=job.job_id,
         request_id=job.request_id,
         number=job.leases,
-        node_id=node.pk,
+        node_id=worker.id,
         state=str(state),
         end=end,
         why=why,
@@ -184,20 +174,6 @@ def _end(
         output_hash="" if result is None else result.output_hash,
         signature="" if result is None else result.signature,
     )
-
-
-def _strike(job: Held, node: Node, result: Result, lie: str) -> list[NewEvent]:
-    node.strikes += 1
-    fact = node_events.struck(
-        job=public("job", job.job_id),
-        request=public("req", job.request_id),
-        lie=lie,
-        units=result.units,
-        output_hash=result.output_hash,
-        signature=result.signature,
-        strikes=node.strikes,
-    )
-    return [event_of(node, node_events.STRUCK, fact)]
 
 
 def _over(end: End) -> str:

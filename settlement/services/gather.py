@@ -31,9 +31,11 @@ SELECT t.request_id::text, q.envelope_hash, t.id::text, t.fallbacks, t.quality_l
 FROM settlement_route t JOIN settlement_request q ON q.id = t.request_id LEFT JOIN settlement_job j ON j.route_id = t.id
 WHERE t.request_id = ANY (%s::uuid[]) AND t.state = 'executing' AND q.state = 'executing' ORDER BY t.request_id, t.number
 """
-_GATHERED = (
-    "UPDATE settlement_job SET gathered_at = %s WHERE request_id = ANY (%s::uuid[]) AND ended_at IS NOT NULL AND gathered_at IS NULL"
-)
+# What is settled by now needs nobody any more; set by set, and not while somebody waits for his answer.
+_GATHERED = """
+UPDATE settlement_job j SET gathered_at = %(now)s FROM settlement_request q
+WHERE q.id = j.request_id AND q.state <> 'executing' AND j.gathered_at IS NULL AND j.ended_at <= %(before)s
+"""
 _LEFT = """
 SELECT request_id::text FROM settlement_job WHERE gathered_at IS NULL AND ended_at <= %s GROUP BY request_id ORDER BY min(ended_at) LIMIT %s
 """
@@ -72,16 +74,14 @@ def gather(*, request_ids: Iterable[str], mint: Mint, now_us: int) -> int:
     for row in rows.fetch_all(_ROUTES, [rows.array(asked)]):
         part = Part(*row)
         whole[part.request_id].append(part)
-    over = {request_id: parts for request_id, parts in whole.items() if all(_is_over(part, now_us) for part in parts)}
-    count = sum(_record(parts, mint, now_us) for parts in over.values() if parts)
-    if over:
-        rows.execute(_GATHERED, [rfc3339(now_us), rows.array(over)])
-    return count
+    return sum(_record(parts, mint, now_us) for parts in whole.values() if parts and all(_is_over(part, now_us) for part in parts))
 
 
 def gather_due(*, mint: Mint, now_us: int, most: int = 100) -> int:
     """`gather` what was left over; how many receipts."""
-    left = rows.fetch_all(_LEFT, [rfc3339(now_us - LEFT_US), most])
+    before = rfc3339(now_us - LEFT_US)
+    rows.execute(_GATHERED, {"now": rfc3339(now_us), "before": before})
+    left = rows.fetch_all(_LEFT, [before, most])
     return gather(request_ids=[row[0] for row in left], mint=mint, now_us=now_us)
 
 
@@ -91,7 +91,7 @@ def _is_over(part: Part, now_us: int) -> bool:
 
 
 def _record(parts: Sequence[Part], mint: Mint, now_us: int) -> bool:
-    """Whether the receipt is there. What can't be recorded is told once: another receipt stands, or the request has ended otherwise."""
+    """Whether the receipt is there; where it is not, another one stands, or the request has ended otherwise."""
     request_id, told = parts[0].request_id, told_in(parts)
     proofs = venue_proofs(request_id=request_id, told=told, envelope_hash=parts[0].envelope_hash)
     try:

@@ -141,12 +141,13 @@ def end_attempts(ends: Sequence[End], now_us: int) -> None:
         "hashes": rows.text_array(end.output_hash for end in ends),
         "marks": rows.text_array(end.signature for end in ends),
     }
-    rows.execute(_END_JOBS, values)
-    rows.execute(_END_TRIES, values)
     done = [end for end in ends if end.output is not None]
-    if done:
-        outputs = {"jobs": rows.array(end.job_id for end in done), "outputs": rows.text_array(end.output for end in done)}
-        rows.execute(_KEEP_OUTPUT, outputs)
+    with rows.together():
+        rows.write(_END_JOBS, values)
+        rows.write(_END_TRIES, values)
+        if done:
+            outputs = {"jobs": rows.array(end.job_id for end in done), "outputs": rows.text_array(end.output for end in done)}
+            rows.write(_KEEP_OUTPUT, outputs)
 
 
 def expire_leases_due(*, now_us: int, most: int = MOST_AT_ONCE) -> int:

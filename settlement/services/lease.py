@@ -9,40 +9,65 @@ import msgspec
 from django.db import transaction
 
 from rights.kernel import rows
-from rights.kernel.clock import rfc3339, to_datetime
+from rights.kernel.clock import rfc3339
 from rights.kernel.ids import public
+from rights.kernel.trip import Answer, Trip
 from rights.services.refusals import supply_refused
-from settlement.models import Node
-from settlement.services.nodes import locked_node
 
 MOST_AT_ONCE = 100
 MOST_HELD = 1_000  # leases of one node
 
+_NODE = """
+SELECT n.id, n.supplier_id, n.status, s.status, s.slug, n.public_key, n.strikes,
+       (SELECT count(*) FROM settlement_job j WHERE j.node_id = n.id AND j.state = 'leased')
+FROM settlement_node n JOIN rights_supplier s ON s.id = n.supplier_id WHERE n.uuid = %s FOR NO KEY UPDATE OF n
+"""
+# At most once a second, for it is only shown.
+_SEEN = "UPDATE settlement_node SET last_seen_at = %(now)s WHERE uuid = %(node)s AND (last_seen_at IS NULL OR last_seen_at < %(now)s::timestamptz - interval '1 s')"
 _TAKE = """
-WITH picked AS (
-    SELECT id FROM settlement_job
-    WHERE supplier_id = %(supplier)s AND state = 'open' AND deadline_at > %(now)s AND NOT (%(node)s = ANY (shunned))
-      AND (%(workloads)s::text[] IS NULL OR workload = ANY (%(workloads)s::text[]))
-    ORDER BY offered_at, id LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
+WITH node AS (
+    SELECT n.id, n.supplier_id FROM settlement_node n JOIN rights_supplier s ON s.id = n.supplier_id
+    WHERE n.uuid = %(node)s AND n.status = 'active' AND s.status = 'active'
+), picked AS (
+    SELECT j.id FROM settlement_job j
+    WHERE j.supplier_id = (SELECT supplier_id FROM node) AND j.state = 'open' AND j.deadline_at > %(now)s
+      AND NOT ((SELECT id FROM node) = ANY (j.shunned)) AND (%(workloads)s::text[] IS NULL OR j.workload = ANY (%(workloads)s::text[]))
+    ORDER BY j.offered_at, j.id
+    LIMIT least(%(most)s, %(held)s - (SELECT count(*) FROM settlement_job h WHERE h.node_id = (SELECT id FROM node) AND h.state = 'leased'))
+    FOR NO KEY UPDATE SKIP LOCKED
 ), leased AS (
-    UPDATE settlement_job j SET state = 'leased', node_id = %(node)s, leases = j.leases + 1, attempts = j.attempts + 1, leased_at = %(now)s,
+    UPDATE settlement_job j SET state = 'leased', node_id = node.id, leases = j.leases + 1, attempts = j.attempts + 1, leased_at = %(now)s,
            lease_expires_at = least(%(now)s::timestamptz + j.lease_ms * interval '1 millisecond', j.deadline_at)
-    FROM picked WHERE j.id = picked.id
-    RETURNING j.id, j.request_id, j.workload, j.operation, j.model, j.unit, j.units, j.attempts, j.leases, j.offered_at, j.lease_expires_at, j.deadline_at
+    FROM picked, node WHERE j.id = picked.id
+    RETURNING j.id, j.node_id, j.request_id, j.workload, j.operation, j.model, j.unit, j.units, j.attempts, j.leases, j.offered_at,
+              j.lease_expires_at, j.deadline_at
 ), tried AS (
     INSERT INTO settlement_jobattempt (job_id, number, node_id, leased_at, "end", output_hash, signature, detail)
-    SELECT id, leases, %(node)s, %(now)s, '', '', '', '' FROM leased
+    SELECT id, leases, node_id, %(now)s, '', '', '', '' FROM leased
 )
 SELECT l.id::text, l.workload, l.operation, l.model, l.unit, l.units, l.attempts, (extract(epoch from l.lease_expires_at) * 1000000)::bigint,
        (extract(epoch from l.deadline_at) * 1000000)::bigint, p.body, p.body_hash
 FROM leased l JOIN settlement_requestpayload p ON p.request_id = l.request_id ORDER BY l.offered_at, l.id
 """
-_HELD = "SELECT count(*) FROM settlement_job WHERE node_id = %s AND state = 'leased'"
 _KEEP = """
 UPDATE settlement_job SET lease_expires_at = greatest(lease_expires_at, least(%(now)s::timestamptz + lease_ms * interval '1 millisecond', deadline_at))
-WHERE id IN (SELECT id FROM settlement_job WHERE id = ANY (%(jobs)s::uuid[]) AND node_id = %(node)s AND state = 'leased' ORDER BY id FOR NO KEY UPDATE)
+WHERE id IN (SELECT id FROM settlement_job WHERE id = ANY (%(jobs)s::uuid[]) AND state = 'leased'
+             AND node_id = (SELECT id FROM settlement_node WHERE uuid = %(node)s) ORDER BY id FOR NO KEY UPDATE)
 RETURNING id::text, (extract(epoch from lease_expires_at) * 1000000)::bigint
 """
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """A node under lock, as far as its work needs it. `leases`: the jobs it has."""
+
+    id: int
+    supplier_id: int
+    status: str
+    supplier_status: str
+    supplier: str
+    public_key: str
+    strikes: int
+    leases: int
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -67,45 +92,43 @@ def lease_jobs(*, node_id: str, most: int, workloads: Sequence[str] | None, now_
 
     Raises SupplyRefusedError `node_suspended`, `supplier_suspended`, `leases_many`.
     """
-    node = working_node(node_id)
-    held = rows.fetch_one(_HELD, [node.pk])
-    room = MOST_HELD - (held[0] if held else 0)
-    if room <= 0:
-        raise supply_refused("leases_many", f"a node has at most {MOST_HELD} leases at a time")
+    trip = Trip()
+    worker = ask_worker(trip, node_id, now_us)
     values = {
-        "node": node.pk,
-        "supplier": node.supplier_id,
+        "node": node_id,
         "now": rfc3339(now_us),
-        "most": min(most, room, MOST_AT_ONCE),
+        "most": min(most, MOST_AT_ONCE),
+        "held": MOST_HELD,
         "workloads": None if workloads is None else rows.text_array(workloads),
     }
-    found = [Lease(*row) for row in rows.fetch_all(_TAKE, values)]
-    seen(node, now_us)
-    return found
+    taken = trip.ask(_TAKE, values)
+    trip.go()
+    _check(node_id, Worker(*(worker.one() or ())))
+    return [Lease(*row) for row in taken.rows()]
 
 
 @transaction.atomic
 def keep_leases(*, node_id: str, job_ids: Sequence[str], now_us: int) -> dict[str, int]:
     """Job → until when it has it now, of those that are still the node's; never sooner than before, never beyond the job's deadline."""
-    node = locked_node(node_id)
-    values = {"node": node.pk, "jobs": rows.array(job_ids), "now": rfc3339(now_us)}
-    kept = dict(rows.fetch_all(_KEEP, values))
-    seen(node, now_us)
-    return kept
+    trip = Trip()
+    ask_worker(trip, node_id, now_us)
+    kept = trip.ask(_KEEP, {"node": node_id, "jobs": rows.array(job_ids), "now": rfc3339(now_us)})
+    trip.go()
+    return dict(kept.rows())
 
 
-def working_node(node_id: str) -> Node:
-    """The node under lock, if it may work. Raises SupplyRefusedError `node_suspended`, `supplier_suspended`."""
-    node = locked_node(node_id)
-    if node.status != "active":
+def ask_worker(trip: Trip, node_id: str, now_us: int) -> Answer:
+    """Lock the node, before its jobs, and note that it is alive; the answer is a Worker's row."""
+    answer = trip.ask(_NODE, [node_id])
+    trip.ask(_SEEN, {"node": node_id, "now": rfc3339(now_us)})
+    return answer
+
+
+def _check(node_id: str, worker: Worker) -> None:
+    """Raise SupplyRefusedError unless the node may work; nothing was taken then."""
+    if worker.status != "active":
         raise supply_refused("node_suspended", f"{public('nod', node_id)} is suspended")
-    if node.supplier.status != "active":
-        raise supply_refused("supplier_suspended", f"supplier {node.supplier.slug} is suspended")
-    return node
-
-
-def seen(node: Node, now_us: int) -> None:
-    """Note that it is alive; at most once a second, for it is only shown."""
-    if node.last_seen_at is None or (to_datetime(now_us) - node.last_seen_at).total_seconds() >= 1:
-        node.last_seen_at = to_datetime(now_us)
-        node.save(update_fields=["last_seen_at"])
+    if worker.supplier_status != "active":
+        raise supply_refused("supplier_suspended", f"supplier {worker.supplier} is suspended")
+    if worker.leases >= MOST_HELD:
+        raise supply_refused("leases_many", f"a node has at most {MOST_HELD} leases at a time")

@@ -3,6 +3,8 @@
 Locks: the supplier's row (registration only), a node's row, then its jobs by id, the `registry` stream last.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from django.db import transaction
 
@@ -17,7 +19,8 @@ from rights.services.refusals import SupplyRefusedError, supply_refused
 from rights.services.registry import remember_all
 from rights.services.suppliers import locked_supplier
 from settlement.domain import node_events
-from settlement.domain.node_results import KEY_BYTES, decoded
+from settlement.domain.node_results import KEY_BYTES, Result, decoded
+from settlement.domain.node_states import MOST_STRIKES
 from settlement.models import Node
 
 MOST_NODES = 10_000  # of one supplier
@@ -94,6 +97,38 @@ def suspend_node(*, node_id: str, by: str, reason: str, actor: str, now_us: int)
     if row.status == "suspended" and by in {row.suspended_by, "supplier"}:
         raise supply_refused("status_unchanged", "the node is suspended already", "status")
     _remember(row, node_events.SUSPENDED, suspended(row=row, by=by, reason=stated, now_us=now_us), actor, now_us)
+    return row
+
+
+class Struck(msgspec.Struct, frozen=True):
+    """A result that was not so, of a job of this request; `lie` is the first thing that was found."""
+
+    result: Result
+    request_id: str
+    lie: str
+
+
+@transaction.atomic
+def strike_node(*, node_id: str, struck: Sequence[Struck], actor: str, now_us: int) -> Node:
+    """A strike for each, on the record; the node, which is under lock already, is suspended when it has too many. Appends: call it last."""
+    row, facts = locked_node(node_id), []
+    for one in struck:
+        row.strikes += 1
+        fact = node_events.struck(
+            job=public("job", one.result.job_id),
+            request=public("req", one.request_id),
+            lie=one.lie,
+            units=one.result.units,
+            output_hash=one.result.output_hash,
+            signature=one.result.signature,
+            strikes=row.strikes,
+        )
+        facts.append(event_of(row, node_events.STRUCK, fact))
+    row.save(update_fields=["strikes"])
+    if row.strikes >= MOST_STRIKES and row.status == "active":
+        reason = f"{row.strikes} results that were not so"
+        facts.append(event_of(row, node_events.SUSPENDED, suspended(row=row, by="venue", reason=reason, now_us=now_us)))
+    remember_all(facts, actor=actor, now_us=now_us)
     return row
 
 

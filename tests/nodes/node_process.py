@@ -58,19 +58,20 @@ def words(lease: dict[str, Any]) -> Done:
     return Done(" ".join(["word"] * count), count)
 
 
-async def honest(client: TimedClient, log: Log, parallel: int) -> None:
+async def honest(client: TimedClient, log: Log, work_ms: int) -> None:
     async def work(lease: dict[str, Any]) -> Done:
         began = time.perf_counter_ns()
+        await asyncio.sleep(work_ms / 1000)  # as long as a machine would be at it that is not this one
         done = words(lease)
         client.worked[lease["job_id"]] = time.perf_counter_ns() - began
         return done
 
-    agent = Agent(client, work, parallel=parallel)
+    agent = Agent(client, work)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, agent.stop)
     await agent.run()
 
 
-async def crashing(client: TimedClient, log: Log, parallel: int) -> None:
+async def crashing(client: TimedClient, log: Log, _work_ms: int) -> None:
     taken = 0
     async for lease in _leases(client):
         taken += 1
@@ -80,7 +81,7 @@ async def crashing(client: TimedClient, log: Log, parallel: int) -> None:
         await client.complete([client.result(lease["job_id"], words(lease))])
 
 
-async def lying(client: TimedClient, log: Log, parallel: int) -> None:
+async def lying(client: TimedClient, log: Log, _work_ms: int) -> None:
     """Every second result: more than reserved, more than there is, or an output of another hash."""
     lies = itertools.cycle(["above_reserved", "recount", "output_hash"])
     count = itertools.count()
@@ -99,7 +100,7 @@ async def lying(client: TimedClient, log: Log, parallel: int) -> None:
             await client.complete([told])
 
 
-async def doubling(client: TimedClient, log: Log, parallel: int) -> None:
+async def doubling(client: TimedClient, log: Log, _work_ms: int) -> None:
     """Each answer twice at once and again later; every fourth one only when its lease is long over."""
     before: dict[str, Any] | None = None
     late: list[tuple[str, dict[str, Any]]] = []
@@ -157,12 +158,12 @@ async def main() -> None:
     for name in ("url", "seed", "node", "log"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--kind", choices=KINDS, required=True)
-    parser.add_argument("--parallel", type=int, default=1)
+    parser.add_argument("--work-ms", type=int, required=True)
     said = parser.parse_args()
     log = Log(Path(said.log))
     client = TimedClient(said.url, NodeKey(said.seed, said.node), log)
     try:
-        await KINDS[said.kind](client, log, said.parallel)
+        await KINDS[said.kind](client, log, said.work_ms)
     finally:
         await client.close()
 

@@ -25,6 +25,9 @@ LEASE_MS = 5_000 if TORTURE else 1_500
 PATIENCE_S = 1_800.0 if TORTURE else 120.0
 TARIFF_MINOR = 10
 MORE = 20
+WORK_MS = 200 if TORTURE else 50  # what a job takes an honest node, beside what it costs the exchange
+_JOBS = "SELECT count(*) FROM settlement_job"
+_UNGATHERED = "SELECT count(*) FROM settlement_job WHERE gathered_at IS NULL"
 _AWAKE = "SELECT count(*) FROM settlement_node WHERE last_seen_at IS NOT NULL"
 _CAUGHT = "SELECT count(*) FROM settlement_node WHERE strikes = 3"
 _EXPIRED = "SELECT count(*) FROM settlement_jobattempt WHERE \"end\" = 'expired'"
@@ -60,7 +63,20 @@ class Fleet:
 
     def _keep(self, number: int) -> None:
         kind, seed, node = self._nodes[number]
-        words = ["--url", self._url, "--seed", seed, "--node", node, "--kind", kind, "--log", str(self._folder / f"{number}.jsonl")]
+        words = [
+            "--url",
+            self._url,
+            "--seed",
+            seed,
+            "--node",
+            node,
+            "--kind",
+            kind,
+            "--log",
+            str(self._folder / f"{number}.jsonl"),
+            "--work-ms",
+            str(WORK_MS),
+        ]
         while not self._stopping:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.nodes.node_process", *words],
@@ -95,25 +111,31 @@ def fleet(live_exchange, tmp_path):
     fleet.stop()
 
 
-def work_through(exchange: LiveExchange) -> int:
+def work_through(exchange: LiveExchange, fleet: Fleet) -> int:
     """Feed the network until all is done and everything that may go wrong has; how many jobs that took."""
     with psycopg.connect(exchange.env["DATABASE_URL"], autocommit=True) as database:
 
         def count(sql: str) -> int:
             return database.execute(sql).fetchone()[0]
 
-        wait_until(lambda: count(_AWAKE) == len(KINDS), PATIENCE_S, "all nodes to ask for work")
+        def received(jobs: int) -> None:
+            wait_until(lambda: count(_RECEIPTS) >= jobs, PATIENCE_S, f"{jobs} receipts")
+
         fed = world(exchange, f"feed({JOBS})")
+        wait_until(lambda: count(_JOBS) == fed, PATIENCE_S, "the executor to offer all of it to nodes")
+        fleet.start()
+        wait_until(lambda: count(_AWAKE) == len(KINDS), PATIENCE_S, "all nodes to ask for work")
+        received(fed)
         while count(_CAUGHT) < KINDS.count("lying") or not count(_EXPIRED):
             fed += world(exchange, f"feed({MORE})")
-            assert fed < 2 * JOBS + 10 * MORE, "nobody lied or crashed"
-        wait_until(lambda: count(_RECEIPTS) >= fed, PATIENCE_S, f"{fed} receipts")
+            assert fed < JOBS + 10 * MORE, "nobody lied or crashed"
+            received(fed)
+        wait_until(lambda: not count(_UNGATHERED), PATIENCE_S, "the timetable to see that all is done")
     return fed
 
 
 def test_no_job_is_lost_and_none_is_paid_twice(live_exchange, fleet):
-    fleet.start()
-    jobs = work_through(live_exchange)
+    jobs = work_through(live_exchange, fleet)
     fleet.stop()
     assert set(fleet.ends) == {0}
     told, found = fleet.told(), world(live_exchange, "found()")

@@ -9,6 +9,7 @@ from django.db.models import Count, Sum
 from exchange.management.node.key_file import NodeKey
 from exchange.services.funding import fund
 from exchange.services.participants import NewAccount, appoint_issuer, grant_operator_roles, open_participant
+from exchange.services.redeem_bell import ring_request
 from rights.domain.manifest import read_manifest
 from rights.kernel.clock import now_us, rfc3339
 from rights.kernel.ids import Mint
@@ -21,11 +22,9 @@ from rights.services.register import class_for
 from rights.services.suppliers import Description, register_supplier
 from settlement.domain.envelope import Candidate, Envelope
 from settlement.models import Balance, Job, JobAttempt, Node, Proof, Receipt, Request, Settlement
-from settlement.services.begin import begin_execution
 from settlement.services.endpoints import Setup, register_endpoint
 from settlement.services.issuance import issue_right
 from settlement.services.ledger import cash_asset
-from settlement.services.node_jobs import open_jobs
 from settlement.services.nodes import NewNode, register_node
 from settlement.services.submit import submit_request
 from tests.unit.rights.domain.manifests import chat_day
@@ -111,7 +110,7 @@ def _open(slug: str, at: int) -> Account:
 
 
 def feed(count: int) -> int:
-    """So many requests, each locked, begun and offered to nodes."""
+    """So many requests, each locked; the executor is rung for it, which offers it to nodes."""
     holder = Account.objects.get(participant__slug="net-holder", code=None)
     rights = [str(pk) for pk in Right.objects.filter(holder=holder).values_list("pk", flat=True)]
     digest = hashlib.sha256(BODY.encode()).hexdigest()
@@ -126,8 +125,7 @@ def feed(count: int) -> int:
         )
         request_id = MINT.uuid(now_us())
         submit_request(envelope=envelope, account=holder, payload=BODY, request_id=request_id, mint=MINT, now_us=now_us(), **WHO)
-        assert begin_execution(request_id=request_id, now_us=now_us(), **WHO) is not None
-        open_jobs(request_id=request_id, now_us=now_us())
+        ring_request(request_id)
     return count
 
 
