@@ -134,8 +134,8 @@ def _agency(value: object, field: str, scale: int) -> Agency:
     )
 
 
-def _part(found: dict[str, Any], name: str, field: str, high: int) -> int:
-    return fields.integer(found.get(name, _BPS), f"{field}.fallback.{name}", 0, high)
+def _part(found: dict[str, Any], name: str, field: str, high: int) -> int | None:
+    return None if found.get(name) is None else fields.integer(found[name], f"{field}.fallback.{name}", 0, high)
 
 
 def _hours(value: object, field: str) -> Hours:

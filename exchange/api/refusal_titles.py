@@ -199,6 +199,7 @@ POLICIES = {
     "order_notional_exceeded": "The order comes to more than the key may enter at once: split it",
     "daily_notional_exceeded": "The key has entered as much as it may today: cancel what rests, or wait until midnight UTC",
     "daily_spend_exceeded": "The key has spent as much as it may today: cancel bids that rest, or wait until midnight UTC",
+    "request_units_exceeded": "The key may not ask for as many units at once: split the request",
     "approval_needed": "A member has to approve an order of this size: POST /approvals/{id}/decide, then send it again",
     "approval_state": "The approval was decided or its time is over: send the order again to ask anew",
     "policy_state": "The policy's state does not allow this: make it active again, or make a new one",

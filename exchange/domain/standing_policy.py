@@ -108,8 +108,8 @@ class Agency(msgspec.Struct, frozen=True):
     max_spend_per_day_minor: int | None = None
     approval_above_minor: int | None = None
     allow_fallback: bool = True
-    max_quality_loss_bps: int = 10_000
-    max_latency_expansion_bps: int = 10_000
+    max_quality_loss_bps: int | None = None
+    max_latency_expansion_bps: int | None = None
     max_units_per_request: int | None = None
 
 

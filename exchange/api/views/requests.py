@@ -21,6 +21,7 @@ from exchange.api.views.rights import MINT
 from exchange.selectors.requests import request_document, route_documents, visible_requests
 from exchange.services.idempotency import Done
 from exchange.services.redeem_bell import ring_after_commit
+from exchange.services.request_bounds import RequestBounded, within_bounds
 from rights.domain.capability import LATENCY_BANDS, REGION, SLUG, WORKLOADS
 from rights.domain.effective_policy import FALLBACKS, PRIVACY_ORDER, Policy
 from rights.domain.package import MOST_PARTS
@@ -173,6 +174,9 @@ def _as_problems() -> Iterator[None]:
         raise Problem("request_refused", str(refused)[:MOST_DETAIL], gates=gates, retryable=refused.is_retryable) from refused
     except RequestStateRefused as refused:
         raise Problem(refused.code, refused.detail) from refused
+    except RequestBounded as refused:
+        told = [{"code": one.code, "passed": False, "detail": one.detail} for one in refused.refusals]
+        raise Problem(refused.refusals[0].code, str(refused)[:MOST_DETAIL], gates=told) from refused
 
 
 class OneRequest(ApiView):
@@ -228,7 +232,7 @@ class RequestsView(OneRequest):
         def act() -> Done:
             with _as_problems():
                 made = submit_request(
-                    envelope=envelope,
+                    envelope=within_bounds(key_id=self.principal.key_id, envelope=envelope, now_us=self.now_us),
                     account=Account.objects.get(pk=self.principal.account_id),
                     payload=payload,
                     request_id=MINT.uuid(self.now_us),
