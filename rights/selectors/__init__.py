@@ -1,7 +1,7 @@
 """Reads of the registry for the API, the pages and the gate."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -19,6 +19,9 @@ from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
 from rights.models import Account, Assurance, Issuer, Right, Series, Terms
 from rights.selectors.reception import Scope, permits_for, permits_of, scope_of, with_credentials, with_once
+
+_Key = TypeVar("_Key", int, str)
+_Row = TypeVar("_Row", Series, Terms)
 
 
 class Inventory(msgspec.Struct, frozen=True):
@@ -52,11 +55,16 @@ def rights_with_all() -> QuerySet[Right]:
     return Right.objects.select_related("series__compute_class", "terms", "issuer", "assurance", "holder__participant", "controller")
 
 
+_MOST_REMEMBERED = 2000
+_series: dict[int, Series] = {}  # with their classes; like terms they never change, so memory is safe
+_terms: dict[str, Terms] = {}
+
+
 def rights_by_id(right_ids: Sequence[str]) -> list[Right]:
-    """These rights, newest first, with everything their documents show: what many of them share is read once."""
+    """These rights, newest first, with everything their documents show: what many of them share is read once, what never changes seldom."""
     found = list(Right.objects.filter(pk__in=right_ids).order_by("-pk"))
-    series = Series.objects.select_related("compute_class").in_bulk({right.series_id for right in found})
-    terms = Terms.objects.in_bulk({right.terms_id for right in found})
+    series = _remembered(_series, {right.series_id for right in found}, Series.objects.select_related("compute_class"))
+    terms = _remembered(_terms, {right.terms_id for right in found}, Terms.objects.all())
     issuers = Issuer.objects.in_bulk({right.issuer_id for right in found})
     assurances = Assurance.objects.only("uuid").in_bulk({right.assurance_id for right in found})
     hands = {account_id for right in found for account_id in (right.holder_id, right.controller_id)}
@@ -69,6 +77,16 @@ def rights_by_id(right_ids: Sequence[str]) -> list[Right]:
             accounts[right.controller_id],
         )
     return found
+
+
+def _remembered(memory: dict[_Key, _Row], wanted: set[_Key], kept: QuerySet[Any]) -> Mapping[_Key, _Row]:
+    """Rows that never change, by key; those that are not in memory are read. A copy, for others may empty the memory meanwhile."""
+    found = {key: row for key in wanted if (row := memory.get(key)) is not None}
+    missing = kept.in_bulk(wanted - found.keys()) if len(found) < len(wanted) else {}
+    if len(memory) + len(missing) > _MOST_REMEMBERED:
+        memory.clear()
+    memory.update(missing)
+    return found | missing
 
 
 def rights_of(*, holder_id: int | None = None, class_key: str = "", status: str = "") -> QuerySet[Right]:

@@ -55,6 +55,26 @@ def test_a_list_of_documents_costs_one_query(desk):
     assert (len(found), len(queries)) == (3, 1)
 
 
+def test_a_page_shows_what_each_right_shows_by_itself(desk):
+    """Newest first, however many share terms, series and hands; terms and series that were read before are not read again."""
+    rights = [desk.issue(), desk.issue(), desk.issue(holder="other"), desk.issue(5, holder="issuer"), desk.issue(5, activate=False)]
+    freeze_right(right_id=str(rights[1].pk), freeze_reason="custom", note="x", actor="test", now_us=NOW_US)
+
+    def page():
+        with CaptureQueriesContext(connection) as queries:
+            found = selectors.rights_by_id([str(right.pk) for right in rights])
+            manifests = selectors.manifests_of(found)
+            documents = [selectors.right_document(r, instruments=["X"], now_us=NOW_US, permits={}, manifests=manifests) for r in found]
+        return documents, [query["sql"] for query in queries.captured_queries]
+
+    documents, _ = page()
+    assert documents == [shown(right) for right in sorted(rights, key=lambda right: right.pk, reverse=True)]
+    again, asked = page()
+    assert again == documents
+    assert len(asked) == 4
+    assert not any('FROM "rights_terms"' in sql or 'FROM "rights_series"' in sql for sql in asked)
+
+
 def test_the_family_comes_root_first(desk):
     root = desk.issue(100)
     child = split_right(right_id=str(root.pk), units=30, child_id=MINT.uuid(NOW_US + 1), actor="test", now_us=NOW_US + 1)[1]
