@@ -10,9 +10,13 @@ from rights.services.capabilities import NewCapability, post_capability
 from rights.services.capacity import Posting, post_capacity
 from rights.services.pledges import Source
 from rights.services.suppliers import Description, assess_supplier, register_supplier
+from settlement.models import Endpoint
+from settlement.services.endpoints import Setup, change_endpoint, register_endpoint
 
 OWNER = SLUG = "supplier"
 TRUST_BPS = 9_000
+# What the demo's own server (exchange/demo/supplier) does, and what it calls it.
+SERVED = {"text.generation": "plain-words", "text.embedding": "all-MiniLM-L6-v2"}
 
 
 def seed_supplier(*, mint: Mint, now_us: int) -> Supplier:
@@ -29,6 +33,22 @@ def seed_supplier(*, mint: Mint, now_us: int) -> Supplier:
         now_us=now_us,
     )
     return assess_supplier(supplier_id=str(made.uuid), trust_bps=TRUST_BPS, reason="the demo's own supplier", actor=ACTOR, now_us=now_us)
+
+
+def reach(*, base_url: str, token: str, mint: Mint, now_us: int) -> list[str]:
+    """Call the supplier's capabilities at this address from now on; the workloads that can be redeemed."""
+    served = []
+    for capability in Capability.objects.filter(supplier__slug=SLUG, retired_at=None, workload__in=SERVED).order_by("pk"):
+        said = Setup("openai", base_url, SERVED[capability.workload], token, 120_000, 3, inside=True)
+        found = Endpoint.objects.filter(capability=capability).order_by("-pk").first()
+        if found is None:
+            register_endpoint(
+                capability_id=str(capability.uuid), said=said, endpoint_id=mint.uuid(now_us), is_operator=True, actor=ACTOR, now_us=now_us
+            )
+        else:
+            change_endpoint(endpoint_id=str(found.uuid), said=said, status="active", is_operator=True, actor=ACTOR, now_us=now_us)
+        served.append(capability.workload)
+    return served
 
 
 def back(ware: Ware, window: Window, units: int, *, mint: Mint, now_us: int) -> Source:

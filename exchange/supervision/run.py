@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import secrets
 import signal
 import socket
 from collections.abc import Callable, Collection, Iterator
@@ -20,6 +21,7 @@ from exchange.supervision.part import Part, Stage
 from exchange.supervision.supervisor import Supervisor
 
 _SERVER_PATIENCE_S = 120.0
+_INSIDE = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,14 @@ async def _run(plan: Plan) -> int:
 
     for order in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(order, on_signal)
-    with await listening.bind(plan.host, plan.port, lambda text: log.say("up", text)) as listener:
+    async with contextlib.AsyncExitStack() as sockets:
+        listener = sockets.enter_context(await listening.bind(plan.host, plan.port, lambda text: log.say("up", text)))
+        if plan.demo:
+            supplier = sockets.enter_context(await listening.bind(_INSIDE, 0, lambda text: log.say("up", text)))
+            # Anew at each start: seed_demo tells the registry where the supplier is called, and with which token.
+            environment["DEMO_SUPPLIER_URL"] = listening.url(_INSIDE, supplier) + "/v1"
+            environment["DEMO_SUPPLIER_TOKEN"] = secrets.token_urlsafe(24)
+            supervisor.start(tree.supplier_part(supplier.fileno()))
         return await _run_until_told(plan, supervisor, environment, listener, told_to_stop)
 
 

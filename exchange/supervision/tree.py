@@ -78,5 +78,11 @@ def worker_parts(shape: Shape, data_dir: Path) -> list[Part]:
     return [Part(name=name, stage=Stage.WORKER, process=ServerProcess(argv)) for name, argv in commands.items()]
 
 
+def supplier_part(listener: int) -> Part:
+    """The demo's supplier. It outlives the web, which calls it."""
+    argv = (sys.executable, "-m", "exchange.demo.supplier", str(listener))
+    return Part(name="supplier", stage=Stage.WORKER, process=ServerProcess(argv), inherited=(listener,))
+
+
 def bots_part(base_url: str) -> Part:
     return Part(name="bots", stage=Stage.BOT, process=ServerProcess(manage("demo_bots"), environment={"EXCHANGE_URL": base_url}))

@@ -1,6 +1,7 @@
 """`manage.py seed_demo`: participants, rights, instruments and funds of the demo (API.md, command line). Twice is the same as once."""
 
 import json
+import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.core.management.base import BaseCommand
 
 from exchange.demo.parties import DEPUTY, PEOPLE, demo_password, seed_parties, set_passwords
 from exchange.demo.roll import roll
+from exchange.demo.supply import reach
 from exchange.models import Instrument
 from exchange.services.timetable import run_due
 from rights.kernel.clock import now_us, to_datetime
@@ -30,6 +32,7 @@ class Command(BaseCommand):
         if options["password"]:
             set_passwords(password)
         listed = roll(mint=mint, now_us=moment)
+        served = self._reach_supplier(mint)
         run_due(now_us=now_us())
         trading = Instrument.objects.filter(gate_closes_at__gt=to_datetime(moment)).order_by("symbol")
         symbols = list(trading.values_list("symbol", flat=True))
@@ -43,3 +46,14 @@ class Command(BaseCommand):
         self.stdout.write(f"instruments: {len(symbols)}, of which {len(listed)} new")
         for symbol in symbols:
             self.stdout.write(f"  {symbol}")
+        if served:
+            how = "buy a right whose window is open, make a key (`manage.py create_key buyer --scopes redeem`), and give it to any OpenAI client"
+            self.stdout.write(f"redeem {', '.join(served)}: {how} with base URL <address>/v1 (docs/gateway.md)")
+
+    @staticmethod
+    def _reach_supplier(mint: Mint) -> list[str]:
+        """Whoever runs the demo's supplier says where it is; otherwise what was said before stays."""
+        base_url = os.environ.get("DEMO_SUPPLIER_URL", "")
+        if not base_url:
+            return []
+        return reach(base_url=base_url, token=os.environ.get("DEMO_SUPPLIER_TOKEN", ""), mint=mint, now_us=now_us())
