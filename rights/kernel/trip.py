@@ -19,6 +19,7 @@ from psycopg import abc, errors, generators
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
+from psycopg.waiting import Ready, Wait
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 MOST_PREPARED = 500  # per connection; statements are constants of ours, but for a few that are put together
@@ -201,6 +202,10 @@ def _exchange(pgconn: PGconn, send: Callable[[], None], count: int) -> abc.PQGen
 
 def _until_sync(pgconn: PGconn, send: Callable[[], None]) -> abc.PQGen[list[list[PGresult]]]:
     found: list[list[PGresult]] = yield from generators.pipeline_communicate(pgconn, deque([send]))
+    # It stops at what the socket takes at once. The server answers when it has the whole, so the rest goes before anything is waited for.
+    while pgconn.flush():
+        if (yield Wait.RW) & Ready.R:
+            pgconn.consume_input()
     while not found or found[-1][-1].status != ExecStatus.PIPELINE_SYNC:
         results = yield from generators.fetch_many(pgconn)
         if not results:

@@ -166,3 +166,24 @@ async def test_a_kept_connection_is_replaced_when_it_is_lost():
     assert pids[0] == pids[1] != pids[2]
     await held.let_go()
     await pool.close()
+
+
+LARGE = "x" * 3_000_000
+
+
+def test_more_than_the_line_takes_at_once_gets_there():
+    """Asked and answered at length: neither side may wait for the other to have listened first."""
+    together = Trip()
+    echoes = [together.ask("SELECT %s::text", [f"{LARGE}{number}"]) for number in range(5)]
+    together.go()
+    assert [answer.one() for answer in echoes] == [(f"{LARGE}{number}",) for number in range(5)]
+
+
+async def test_more_than_the_line_takes_at_once_gets_there_from_an_event_loop(db):
+    link = await psycopg.AsyncConnection.connect(**pool._parameters())
+    together = Trip()
+    length = together.ask("SELECT length(%s::text)", [LARGE])
+    echo = together.ask("SELECT %s::text", [LARGE])
+    await together.over(link)
+    assert (length.one(), echo.one()) == ((len(LARGE),), (LARGE,))
+    await link.close()
