@@ -3,6 +3,8 @@
 What may not be is refused; what an agent's policy tolerates less than the envelope asks is tightened in the envelope, which then says so.
 """
 
+from collections.abc import Collection
+
 import msgspec
 
 from exchange.domain.bounds import BoundRefusal, priority_allowed
@@ -11,6 +13,7 @@ from exchange.models import ApiKey
 from exchange.selectors import named
 from exchange.services.entry import agency_on
 from rights.domain.effective_policy import Policy
+from rights.models import ComputeClass
 from settlement.domain.envelope import Envelope
 
 _CLASSES = """
@@ -46,6 +49,18 @@ def within_bounds(*, key_id: int | None, envelope: Envelope, now_us: int) -> Env
     return _tightened(envelope, agency)
 
 
+def usable_classes(*, key_id: int | None, class_keys: Collection[str], now_us: int) -> frozenset[str]:
+    """Of these classes those whose rights the key may use now: for who does not name a right, and leaves the choice to its policy."""
+    key = None if key_id is None else ApiKey.objects.filter(pk=key_id, bounded=True).first()
+    if key is None:
+        return frozenset(class_keys)
+    agency = agency_on(key.pk) or Agency()
+    found = ComputeClass.objects.filter(key__in=class_keys).values_list("key", "dimensions")
+    return frozenset(
+        class_key for class_key, dims in found if not _class_refusals(key, agency, class_key, str(dims.get("service.priority", "")), now_us)
+    )
+
+
 def _refusals(key: ApiKey, agency: Agency, envelope: Envelope, now_us: int) -> list[BoundRefusal]:
     values = {
         "rights": [candidate.right_id for candidate in envelope.candidates],
@@ -54,13 +69,19 @@ def _refusals(key: ApiKey, agency: Agency, envelope: Envelope, now_us: int) -> l
     }
     found: list[BoundRefusal] = []
     for class_key, priority in named.fetch_all(_CLASSES, values):
-        if any(allowed and class_key not in allowed for allowed in (tuple(key.classes), agency.classes)):
-            found.append(BoundRefusal("class_not_allowed", f"the key may not use rights of {class_key}"))
-        if not priority_allowed(agency.hours, priority, now_us):
-            found.append(BoundRefusal("priority_not_allowed", f"the key may not have {priority or 'this'} service at this hour (UTC)"))
+        found += _class_refusals(key, agency, class_key, priority, now_us)
     most = agency.max_units_per_request
     if most is not None and envelope.expected_units > most:
         found.append(BoundRefusal("request_units_exceeded", f"the key may ask for {most} units at once, not for {envelope.expected_units}"))
+    return found
+
+
+def _class_refusals(key: ApiKey, agency: Agency, class_key: str, priority: str, now_us: int) -> list[BoundRefusal]:
+    found: list[BoundRefusal] = []
+    if any(allowed and class_key not in allowed for allowed in (tuple(key.classes), agency.classes)):
+        found.append(BoundRefusal("class_not_allowed", f"the key may not use rights of {class_key}"))
+    if not priority_allowed(agency.hours, priority, now_us):
+        found.append(BoundRefusal("priority_not_allowed", f"the key may not have {priority or 'this'} service at this hour (UTC)"))
     return found
 
 

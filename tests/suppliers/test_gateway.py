@@ -9,9 +9,14 @@ import openai
 import pytest
 
 from exchange.audit.run import audit
+from exchange.domain.standing_policy import AGENT, Agency, Hours
+from exchange.models import ApiKey
 from exchange.services import keys
+from exchange.services.identity import Principal
+from exchange.services.policies import NewPolicy, create_policy
 from rights.models import Right
 from settlement.models import Receipt, Request, Settlement
+from tests.registry_desk import MINT
 from tests.suppliers.redeeming import Redeeming, legs_of, told_by
 from tests.suppliers.serving import web
 from tests.suppliers.test_executing import broken, embedding_desk, free
@@ -65,6 +70,15 @@ def clients(site):
 @pytest.fixture
 def holder(desk, clients):
     return clients(desk)
+
+
+def bind(desk, holder, **rules):
+    """Bind the holder's key by an agent's policy."""
+    key = ApiKey.objects.get(uuid=str(holder.client.api_key).partition(".")[0].removeprefix("key_"))
+    account = desk.accounts["holder"]
+    who = Principal(account.pk, str(account.uuid), account.participant_id, "holder", "app", frozenset({"trade"}), "user:1", None, 1)
+    new = NewPolicy(AGENT, Agency(**rules), key_uuid=str(key.uuid))
+    create_policy(new=new, who=who, policy_id=MINT.uuid(desk.clock()), now_us=desk.clock())
 
 
 def only_request():
@@ -274,3 +288,18 @@ def wait_for_settlement(request):
     from tests.plugins.live import wait_until
 
     wait_until(lambda: Settlement.objects.filter(request=request).exists(), 30, "the settlement")
+
+
+def test_an_agent_s_policy_holds_at_the_gateway_too(desk, holder):
+    bind(desk, holder, hours=(Hours("premium"),), max_units_per_request=10**6)
+    with pytest.raises(openai.UnprocessableEntityError) as refused:
+        holder.chat()
+    assert refused.value.code == "priority_not_allowed"
+    assert Request.objects.count() == 0
+
+
+def test_a_right_is_picked_among_those_the_agent_may_use(desk, holder):
+    bind(desk, holder, hours=(Hours("standard"),), max_units_per_request=1)
+    with pytest.raises(openai.UnprocessableEntityError) as refused:
+        holder.chat()
+    assert refused.value.code == "request_units_exceeded"

@@ -10,6 +10,7 @@ from exchange.api.gateway.asked import Asked
 from exchange.api.problems import Problem
 from exchange.selectors.usable_rights import UsableRight, delegated_right, named_rights, usable_rights
 from exchange.services.identity import Principal
+from exchange.services.request_bounds import usable_classes, within_bounds
 from rights.domain.capability import RESOURCE_OF
 from rights.kernel.ids import Mint
 from rights.models import Account
@@ -56,6 +57,7 @@ def enter(*, asked: Asked, named: Named, who: Principal, request_id: str, now_us
         payload_hash=hashlib.sha256(asked.payload).hexdigest(),
         delegation_id=named.delegation,
     )
+    envelope = within_bounds(key_id=who.key_id, envelope=envelope, now_us=now_us)
     account = Account.objects.get(pk=who.account_id)
     submit_request(
         envelope=envelope, account=account, payload=None, request_id=request_id, mint=MINT, actor=who.actor, now_us=now_us, choose=True
@@ -75,9 +77,11 @@ def _rights(asked: Asked, named: Named, who: Principal, workload: str, now_us: i
         return [] if found is None else [found]
     resource = RESOURCE_OF[workload]
     usable = usable_rights(account_id=who.account_id, resources=[resource], now_us=now_us)
-    of_class = [right for right in usable if right.class_key == asked.model]
     if not usable:
         raise Problem("right_missing", f"you hold no active right to {resource} whose window is open and that has units left")
+    allowed = usable_classes(key_id=who.key_id, class_keys={right.class_key for right in usable}, now_us=now_us)
+    usable = [right for right in usable if right.class_key in allowed] or usable  # where none may be used, the refusal says why
+    of_class = [right for right in usable if right.class_key == asked.model]
     return of_class or usable
 
 

@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
 from exchange.api.problems import Problem, problem_of
+from exchange.services.request_bounds import RequestBounded
 from rights.services.refusals import LifecycleRefusedError
 from settlement.adapters.base import Report
 from settlement.services.proof_rows import ReceiptConflict, ReceiptRefused
@@ -44,8 +45,8 @@ def refusal_of(error: Exception) -> Problem:
     if isinstance(error, EnvelopeRefused):
         errors = [{"field": fault.field, "code": "invalid", "detail": fault.detail} for fault in error.faults]
         return Problem("validation_failed", str(error), field_errors=errors)
-    if isinstance(error, LifecycleRefusedError):
-        return Problem("right_refused", str(error))
+    if isinstance(error, LifecycleRefusedError | RequestBounded):
+        return Problem(error.refusals[0].code if isinstance(error, RequestBounded) else "right_refused", str(error))
     if isinstance(error, ReceiptConflict | ReceiptRefused):
         return Problem("supplier_failed", "the request had ended before its answer came; nothing is charged")
     if isinstance(error, DatabaseError | psycopg.Error | PoolTimeout | OSError):
