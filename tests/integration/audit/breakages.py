@@ -37,6 +37,13 @@ ROUTE = (
     "'[]', '{}', 0, 'locked', now()"
 )
 
+# A key's first order, as if the key had been bounded.
+DRAWN = (
+    "INSERT INTO exchange_keydraw (command_id, key_id, order_id, day, is_buy, notional_minor, price_ticks, quantity_lots) "
+    "SELECT c.n, k.id, c.order_id, c.accepted_at::date, true, 10, 1, 1 FROM exchange_command c JOIN exchange_apikey k "
+    "ON c.actor = 'key:' || k.uuid::text WHERE c.kind = 0 ORDER BY c.n LIMIT 1"
+)
+
 BREAKAGES = (
     breakage(
         "asset_sums_to_zero", "L1 L2", f"UPDATE settlement_balance SET amount = amount + 1 WHERE asset_id = {USD} AND account_id = {BUYER}"
@@ -171,6 +178,17 @@ BREAKAGES = (
         'UPDATE rights_event SET body = replace(replace(body, \'"actor":"command:test"\', \'"actor":"user:1"\'), '
         "'\"approved_by\":null', '\"approved_by\":\"user:2\"') WHERE type = 'instrument.listed'",
     ),
+    breakage(
+        "policy_acts",
+        "Z1",
+        "INSERT INTO exchange_policyaction (run_id, place, policy_id, rule, verb, book_id, side, quantity_lots, price_ticks, tif, units, why, "
+        "outcome, code, detail, order_id, at) SELECT gen_random_uuid(), 1, 1, 'coverage', 'place', book_id, 0, 1, 1, 0, 1, '', 'placed', '', '', "
+        "order_id, accepted_at FROM exchange_command WHERE kind = 0 LIMIT 1",
+    ),
+    breakage("key_limits", "Z1", DRAWN, "UPDATE exchange_apikey SET max_order_minor = 9"),
+    breakage("key_limits", "Z1", DRAWN, "UPDATE exchange_apikey SET max_daily_minor = 9"),
+    breakage("key_limits", "Z1", DRAWN, "UPDATE exchange_apikey SET approval_above_minor = 9"),
+    breakage("key_limits", "Z1", DRAWN, "UPDATE exchange_keydraw SET order_id = gen_random_uuid()"),
     breakage(
         "asks_backed",
         "G2",
