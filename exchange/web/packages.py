@@ -3,12 +3,13 @@
 import re
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from exchange.web.page import page, reader_of
 from rights.domain.capability import WORKLOADS
-from rights.kernel.ids import public
+from rights.kernel.ids import bare, public
+from rights.models import Package
 
 KINDS = (
     ("bundle", "Rights that go together."),
@@ -52,3 +53,16 @@ def packages(request: HttpRequest) -> HttpResponse:
 def compose(request: HttpRequest) -> HttpResponse:
     """The package builder."""
     return page(request, "web/compose.html", "packages", {"reader": reader_of(request), "kinds": KINDS, "policy": POLICY})
+
+
+@require_safe
+@login_required
+def change(request: HttpRequest, package_id: str) -> HttpResponse:
+    """The builder with what a package of the reader's is now; nobody else's is there."""
+    reader, uuid = reader_of(request), bare("pkg", package_id)
+    mine = Package.objects.filter(uuid=uuid, holder_id=reader.account_id, state="active") if reader and uuid else Package.objects.none()
+    row = mine.first()
+    if row is None:
+        raise Http404
+    package = {"id": package_id, "label": row.label, "kind": row.type, "words": dict(KINDS)[row.type]}
+    return page(request, "web/compose.html", "packages", {"reader": reader, "package": package, "policy": POLICY})

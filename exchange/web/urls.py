@@ -14,6 +14,7 @@ urlpatterns = [
     path("use/<str:request_id>", use.one, name="request"),
     path("packages", packages.packages, name="packages"),
     path("packages/new", packages.compose, name="compose"),
+    path("packages/<str:package_id>/change", packages.change, name="change-package"),
     path("account", account.account, name="account"),
     path("desk", desk.assurances, name="desk-assurances"),
     path("desk/issued", desk.issued, name="desk-issued"),

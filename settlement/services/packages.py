@@ -96,13 +96,15 @@ def split_package(
     if not policy.splittable:
         raise lifecycle_refused("not_splittable", "the package's policy forbids a split")
     held = {part.right_id: part for part in parts_of(row)}
-    for part in parts:
+    if len({part.right_id for part in parts}) < len(parts):
+        raise LifecycleRefusedError([Refusal("package_split", "a right is named once", "parts")])
+    for position, part in enumerate(parts):
+        where = f"parts.{position}.units"
         if part.units < policy.min_transfer_units:
-            raise lifecycle_refused(
-                "below_min_transfer", f"the package's policy lets no fewer than {policy.min_transfer_units} units leave it"
-            )
+            words = f"the package's policy lets no fewer than {policy.min_transfer_units} units leave it"
+            raise LifecycleRefusedError([Refusal("below_min_transfer", words, where)])
         if part.right_id not in held or part.units > held[part.right_id].units:
-            raise lifecycle_refused("package_split", f"the package has no {part.units} units of rgt_{part.right_id}")
+            raise LifecycleRefusedError([Refusal("package_split", f"the package has no {part.units} units of rgt_{part.right_id}", where)])
     taken = {part.right_id: part.units for part in parts}
     left = [
         msgspec.structs.replace(part, units=part.units - taken.get(part.right_id, 0))
@@ -110,7 +112,10 @@ def split_package(
         if part.units > taken.get(part.right_id, 0)
     ]
     if not left:
-        raise lifecycle_refused("package_split", "something has to stay in the package")
+        raise LifecycleRefusedError([Refusal("package_split", "something has to stay in the package", "parts")])
+    shapeless = part_refusals(row.type, left)
+    if shapeless:
+        raise LifecycleRefusedError([Refusal("package_split", f"what stays would be no {row.type}: {shapeless[0].detail}", "parts")])
     leaving = [msgspec.structs.replace(held[part.right_id], units=part.units) for part in parts]
     _empty(row, now_us)
     _fill(row, left, now_us)

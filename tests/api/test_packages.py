@@ -123,3 +123,14 @@ def test_a_block_offer_taken_and_one_withdrawn(desk, caller, package):
     assert other.get(f"packages/{package['id']}").json()["state"] == "active"
     assert [row["total"] for row in other.get("balances").json()["data"]] == ["87.475"]
     assert code(other.post(f"block-offers/{second['id']}/accept", {})) == "offer_ended"
+
+
+def test_the_page_that_changes_a_package_is_its_holders(caller, member, package):
+    page = f"/packages/{package['id']}/change"
+    mine = member("holder", "read", "transfer").client
+    assert "Change “nights”" in mine.get(page).content.decode()
+    assert member("other", "read").client.get(page).status_code == 404
+    for nobody in ("pkg_x", f"pkg_{MINT.uuid(NOW_US)}"):
+        assert mine.get(f"/packages/{nobody}/change").status_code == 404
+    caller("holder").post(f"packages/{package['id']}/finalize", {"reason": "over"})
+    assert mine.get(page).status_code == 404

@@ -140,6 +140,67 @@ def test_a_package_is_built_with_its_faults_at_their_fields_offered_and_sold(ope
     expect(bought).to_contain_text("Taken apart")
 
 
+def packed(page: Page, label: str, right: dict[str, Any], more: dict[str, Any] | None = None) -> None:
+    """A package of two million of a right, and of 600 of another, made by the seller on its page."""
+    page.goto(f"/packages/new?right={right['id']}")
+    page.get_by_label("Label").fill(label)
+    page.locator(f"[id='u-{right['id']}']").fill("2000000")
+    if more is not None:
+        page.locator(f"[id='u-{more['id']}']").fill("600")
+    page.get_by_label("Holders at most").fill("9")
+    page.get_by_role("button", name="Make the package").click()
+    expect(page.locator("sx-packages tbody tr", has_text=label)).to_be_visible()
+
+
+def test_a_package_is_changed_and_split_with_its_faults_at_their_fields(open_page: Open, venue: Venue) -> None:
+    first, second = held(venue), held(venue, venue.other("GPU"))
+    page = open_page("/packages", user="seller")
+    packed(page, "To be changed", first, second)
+    row = page.locator("sx-packages tbody tr", has_text="To be changed")
+    row.get_by_role("link", name="Change: To be changed").click()
+    expect(page.get_by_role("heading", name="Change “To be changed”")).to_be_visible()
+    units = page.locator(f"[id='u-{first['id']}']")
+    expect(units).to_have_value("2000000")
+    expect(page.get_by_label("Holders at most")).to_have_value("9")
+    units.fill("99999999999999")
+    page.get_by_label("Label").fill("")
+    page.get_by_role("button", name="Change the package").click()
+    expect(page.get_by_label("Label")).to_be_focused()
+    expect(page.get_by_label("Label")).to_have_attribute("aria-invalid", "true")
+    expect(units).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Label").fill("Changed by hand")
+    units.fill("3000000")
+    page.get_by_label("Label").press("Enter")
+    row = page.locator("sx-packages tbody tr", has_text="Changed by hand")
+    expect(row).to_contain_text("3,000,600")
+    expect(row).to_contain_text("1 rule of its own")
+
+    row.get_by_role("button", name="Split: Changed by hand").focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Split “Changed by hand”")
+    taken = dialog.get_by_label(re.compile("^Units of"))
+    expect(taken).to_have_count(2)
+    dialog.get_by_label("Label of the new package").fill("Split off")
+    page.keyboard.press("Enter")
+    expect(taken.first).to_be_focused()
+    expect(taken.first).to_have_attribute("aria-invalid", "true")
+    expect(dialog.get_by_text("take units of at least one right")).to_be_visible()
+    taken.first.fill("3000001")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_text("only 3,000,000 are in it")).to_be_visible()
+    assert broken_rules(page) == []
+    taken.first.fill("1000000")
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(page.locator("sx-packages tbody tr", has_text="Split off")).to_contain_text("1,000,000")
+    expect(row).to_contain_text("2,000,600")
+    for label in ("Split off", "Changed by hand"):
+        page.get_by_role("button", name=f"Take apart: {label}").click()
+        page.get_by_label("Reason, for the record").fill("over")
+        page.get_by_role("dialog").get_by_role("button", name="Take it apart").click()
+        expect(page.locator("sx-packages tbody tr", has_text=label)).to_contain_text("Taken apart")
+
+
 def test_use_is_lent_and_taken_back(open_page: Open, venue: Venue) -> None:
     other = account(open_page("/packages", user="maker"))
     right = held(venue)
@@ -180,6 +241,17 @@ def test_no_page_of_a_holder_breaks_a_rule_of_axe(open_page: Open, venue: Venue,
     units.fill("x")
     expect(units).to_have_attribute("aria-invalid", "true")
     wrong["a fault"] = broken_rules(page)
+    packed(page, f"For {width}", right)
+    page.get_by_role("link", name=f"Change: For {width}").click()
+    expect(page.locator(".loading")).to_have_count(0)
+    assert page.evaluate("() => document.documentElement.scrollWidth") == width
+    units.fill("x")
+    expect(units).to_have_attribute("aria-invalid", "true")
+    wrong["a package that is changed"] = broken_rules(page)
+    page.goto("/packages")
+    page.get_by_role("button", name=f"Split: For {width}").click()
+    page.get_by_role("button", name="Split it").click()
+    wrong["a package that is split"] = broken_rules(page)
     assert not any(wrong.values()), {path: found for path, found in wrong.items() if found}
 
 

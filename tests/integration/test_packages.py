@@ -165,6 +165,29 @@ def test_its_policy_says_how_it_may_be_divided(desk):
     clean()
 
 
+def test_a_split_leaves_two_of_its_kind_and_names_what_is_wrong(desk):
+    first, second = desk.issue(100), desk.issue(100)
+    package = compose(desk, part(first, 10, tier="baseline"), part(second, 10, tier="overflow"), kind="tranche")
+    for parts, field in (
+        ([part(first, 10)], "parts"),  # nothing but overflow would stay
+        ([part(first, 5), part(first, 5)], "parts"),
+        ([part(first, 1), part(second, 11)], "parts.1.units"),
+        ([part(first, 10), part(second, 10)], "parts"),
+    ):
+        with pytest.raises(LifecycleRefusedError) as refused:
+            packages.split_package(
+                package_id=str(package.uuid),
+                holder_id=package.holder_id,
+                parts=parts,
+                label="x",
+                child_id=MINT.uuid(NOW_US),
+                actor="test",
+                now_us=NOW_US,
+            )
+        assert [(r.code, r.field) for r in refused.value.refusals] == [("package_split", field)]
+    clean()
+
+
 @pytest.mark.parametrize(
     ("kind", "parts", "code"),
     [

@@ -69,3 +69,19 @@ test("a part too small to move is remarked on, not refused", () => {
   const whole = right({ splittable: false });
   assert.deepEqual(rules.partNotes([{ right: whole, units: "1" }, { right: whole, units: whole.remaining_amount }]).map((note) => note.place), [0]);
 });
+
+test("what a package has of a right is free for the package itself, while it is changed", () => {
+  const out = rules.asIfOut(right({}, { reserved_amount: "9007199254740993" }), "9007199254740992");
+  assert.equal(rules.freeUnits(out), "9007199254740992");
+});
+
+test("what is split off is in the package, and something stays", () => {
+  const parts = [{ right_id: "a", units: "9007199254740993" }, { right_id: "b", units: "5" }];
+  const at = (...taken) => rules.splitFaults(parts, taken.map(([id, units]) => ({ right_id: id, units }))).map((fault) => fault.field);
+  assert.deepEqual(at(), ["parts"]);
+  assert.deepEqual(at(["a", "9007199254740992"]), []);
+  assert.deepEqual(at(["a", "9007199254740993"]), []);
+  assert.deepEqual(at(["a", "9007199254740994"], ["b", "0"]), ["parts.0.units", "parts.1.units"]);
+  assert.deepEqual(at(["b", "1e1"]), ["parts.0.units"]);
+  assert.deepEqual(at(["a", "9007199254740993"], ["b", "5"]), ["parts"]);
+});

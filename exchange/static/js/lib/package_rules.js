@@ -68,6 +68,21 @@ export function partNotes(parts) {
   });
 }
 
+/** A right of a package that is being changed: what the package has of it is free for the package itself. */
+export const asIfOut = (right, units) => ({ ...right, reserved_amount: (BigInt(right.reserved_amount) - BigInt(units)).toString() });
+
+/** What is wrong with taking units out of a package's parts: [{field, detail}]. `parts`: all it has; `taken`: [{right_id, units}]. */
+export function splitFaults(parts, taken) {
+  if (!taken.length) return [{ field: "parts", detail: "take units of at least one right" }];
+  const has = new Map(parts.map((part) => [part.right_id, BigInt(part.units)]));
+  const faults = taken.flatMap(({ right_id: right, units }, place) => {
+    if (!isWhole(units)) return [{ field: `parts.${place}.units`, detail: "whole units only, 1 or more" }];
+    return BigInt(units) > has.get(right) ? [{ field: `parts.${place}.units`, detail: `only ${grouped(has.get(right).toString())} are in it` }] : [];
+  });
+  const all = taken.length === parts.length && taken.every(({ right_id: right, units }) => isWhole(units) && BigInt(units) === has.get(right));
+  return all ? [{ field: "parts", detail: "something has to stay in the package" }] : faults;
+}
+
 /** In the order they are drawn from: a tranche's baseline before its overflow. */
 export function drawn(kind, parts) {
   return kind === "tranche" ? [...parts].sort((a, b) => (a.tier === b.tier ? 0 : a.tier === "baseline" ? -1 : 1)) : parts;

@@ -11,7 +11,8 @@ export class StayingAct extends Act {
   }
 }
 
-class DialogAct extends StayingAct {
+/** An act in a dialog, which closes when it is done. */
+export class DialogAct extends StayingAct {
   done() {
     this.closest("dialog").close();
     super.done();
@@ -30,9 +31,10 @@ function field({ name, label, hint, ...attributes }) {
 
 /**
  * Open a dialog for one act. `path`, `method`: the call; `title`, `sentence`; `fields`: [{name, label, hint, …attributes}];
- * `fixed`: members of the body that nobody types; `yes`: the button; `said`: what is announced.
+ * `fixed`: members of the body that nobody types; `yes`: the button; `said`: what is announced; `tag`: an element of its own for the act.
+ * Answers the act's element.
  */
-export function openAct({ path, method = "POST", title, sentence, fields = [], fixed = {}, yes, said, danger = false }) {
+export function openAct({ path, method = "POST", title, sentence, fields = [], fixed = {}, yes, said, danger = false, tag = "sx-dialog-act" }) {
   const dialog = h("dialog", { "aria-label": title, onclose: () => dialog.remove() });
   const hidden = Object.entries(fixed).map(([name, value]) => h("input", { type: "hidden", name, value }));
   const form = h(
@@ -44,9 +46,10 @@ export function openAct({ path, method = "POST", title, sentence, fields = [], f
     ...hidden,
     h("div", { class: "actions" }, h("button", { class: "button", type: "button", onclick: () => dialog.close() }, "Leave it"), h("button", { class: `button ${danger ? "danger" : "main"}` }, yes)),
   );
-  const act = h("sx-dialog-act", { "data-path": path, "data-method": method, "data-said": said });
+  const act = h(tag, { "data-path": path, "data-method": method, "data-said": said });
   act.append(form);
   dialog.append(act);
   document.body.append(dialog);
   dialog.showModal();
+  return act;
 }

@@ -1,10 +1,11 @@
-// The package builder: units out of the reader's rights, checked as they are typed, composed by one call.
+// The package builder: units out of the reader's rights, checked as they are typed, composed by one call. With `data-package` it
+// begins with what that package is, and changes it.
 
 import { get } from "../lib/api.js";
 import { grouped } from "../lib/decimal.js";
 import { define, empty, failed, h, loading, setText } from "../lib/dom.js";
 import { listOf, placeFaults, sayNote } from "../lib/form_body.js";
-import { drawn, freeUnits, loosened, partFaults, partNotes, sumsOf } from "../lib/package_rules.js";
+import { asIfOut, drawn, freeUnits, loosened, partFaults, partNotes, sumsOf } from "../lib/package_rules.js";
 import { PagedList } from "../lib/pages_of.js";
 import { windowText } from "../lib/time.js";
 import { units } from "../lib/words.js";
@@ -17,8 +18,15 @@ const READ = {
   yes: (control) => (control.checked ? true : null),
   count: (control) => (/^(0|[1-9][0-9]{0,9})$/.test(control.value.trim()) ? Number(control.value) : control.value.trim() || null),
   units: (control) => control.value.trim() || null,
-  moment: (control) => (control.value ? `${control.value}:00Z` : null),
+  moment: (control) => (control.value ? `${control.value}${control.value.length === 16 ? ":00" : ""}Z` : null),
   list: (control) => (control.value.trim() ? listOf(control.value) : null),
+};
+// The other way round: what a control shows of a rule.
+const SHOWN = {
+  not: (value) => ({ checked: value === false }),
+  yes: (value) => ({ checked: value === true }),
+  moment: (value) => ({ value: value.replace(/(:00)?Z$/, "") }),
+  list: (value) => ({ value: value.join(", ") }),
 };
 
 class Builder extends Act {
@@ -34,8 +42,12 @@ class Builder extends Act {
     this.begin();
   }
 
-  /** A right that the address names comes first, whatever the list's first page holds. */
+  /** What the package has comes first; else a right that the address names, whatever the list's first page holds. */
   async begin() {
+    if (this.dataset.package) {
+      await this.recall();
+      return;
+    }
     const wanted = new URLSearchParams(location.search).get("right");
     if (/^rgt_[0-9a-f-]{36}$/.test(wanted ?? "")) {
       try {
@@ -43,6 +55,31 @@ class Builder extends Act {
       } catch {
         // It is not the reader's any more: the list shows what is.
       }
+    }
+    this.list.load();
+  }
+
+  /** The package as it is, in the form. */
+  async recall() {
+    this.rows.clear();
+    try {
+      this.former = await get(`/packages/${this.dataset.package}`);
+      const rights = await Promise.all(this.former.parts.map((part) => get(`/rights/${part.right_id}`)));
+      this.former.parts.forEach((part, place) => {
+        const entry = this.add(asIfOut(rights[place], part.units), true);
+        entry.units.value = part.units;
+        entry.tier.value = part.tier ?? "baseline";
+        entry.branch.value = part.branch ?? "";
+      });
+    } catch (problem) {
+      this.table.replaceChildren(failed(problem, () => this.recall()));
+      return;
+    }
+    this.form.elements.label.value = this.former.label;
+    for (const control of this.form.querySelectorAll("[data-policy]")) {
+      const value = this.former.policy[control.dataset.policy];
+      if (value === undefined || value === null) continue;
+      Object.assign(control, SHOWN[control.dataset.kind]?.(value) ?? { value: String(value) });
     }
     this.list.load();
   }
@@ -71,9 +108,10 @@ class Builder extends Act {
     this.check();
   }
 
-  add(right) {
+  /** `inside`: a right that is in the package already may be in any state. */
+  add(right, inside = false) {
     const free = freeUnits(right);
-    if (this.rows.has(right.id) || free === "0" || !["issued", "active"].includes(right.status)) return;
+    if (this.rows.has(right.id) || free === "0" || !(inside || ["issued", "active"].includes(right.status))) return null;
     const name = right.metadata?.label || right.class_key;
     const input = (label, extra) => h("input", { type: "text", autocomplete: "off", "aria-label": `${label} of ${name}, ${right.id.slice(-17)}`, ...extra });
     const entry = {
@@ -92,6 +130,7 @@ class Builder extends Act {
       h("td", {}, h("div", { class: "field" }, h("div", { class: "choose-units" }, entry.units, all), h("div", { class: "for-tranche" }, entry.tier), h("div", { class: "for-strategy" }, entry.branch))),
     );
     this.rows.set(right.id, entry);
+    return entry;
   }
 
   fill(entry, free) {
@@ -112,8 +151,10 @@ class Builder extends Act {
     return drawn(kind, chosen.map(part));
   }
 
+  /** What stands in the form, and what a changed package has that no field here shows. */
   policy() {
-    const policy = {};
+    const shown = new Set([...this.form.querySelectorAll("[data-policy]")].map((control) => control.dataset.policy));
+    const policy = Object.fromEntries(Object.entries(this.former?.policy ?? {}).filter(([name]) => !shown.has(name)));
     for (const control of this.form.querySelectorAll("[data-policy]")) {
       const value = READ[control.dataset.kind](control);
       if (value !== null) policy[control.dataset.policy] = value;
@@ -173,7 +214,8 @@ class Builder extends Act {
       return null;
     }
     const parts = this.sent.map(({ right, units: amount, tier, branch }) => ({ right_id: right.id, units: amount, ...(tier ? { tier } : {}), ...(branch ? { branch } : {}) }));
-    return { type: this.kind, label: label.value.trim(), parts, policy: this.policy() };
+    const made = { label: label.value.trim(), parts, policy: this.policy() };
+    return this.former ? { ...made, rules: this.former.rules } : { type: this.kind, ...made };
   }
 }
 

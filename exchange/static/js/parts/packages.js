@@ -6,6 +6,7 @@ import { PagedList } from "../lib/pages_of.js";
 import { dayTime } from "../lib/time.js";
 import { openAct } from "./act_dialog.js";
 import { lend } from "./delegations.js";
+import { splitPackage } from "./package_split.js";
 import { Paged } from "./paged.js";
 import { shortId } from "./preview.js";
 
@@ -64,7 +65,8 @@ class Packages extends Paged {
 
   acts(pack) {
     const act = (text, open) => h("button", { class: "button small", type: "button", "aria-label": `${text}: ${pack.label}`, onclick: open }, text);
-    return h("div", { class: "row-acts" }, act("Offer", () => this.offer(pack)), act("Give", () => this.give(pack)), act("Lend", () => lend(pack.id)), act("Take apart", () => this.end(pack)));
+    const change = h("a", { class: "button small", href: `/packages/${pack.id}/change`, "aria-label": `Change: ${pack.label}` }, "Change");
+    return h("div", { class: "row-acts" }, act("Offer", () => this.offer(pack)), act("Give", () => this.give(pack)), act("Lend", () => lend(pack.id)), change, act("Split", () => splitPackage(pack)), act("Take apart", () => this.end(pack)));
   }
 
   offer(pack) {
