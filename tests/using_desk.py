@@ -37,13 +37,17 @@ class Using(RedeemDesk):
             self.suppliers["boreal"].assure(10**7, patch={**terms, "assurance": {"reference": "pledged"}})
         return self.issue(units, **terms)
 
-    def matched(self, *parts: tuple[Right, int], **said: Any) -> Request:
+    def without_payload(self, *parts: tuple[Right, int]) -> Request:
+        """A request whose work stays with whoever executes it."""
+        return self.matched(*parts, payload=None)
+
+    def matched(self, *parts: tuple[Right, int], payload: str | None = BODY, **said: Any) -> Request:
         """A request whose routes lock these units of these rights."""
         named = tuple(Candidate(str(right.pk), units) for right, units in parts)
         return submit_request(
             envelope=self.envelope(units=sum(units for _, units in parts), **{"candidates": named, **said}),
             account=self.accounts["holder"],
-            payload=BODY,
+            payload=payload,
             request_id=MINT.uuid(self.now_us),
             mint=MINT,
             now_us=self.now_us,

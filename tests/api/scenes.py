@@ -4,12 +4,15 @@ Each scene makes anew what it needs, so that it can be played any number of time
 """
 
 import itertools
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from rights.domain.signing import Signer
+from settlement.domain.receipt_body import signed_bytes
 from tests.api.cast import Cast, Role
 
 _AXES = {
@@ -19,6 +22,8 @@ _AXES = {
 _COLLAR = {"low": "0.100", "high": "10.000"}
 _WHY = {"reason": "a scene"}
 _FREEZE = {"freeze_reason": "governance", **_WHY}
+_SIGNER = Signer("22" * 32)
+_POLICY = {"proof_profile": "basic", "dispute_window_seconds": 3600}
 UNITS = "1000000"  # the least that the demo's terms let move
 
 
@@ -39,7 +44,7 @@ class Scenes:
         self._buyer, self._seller, self._issuer, self._operator = (roles[name] for name in ("buyer", "seller", "issuer", "operator"))
         self._second = cast.log_in("operator")
         self._count = itertools.count(1)
-        self._in_use = ""
+        self._in_use = self._worker = ""
         self._manifest = next(m for m in self._issuer.manifests if m["resource"]["type"] == "text_inference")
         held = self._seller.get("rights", holder="me", status="active", limit="1000")["data"]
         self._right = max(held, key=lambda right: int(right["remaining_amount"]) - int(right["reserved_amount"]))
@@ -124,16 +129,16 @@ class Scenes:
     def _supplier(self) -> dict[str, Any]:
         return {"slug": f"scene-{next(self._count)}", "name": "Of a scene", "region": "US-EAST"}
 
-    def _registered(self) -> dict[str, str]:
-        return {"supplier_id": self._post(self._seller, "suppliers", self._supplier())["id"]}
+    def _registered(self, **said: str) -> dict[str, str]:
+        return {"supplier_id": self._post(self._seller, "suppliers", {**self._supplier(), **said})["id"]}
 
     def _suspended(self) -> dict[str, str]:
         registered = self._registered()
         self._post(self._operator, f"suppliers/{registered['supplier_id']}/suspend", _WHY)
         return registered
 
-    def _able(self) -> dict[str, str]:
-        registered = self._registered()
+    def _able(self, **said: str) -> dict[str, str]:
+        registered = self._registered(**said)
         made = self._post(self._seller, f"suppliers/{registered['supplier_id']}/capabilities", _AXES)
         return {**registered, "capability_id": made["id"]}
 
@@ -197,13 +202,14 @@ class Scenes:
     def _usable(self) -> dict[str, Any]:
         """A right in its window, and somebody who can be called for it; one is enough for all scenes."""
         if not self._in_use:
-            able = self._able()
+            able = self._able(public_key=b64encode(bytes.fromhex(_SIGNER.public_key)).decode())
+            self._worker = able["supplier_id"]
             self._post(self._seller, f"suppliers/{able['supplier_id']}/endpoints", self._endpoint(able))
             today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
             window = {name: (today + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ") for name, days in (("start", 0), ("end", 2))}
             place = f"suppliers/{able['supplier_id']}/capabilities/{able['capability_id']}/capacity"
             self._post(self._seller, place, self._posting(window))
-            changed = {"window": {**self._manifest["window"], **window}, "assurance": self._named(window)}
+            changed = {"window": {**self._manifest["window"], **window}, "assurance": self._named(window), "settlement_policy": _POLICY}
             sources = [{"capability_id": able["capability_id"], "units": "1000000000"}]
             self._post(self._issuer, "assurances", {"terms": self._terms(**changed), "gross_units": "1000000000", "sources": sources})
             self._in_use = self._issued(**changed)["id"]
@@ -217,6 +223,36 @@ class Scenes:
 
     def _matched(self) -> dict[str, str]:
         return {"request_id": self._post(self._issuer, "requests", {**self._wish(), "route": "auto"})["id"]}
+
+    def _work_done(self) -> dict[str, Any]:
+        """A supplier's receipt of a request whose work never left it."""
+        wish = {**self._usable(), "payload_hash": "0" * 64, "route": "auto"}
+        made = self._post(self._issuer, "requests", wish)
+        route = next(route["id"] for route in made["routes"] if route["state"] == "locked")
+        leg = {"route_id": route, "delivered_units": "1", "output_ref": "kept"}
+        done = {"request_id": made["id"], "status": "completed", "completed_at": made["created_at"], "legs": [leg]}
+        proofs = [
+            {"type": "usage-meter", "reference": "meter", "content_hash": "1" * 64, "units": "1"},
+            {"type": "completion-record", "reference": "log", "content_hash": "2" * 64},
+        ]
+        signature = _SIGNER.sign(signed_bytes(receipt=done, proofs=proofs))
+        signed = b64encode(bytes.fromhex(signature)).decode()
+        return {"supplier_id": self._worker, "receipt": done, "proofs": proofs, "signature": signed}
+
+    def _settled(self) -> dict[str, str]:
+        return {"settlement_id": self._post(self._seller, "receipts", self._work_done())["id"]}
+
+    def _done(self) -> dict[str, str]:
+        return {"request_id": self._post(self._seller, "receipts", self._work_done())["request_id"]}
+
+    def _disputed(self) -> dict[str, str]:
+        place = f"settlements/{self._settled()['settlement_id']}/disputes"
+        return {"dispute_id": self._post(self._issuer, place, {"claim": "a scene"})["id"]}
+
+    def _assigned(self) -> dict[str, str]:
+        disputed = self._disputed()
+        self._post(self._operator, f"disputes/{disputed['dispute_id']}/assign", {"reviewer": "operator"})
+        return disputed
 
     def _some_assurance(self) -> dict[str, str]:
         return {"assurance_id": self._issuer.get("assurances", limit="1")["data"][0]["id"]}
@@ -319,6 +355,16 @@ _SCENES: dict[str, Callable[[Scenes], Scene]] = {
     "POST requests/{request_id}/lock": _by("issuer", "wished", {}),
     "POST requests/{request_id}/release": _by("issuer", "matched", {}),
     "POST requests/{request_id}/cancel": _by("issuer", "wished", {}),
+    "GET requests/{request_id}/receipt": _by("issuer", "done"),
+    "GET requests/{request_id}/settlement": _by("issuer", "done"),
+    "POST receipts": _by("seller", "", "work_done"),
+    "GET settlements/{settlement_id}": _by("issuer", "settled"),
+    "POST settlements/{settlement_id}/disputes": _by("issuer", "settled", {"claim": "a scene"}),
+    "GET disputes/{dispute_id}": _by("issuer", "disputed"),
+    "POST disputes/{dispute_id}/evidence": _by("seller", "disputed", {"text": "of a scene"}),
+    "POST disputes/{dispute_id}/assign": _by("operator", "disputed", {"reviewer": "operator"}),
+    "POST disputes/{dispute_id}/decide": _by("operator", "assigned", {"decision": "reject", **_WHY}),
+    "GET issuers/{issuer_id}/outcomes": lambda s: Scene(s._buyer, {"issuer_id": "issuer"}),
     "GET anchors/{anchor_id}": lambda s: Scene(s._buyer, s._covering(s._event())),
     "GET anchors/{anchor_id}/proof": Scenes._proof,
     "GET events": lambda s: Scene(s._seller, query={"object": "seller"}),

@@ -21,7 +21,7 @@ PARAMETERS = {
     "supplier_id": f"sup_{ID}", "capability_id": f"cap_{ID}", "listing_id": f"lst_{ID}",
     "endpoint_id": f"end_{ID}", "attestation_id": f"att_{ID}", "anchor_id": f"anc_{ID}",
     "node_id": f"nod_{ID}", "job_id": f"job_{ID}", "policy_id": f"pol_{ID}", "request_id": f"req_{ID}",
-    "approval_id": f"apv_{ID}",
+    "approval_id": f"apv_{ID}", "settlement_id": f"stl_{ID}", "dispute_id": f"dsp_{ID}", "issuer_id": "nobody",
 }  # fmt: skip
 
 # method, route → (who may, what they get with an empty body and ids of nothing). None: anybody, with a key or without.
@@ -92,6 +92,18 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("post", "requests/{request_id}/lock"): (frozenset({"redeem"}), 404),
     ("post", "requests/{request_id}/release"): (frozenset({"redeem"}), 404),
     ("post", "requests/{request_id}/cancel"): (frozenset({"redeem"}), 404),
+    ("get", "requests/{request_id}/receipt"): (frozenset({"read"}), 404),
+    ("get", "requests/{request_id}/settlement"): (frozenset({"read"}), 404),
+    ("post", "receipts"): (frozenset({"supply"}), 400),
+    ("get", "settlements"): (frozenset({"read"}), 200),
+    ("get", "settlements/{settlement_id}"): (frozenset({"read"}), 404),
+    ("post", "settlements/{settlement_id}/disputes"): (frozenset({"redeem", "supply", "issue"}), 400),
+    ("get", "disputes"): (frozenset({"read"}), 200),
+    ("get", "disputes/{dispute_id}"): (frozenset({"read"}), 404),
+    ("post", "disputes/{dispute_id}/evidence"): (frozenset({"redeem", "supply", "issue", "clearing"}), 400),
+    ("post", "disputes/{dispute_id}/assign"): (frozenset({"clearing"}), 400),
+    ("post", "disputes/{dispute_id}/decide"): (frozenset({"clearing"}), 400),
+    ("get", "issuers/{issuer_id}/outcomes"): (None, 404),
     ("get", "events"): (frozenset({"read", "audit"}), 400),
     ("get", "events/verify"): (frozenset({"read", "audit"}), 400),
     ("get", "rights/{right_id}/events"): (frozenset({"read"}), 404),

@@ -12,6 +12,8 @@ from rights.domain.assurance import STATUSES
 from rights.domain.lifecycle import RightStatus
 from rights.models.consent import CONSENT_KINDS, CONSENT_STATES
 from settlement.domain.request_states import REQUEST_STATES
+from settlement.domain.settlement_states import Outcome, SettlementState
+from settlement.models.outcome import DISPUTE_STATES
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 64}
 _KEY = {**SYMBOL, "examples": ["TXT.CHAT.STD.INT.PRV"]}
@@ -46,6 +48,9 @@ PATH: dict[str, dict[str, Any]] = {
     "attestation_id": {"schema": public_id("att")},
     "node_id": {"schema": public_id("nod")},
     "job_id": {"schema": public_id("job")},
+    "settlement_id": {"schema": public_id("stl")},
+    "dispute_id": {"schema": public_id("dsp")},
+    "issuer_id": {"description": "An issuer's slug", "schema": _NAME},
 }
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {"schema": {**_whole(1, 1000), "default": 100}},
@@ -69,6 +74,9 @@ QUERY: dict[str, dict[str, Any]] = {
     "owner": {"schema": {"const": "me"}},
     "consents.state": {"schema": one_of(*CONSENT_STATES)},
     "requests.state": {"schema": one_of(*REQUEST_STATES)},
+    "settlements.state": {"schema": one_of(*SettlementState)},
+    "settlements.outcome": {"schema": one_of(*Outcome)},
+    "disputes.state": {"schema": one_of(*DISPUTE_STATES)},
     "right": {"description": "A right that a route of it is of", "schema": public_id("rgt")},
     "listings.state": {"schema": one_of(*LISTING_STATES)},
     "approvals.state": {"schema": one_of(*APPROVAL_STATES)},

@@ -1,0 +1,181 @@
+"""Receipts, settlements and disputes over REST: who may look, what they answer, what is refused."""
+
+import hashlib
+from base64 import b64encode
+from typing import Any
+
+import orjson
+import pytest
+
+from exchange.api import base
+from exchange.services.redemption import redeem_due
+from rights.domain.signing import Signer
+from settlement.domain.receipt_body import signed_bytes
+from settlement.models import Settlement
+from tests.registry_desk import MINT
+from tests.using_desk import Using
+
+ABSENT = "0192e4a0-0000-7000-8000-000000000000"
+SIGNER = Signer("33" * 32)
+WINDOW = {"dispute_window_seconds": 600}
+
+
+@pytest.fixture
+def desk(db: None, monkeypatch: pytest.MonkeyPatch) -> Using:
+    made = Using()
+    made.accounts["judge"] = made.desk.open("judge")
+    monkeypatch.setattr(base, "now_us", lambda: made.now_us)
+    return made
+
+
+@pytest.fixture
+def settled(desk: Using) -> Settlement:
+    right = desk.basic(settlement=WINDOW)
+    request = desk.running((right, 1_000))
+    return desk.record(request, desk.told(request, 400))
+
+
+def test_a_settlement_answers_every_question(desk, settled, caller):
+    holder = caller("holder", "read")
+    shown = holder.get(f"settlements/stl_{settled.pk}").json()
+    assert (shown["state"], shown["outcome"], shown["units"], shown["payments"]) == ("pending_dispute_window", "full", "400", [])
+    assert [(charge["units"], charge["right_id"]) for charge in shown["charges"]] == [("400", shown["rights"][0]["right_id"])]
+    assert (shown["rights"][0]["remaining_units"], shown["rights"][0]["is_usable"]) == ("9600", True)
+    assert (shown["escrow"], shown["payout"], shown["release"]) == ("0.01", "0.004", "0.006")
+    desk.now_us += 600_000_000
+    assert redeem_due(mint=MINT, actor="timetable", now_us=desk.now_us) == 1
+    final = holder.get(f"requests/{shown['request_id']}/settlement").json()
+    assert final["payments"] == [
+        {"to": "supplier", "supplier": "boreal", "amount": "0.004"},
+        {"to": "issuer", "supplier": None, "amount": "0.006"},
+    ]
+    assert holder.get("settlements?state=finalized&outcome=full").json()["data"] == [final]
+    assert holder.get("settlements?outcome=failed").json()["data"] == []
+    outcomes = caller().get("issuers/issuer/outcomes").json()
+    assert (outcomes["sample_size"], outcomes["counts"]["full"], outcomes["rates_bps"]["full"]) == (1, 1, 10_000)
+    assert outcomes["windows"][0]["sample_size"] == 1
+    assert caller().get("issuers/issuer/outcomes?class=NONE").json()["sample_size"] == 0
+
+
+def test_a_receipt_is_shown_with_its_proofs_and_its_hash_can_be_made_again(desk, settled, caller):
+    shown = caller("holder", "read").get(f"requests/req_{settled.request_id}/receipt").json()
+    assert hashlib.sha256(shown["body"].encode()).hexdigest() == shown["hash"]
+    assert orjson.loads(shown["body"])["status"] == shown["status"] == "completed"
+    assert [(leg["supplier"], leg["delivered_units"]) for leg in shown["legs"]] == [("boreal", "400")]
+    assert "usage-meter" in {proof["type"] for proof in shown["proofs"]}
+
+
+def test_parties_see_it_and_nobody_else(desk, settled, caller):
+    path = f"settlements/stl_{settled.pk}"
+    for party in ("holder", "boreal", "issuer"):
+        assert caller(party, "read").get(path).json()["id"] == f"stl_{settled.pk}"
+    for stranger in ("other", "judge"):
+        assert caller(stranger, "read").get(path).status_code == 404
+        assert caller(stranger, "read").get("settlements").json()["data"] == []
+    assert caller("other", "read", "audit").get(path).status_code == 200
+
+
+def test_a_dispute_from_claim_to_decision(desk, settled, caller):
+    holder, clerk = caller("holder", "read", "redeem"), caller("other", "read", "clearing", "operate")
+    path = f"settlements/stl_{settled.pk}/disputes"
+    assert caller("other", "read", "redeem").post(path, {"claim": "mine"}).status_code == 404
+    made = holder.post(path, {"claim": "it was empty", "evidence": "a picture"})
+    assert made.status_code == 201
+    dispute = made.json()
+    assert (dispute["side"], dispute["state"], len(dispute["evidence"])) == ("holder", "open", 1)
+    assert holder.post(path, {"claim": "again"}).json()["code"] == "dispute_window_over"
+    place = f"disputes/{dispute['id']}"
+    assert caller("boreal", "supply", "read").post(f"{place}/evidence", {"text": "it was not"}).status_code == 201
+    assert clerk.post(f"{place}/assign", {"reviewer": "boreal"}).json()["code"] == "reviewer_is_party"
+    assert clerk.post(f"{place}/assign", {"reviewer": "judge"}).json()["reviewer"] == "judge"
+    said = {"decision": "uphold", "reason": "it was empty indeed"}
+    assert clerk.post(f"{place}/decide", said).json()["code"] == "not_the_reviewer"
+    judge = caller("judge", "read", "clearing")
+    assert judge.get("disputes?state=open").json()["data"][0]["id"] == dispute["id"]
+    assert judge.post(f"{place}/decide", {**said, "outcome": "full"}).status_code == 400
+    assert judge.post(f"{place}/decide", said).json()["state"] == "upheld"
+    assert judge.post(f"{place}/decide", said).json()["code"] == "dispute_decided"
+    final = holder.get(f"settlements/stl_{settled.pk}").json()
+    assert (final["state"], final["outcome"], final["charges"], final["payout"]) == ("finalized", "failed", [], "0.00")
+    assert final["payments"] == [{"to": "issuer", "supplier": None, "amount": "0.01"}]
+    desk.sound()
+
+
+def test_what_is_not_there_is_not_found(desk, caller):
+    everything = caller("holder")
+    for path in (f"settlements/stl_{ABSENT}", f"disputes/dsp_{ABSENT}", f"requests/req_{ABSENT}/receipt", "issuers/nobody/outcomes"):
+        assert everything.get(path).status_code == 404
+    request = desk.matched((desk.basic(), 10))
+    for part in ("receipt", "settlement"):
+        assert everything.get(f"requests/req_{request.pk}/{part}").status_code == 404
+
+
+def told(desk: Using, request: Any, units: int, **changes: Any) -> dict[str, Any]:
+    leg = {"route_id": f"rte_{request.routes.get(state='locked').pk}", "delivered_units": str(units)}
+    moment = "2026-12-01T01:00:00Z"
+    return {"request_id": f"req_{request.pk}", "status": "completed", "completed_at": moment, "legs": [leg], **changes}
+
+
+def proofs(units: int) -> list[dict[str, Any]]:
+    return [
+        {"type": "usage-meter", "reference": "meter", "content_hash": "1" * 64, "units": str(units)},
+        {"type": "completion-record", "reference": "log", "content_hash": "2" * 64},
+    ]
+
+
+def signed(desk: Using, receipt: dict[str, Any], shown: list[dict[str, Any]]) -> dict[str, Any]:
+    signature = bytes.fromhex(SIGNER.sign(signed_bytes(receipt=receipt, proofs=shown)))
+    supplier = desk.suppliers["boreal"].supplier
+    return {"supplier_id": f"sup_{supplier.uuid}", "receipt": receipt, "proofs": shown, "signature": b64encode(signature).decode()}
+
+
+@pytest.fixture
+def keyed(desk: Using) -> Using:
+    supplier = desk.suppliers["boreal"].supplier
+    supplier.public_key = b64encode(bytes.fromhex(SIGNER.public_key)).decode()
+    supplier.save(update_fields=["public_key"])
+    return desk
+
+
+def test_a_supplier_tells_what_it_did_once(keyed, caller):
+    desk, supplier = keyed, caller("boreal", "supply", "read")
+    request = desk.without_payload((desk.basic(), 1_000))
+    receipt = told(desk, request, 400)
+    forged = {**signed(desk, receipt, proofs(400)), "proofs": proofs(900)}
+    assert supplier.post("receipts", forged).json()["code"] == "signature_invalid"
+    waiting = supplier.post("receipts", signed(desk, receipt, proofs(400)[:1]))
+    assert (waiting.status_code, waiting.json()["state"], waiting.json()["missing"]) == (201, "pending_proof", ["completion-record"])
+    assert caller("holder", "supply").post("receipts", signed(desk, receipt, [])).status_code == 404
+    final = supplier.post("receipts", signed(desk, receipt, proofs(400))).json()
+    assert (final["state"], final["outcome"], final["units"]) == ("finalized", "full", "400")
+    assert supplier.post("receipts", signed(desk, receipt, proofs(400)[:1])).json()["id"] == final["id"]
+    other = told_again(receipt, 500)
+    assert supplier.post("receipts", signed(desk, other, proofs(500))).json()["code"] == "receipt_conflict"
+    kinds = [proof["type"] for proof in caller("holder", "read").get(f"requests/req_{request.pk}/receipt").json()["proofs"]]
+    assert {"supplier-signature", "request-envelope-hash", "route-selection-record", "usage-meter"} <= set(kinds)
+
+
+def told_again(receipt: dict[str, Any], units: int) -> dict[str, Any]:
+    return {**receipt, "legs": [{**receipt["legs"][0], "delivered_units": str(units)}]}
+
+
+def test_what_the_venue_meters_by_itself_no_supplier_tells(keyed, caller):
+    desk, supplier = keyed, caller("boreal", "supply", "read")
+    request = desk.matched((desk.basic(), 1_000))
+    assert supplier.post("receipts", signed(desk, told(desk, request, 400), proofs(400))).json()["code"] == "receipt_not_awaited"
+    assert not Settlement.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"status": "cancelled"}, "receipt.status"),
+        ({"legs": [{"route_id": "rte_1", "delivered_units": "1"}]}, "receipt.legs.0.route_id"),
+        ({"legs": [{"route_id": f"rte_{ABSENT}", "delivered_units": 1}]}, "receipt.legs.0.delivered_units"),
+        ({"completed_at": "noon"}, "receipt.completed_at"),
+    ],
+)
+def test_a_receipt_is_read_strictly(keyed, caller, change, field):
+    request = keyed.without_payload((keyed.basic(), 1_000))
+    answer = caller("boreal", "supply").post("receipts", signed(keyed, told(keyed, request, 400, **change), [])).json()
+    assert (answer["code"], [error["field"] for error in answer["field_errors"]]) == ("validation_failed", [field])
