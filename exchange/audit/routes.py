@@ -6,8 +6,8 @@ CHECKS = (
     Check(
         "L3",
         "route_states",
-        "A matched request has routes under lock that make up its units, and an executing one routes that execute; what waits or has ended "
-        "has none, unless its proofs are waited for.",
+        "A matched request has routes under lock that make up its units, an executing one as many units at work or more (who failed half-way "
+        "keeps what he delivered); what waits or has ended has none, unless its proofs are waited for.",
         """
         WITH live AS (
             SELECT request_id AS id, sum(units) FILTER (WHERE state = 'locked') AS locked, sum(units) FILTER (WHERE state = 'executing') AS executing
@@ -15,7 +15,7 @@ CHECKS = (
         SELECT coalesce(q.id, t.id) AS request, q.state, q.expected_units, t.locked::text, t.executing::text
         FROM settlement_request q FULL JOIN live t ON t.id = q.id LEFT JOIN settlement_settlement s ON s.request_id = q.id
         WHERE CASE q.state WHEN 'matched' THEN t.locked IS DISTINCT FROM q.expected_units OR t.executing IS NOT NULL
-                           WHEN 'executing' THEN t.executing IS DISTINCT FROM q.expected_units OR t.locked IS NOT NULL
+                           WHEN 'executing' THEN coalesce(t.executing, 0) < q.expected_units OR t.locked IS NOT NULL
                            ELSE coalesce(t.locked, t.executing) IS NOT NULL AND coalesce(s.state, '') <> 'pending_proof' END
         """,
     ),

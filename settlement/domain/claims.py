@@ -31,11 +31,14 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What other requests do with the right: those in flight, their units, and how many began within the last minute."""
+    """What other requests do with the right: those in flight, their units, and how many began within the last minute. `own_units`: what
+    the request itself has at work of it already, when one of its suppliers failed.
+    """
 
     requests: int = 0
     units: int = 0
     begun: int = 0
+    own_units: int = 0
 
 
 class Payer(msgspec.Struct, frozen=True):
@@ -168,12 +171,12 @@ def _by_limits(claim: Claim) -> Iterator[Reason]:
 
 def room_units(claim: Claim) -> int:
     """How many units one request may draw from the right now."""
-    burst = claim.limits.max_burst_units
+    own, burst, policy = claim.usage.own_units, claim.limits.max_burst_units, claim.effective.policy
     bounds = (
         claim.free_units,
         claim.epoch_units,
-        claim.max_spend_units,
-        claim.effective.policy.max_units,
-        None if burst is None else burst - claim.usage.units,
+        None if claim.max_spend_units is None else claim.max_spend_units - own,
+        None if policy.max_units is None else policy.max_units - own,
+        None if burst is None else burst - claim.usage.units - own,
     )
     return max(0, min(bound for bound in bounds if bound is not None))

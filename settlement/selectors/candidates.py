@@ -31,8 +31,10 @@ SELECT r.id::text, r.holder_id, r.status, r.remaining_units - r.reserved_units, 
 FROM rights_right r JOIN rights_series s ON s.id = r.series_id JOIN rights_issuer i ON i.id = r.issuer_id WHERE r.id = ANY(%s::uuid[])
 """
 _IN_FLIGHT = """
-SELECT right_id::text, count(DISTINCT request_id), sum(units)::bigint FROM settlement_route
-WHERE right_id = ANY(%s::uuid[]) AND state IN ('locked', 'executing') AND request_id <> %s GROUP BY 1
+SELECT right_id::text, count(DISTINCT request_id) FILTER (WHERE request_id <> %s),
+       coalesce(sum(units) FILTER (WHERE request_id <> %s), 0)::bigint,
+       coalesce(sum(units) FILTER (WHERE request_id = %s AND state = 'executing'), 0)::bigint
+FROM settlement_route WHERE right_id = ANY(%s::uuid[]) AND state IN ('locked', 'executing') GROUP BY 1
 """
 _BEGUN = """
 SELECT right_id::text, count(DISTINCT request_id) FROM settlement_route
@@ -76,11 +78,11 @@ def claims_of(*, wanted: Sequence[Wanted], holder_id: int, words: Sequence[tuple
     """The rights as candidates of that holder. `words`: whose policies beside the right's own tighten it; other requests' use is counted."""
     ids, trip = rows.array(found.right_id for found in wanted), Trip()
     rights = trip.ask(_RIGHTS, [ids])
-    in_flight = trip.ask(_IN_FLIGHT, [ids, request_id])
+    in_flight = trip.ask(_IN_FLIGHT, [request_id, request_id, request_id, ids])
     begun = trip.ask(_BEGUN, [ids, rfc3339(now_us - MINUTE_US), request_id])
     trip.go()
     by_id = {row[0]: row for row in rights.rows()}
-    flying = {right: (requests, units) for right, requests, units in in_flight.rows()}
+    flying = {right: tuple(counted) for right, *counted in in_flight.rows()}
     started = dict(begun.rows())
     manifests = _manifests({row[7] for row in by_id.values()})
     own: dict[int, set[str]] = {}
@@ -89,7 +91,8 @@ def claims_of(*, wanted: Sequence[Wanted], holder_id: int, words: Sequence[tuple
     claims = []
     for one in wanted:
         row = by_id.get(one.right_id)
-        usage = Usage(*flying.get(one.right_id, (0, 0)), started.get(one.right_id, 0))
+        requests, units, own_units = flying.get(one.right_id, (0, 0, 0))
+        usage = Usage(requests, units, started.get(one.right_id, 0), own_units)
         claims.append(
             _nobodys(one) if row is None else _claim(one, row, holder_id, manifests[row[7]], own.get(row[15], set()), usage, words, now_us)
         )
@@ -179,7 +182,7 @@ def _epoch_units(manifest: Manifest, row: Sequence[Any], usage: Usage, now_us: i
     if current == 0:
         return None
     used = row[6] if row[5] == current else 0
-    return max(0, allowance_units(manifest, row[4]) - int(used) - usage.units)
+    return max(0, allowance_units(manifest, row[4]) - int(used) - usage.units - usage.own_units)
 
 
 def _whole(text: str | None) -> int | None:

@@ -126,6 +126,8 @@ def test_max_spend_and_every_limit_bound_what_a_right_gives() -> None:
     assert room_units(claim(asked=Policy(max_units=20))) == 20
     assert room_units(claim(limits=Limits(max_burst_units=50), usage=Usage(1, 15, 1))) == 35
     assert room_units(claim(epoch_units=7)) == 7
+    again = {"max_spend_units": 30, "asked": Policy(max_units=20), "limits": Limits(max_burst_units=50)}
+    assert room_units(claim(usage=Usage(own_units=15), **again)) == 5  # of one request, however often it is routed
     short = plan([claim(max_spend_units=30)], [offer()])
     assert codes(short) == {("", None, "units_short")}
 
