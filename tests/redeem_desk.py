@@ -38,8 +38,8 @@ class RedeemDesk:
         self.accounts: dict[str, Account] = self.desk.accounts
         self.suppliers = {"boreal": PaidDesk(self.desk)}
         boreal = self.suppliers["boreal"]
-        boreal.post(2 * 10**9)
-        boreal.assure(10**9)
+        boreal.post(10**9)
+        boreal.assure(10**8)
         self.serve(boreal.capability)
         if cash != "0":
             self.fund("issuer", cash)

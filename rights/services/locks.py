@@ -41,13 +41,14 @@ def live_locks(refs: Iterable[str]) -> list[Lock]:
     return [Lock(*row) for row in rows.fetch_all(_LIVE, [list(refs)])]
 
 
-def add_locks(*, locks: Sequence[Lock], holder_id: int, now_us: int) -> dict[str, Held]:
-    """Lock the rights in id order and reserve; the rights as they were. Raises LifecycleRefusedError, nothing written.
+def add_locks(*, locks: Sequence[Lock], holder_id: int, now_us: int, held: dict[str, Held] | None = None) -> dict[str, Held]:
+    """Lock the rights in id order (unless the caller has: `held`, as they are) and reserve; the rights as they were.
 
-    `right_not_held`, `lifecycle_refused` when a right is neither issued nor active, `units_unavailable`.
+    Raises LifecycleRefusedError, nothing written: `right_not_held`, `lifecycle_refused` when a right is neither issued nor active,
+    `units_unavailable`.
     """
     wanted = _sums(locks)
-    held = lock_rights(wanted)
+    held = lock_rights(wanted) if held is None else held
     for right_id, units in wanted.items():
         right = held.get(right_id)
         if right is None or right.holder_id != holder_id:
@@ -59,7 +60,7 @@ def add_locks(*, locks: Sequence[Lock], holder_id: int, now_us: int) -> dict[str
                 "units_unavailable", f"{units} units asked of rgt_{right_id}, {right.remaining - right.reserved} are free"
             )
     at = rfc3339(now_us)
-    rows.execute(
+    rows.write(
         _INSERT,
         [
             at,
@@ -69,7 +70,7 @@ def add_locks(*, locks: Sequence[Lock], holder_id: int, now_us: int) -> dict[str
             rows.array(lock.units for lock in locks),
         ],
     )
-    rows.execute(_RESERVE, [at, rows.array(wanted), rows.array(wanted.values())])
+    rows.write(_RESERVE, [at, rows.array(wanted), rows.array(wanted.values())])
     return held
 
 

@@ -9,15 +9,16 @@ from typing import Any
 
 import msgspec
 
-from rights.domain.effective_policy import Policy, intersect, of_right
+from rights.domain.effective_policy import Effective, Policy, intersect, of_right
 from rights.domain.epoch import allowance_units, epoch_of
 from rights.domain.manifest import Manifest, stored_manifest
 from rights.domain.window import ends_us
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
-from rights.kernel.trip import Trip
+from rights.kernel.trip import Answer, Trip
 from settlement.domain.claims import Claim, Limits, Offer, Usage
 
+Words = Sequence[tuple[str, Policy]]
 MINUTE_US = 60_000_000
 MOST_OFFERS = 200
 _MANIFESTS: dict[str, Manifest] = {}  # by terms hash: terms never change
@@ -42,8 +43,9 @@ WHERE right_id = ANY(%s::uuid[]) AND locked_at IS NOT NULL AND locked_at > %s AN
 """
 _TERMS = "SELECT terms_hash, manifest FROM rights_terms WHERE terms_hash = ANY(%s::text[])"
 _OWN = """
-SELECT x.assurance_id, s.slug FROM rights_assurancesource x JOIN rights_postedcapacity p ON p.id = x.capacity_id
-JOIN rights_capability c ON c.id = p.capability_id JOIN rights_supplier s ON s.id = c.supplier_id WHERE x.assurance_id = ANY(%s::bigint[])
+SELECT r.id::text, array_agg(DISTINCT s.slug::text) FROM rights_right r JOIN rights_assurancesource x ON x.assurance_id = r.assurance_id
+JOIN rights_postedcapacity p ON p.id = x.capacity_id JOIN rights_capability c ON c.id = p.capability_id
+JOIN rights_supplier s ON s.id = c.supplier_id WHERE r.id = ANY(%s::uuid[]) GROUP BY 1
 """
 _OFFERS = """
 SELECT c.id, c.uuid::text, s.id, s.slug, s.participant_id, s.status = 'active' AND p.status = 'active', s.region, c.unit, c.quality_band, c.latency_band,
@@ -68,67 +70,65 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """Claims in the order asked; the stream of each right that is there, its terms."""
+    """Claims in the order asked; the stream of each right that is there and the holder's."""
 
     claims: tuple[Claim, ...]
     streams: Mapping[str, int]
 
 
-def claims_of(*, wanted: Sequence[Wanted], holder_id: int, words: Sequence[tuple[str, Policy]], request_id: str, now_us: int) -> Facts:
-    """The rights as candidates of that holder. `words`: whose policies beside the right's own tighten it; other requests' use is counted."""
-    ids, trip = rows.array(found.right_id for found in wanted), Trip()
-    rights = trip.ask(_RIGHTS, [ids])
-    in_flight = trip.ask(_IN_FLIGHT, [request_id, request_id, request_id, ids])
-    begun = trip.ask(_BEGUN, [ids, rfc3339(now_us - MINUTE_US), request_id])
-    trip.go()
-    by_id = {row[0]: row for row in rights.rows()}
-    flying = {right: tuple(counted) for right, *counted in in_flight.rows()}
-    started = dict(begun.rows())
-    manifests = _manifests({row[7] for row in by_id.values()})
-    own: dict[int, set[str]] = {}
-    for assurance, slug in rows.fetch_all(_OWN, [rows.array({row[15] for row in by_id.values()})]):
-        own.setdefault(assurance, set()).add(slug)
-    claims = []
-    for one in wanted:
-        row = by_id.get(one.right_id)
-        requests, units, own_units = flying.get(one.right_id, (0, 0, 0))
-        usage = Usage(requests, units, started.get(one.right_id, 0), own_units)
-        claims.append(
-            _nobodys(one) if row is None else _claim(one, row, holder_id, manifests[row[7]], own.get(row[15], set()), usage, words, now_us)
-        )
-    return Facts(tuple(claims), {right: row[13] for right, row in by_id.items() if row[1] == holder_id})
+class Asked(msgspec.Struct):
+    """Facts on their way; to be read after the trip."""
+
+    wanted: Sequence[Wanted]
+    now_us: int
+    rights: Answer
+    in_flight: Answer
+    begun: Answer
+    own: Answer
+    offered: Answer
+
+    def claims(self, *, holder_id: int, words: Words) -> Facts:
+        """The rights as candidates of that holder. `words`: whose policies beside the right's own tighten it."""
+        by_id = {row[0]: row for row in self.rights.rows()}
+        flying = {right: counted for right, *counted in self.in_flight.rows()}
+        started = dict(self.begun.rows())
+        own = dict(self.own.rows())
+        manifests = _manifests({row[7] for row in by_id.values()})
+        claims = []
+        for one in self.wanted:
+            row = by_id.get(one.right_id)
+            if row is None:
+                claims.append(_nobodys(one))
+                continue
+            requests, units, own_units = flying.get(one.right_id, (0, 0, 0))
+            usage = Usage(requests, units, started.get(one.right_id, 0), own_units)
+            claims.append(_claim(one, row, holder_id, manifests[row[7]], own.get(one.right_id, ()), usage, words, self.now_us))
+        return Facts(tuple(claims), {right: row[13] for right, row in by_id.items() if row[1] == holder_id})
+
+    def offers(self) -> list[Offer]:
+        """Everything that suppliers offer for this kind of work."""
+        return [Offer(**dict(zip(_OFFER, (*row[:11], frozenset(row[11]), *row[12:]), strict=True))) for row in self.offered.rows()]
 
 
-def offers_of(workload: str, *, now_us: int) -> list[Offer]:
-    """Everything that suppliers offer for this kind of work."""
-    at = rfc3339(now_us)
-    return [
-        Offer(
-            capability_id=row[0],
-            capability=row[1],
-            supplier_id=row[2],
-            supplier=row[3],
-            participant_id=row[4],
-            is_active=row[5],
-            region=row[6],
-            unit=row[7],
-            quality_band=row[8],
-            latency_band=row[9],
-            privacy_mode=row[10],
-            constraints=frozenset(row[11]),
-            tariff_minor=row[12],
-            tariff_units=row[13],
-            currency=row[14],
-            reliability_bps=row[15],
-            trust_bps=row[16],
-            endpoint=row[17],
-            opened_until_us=row[18],
-            latency_us=row[19],
-            failures=row[20],
-            capacity_units=row[21],
-        )
-        for row in rows.fetch_all(_OFFERS, [at, at, workload, MOST_OFFERS])
-    ]
+def ask_facts(trip: Trip, *, wanted: Sequence[Wanted], workload: str, request_id: str, now_us: int) -> Asked:
+    """Ask for the rights (which whoever asks has locked in the same trip or before), their use by other requests, and what is offered."""
+    ids, at = rows.array(found.right_id for found in wanted), rfc3339(now_us)
+    return Asked(
+        wanted,
+        now_us,
+        trip.ask(_RIGHTS, [ids]),
+        trip.ask(_IN_FLIGHT, [request_id, request_id, request_id, ids]),
+        trip.ask(_BEGUN, [ids, rfc3339(now_us - MINUTE_US), request_id]),
+        trip.ask(_OWN, [ids]),
+        trip.ask(_OFFERS, [at, at, workload, MOST_OFFERS]),
+    )
+
+
+_OFFER = (
+    "capability_id", "capability", "supplier_id", "supplier", "participant_id", "is_active", "region", "unit", "quality_band", "latency_band",
+    "privacy_mode", "constraints", "tariff_minor", "tariff_units", "currency", "reliability_bps", "trust_bps", "endpoint", "opened_until_us",
+    "latency_us", "failures", "capacity_units",
+)  # fmt: skip
 
 
 def _claim(
@@ -138,7 +138,7 @@ def _claim(
     manifest: Manifest,
     own: Iterable[str],
     usage: Usage,
-    words: Sequence[tuple[str, Policy]],
+    words: Words,
     now_us: int,
 ) -> Claim:
     document = manifest.document
@@ -159,7 +159,7 @@ def _claim(
         quality_band=service["quality_band"],
         latency_class=service["latency_class"],
         tags=frozenset(document["resource"]["capability_tags"]),
-        effective=intersect([("right", of_terms(manifest.terms_hash, last_us)), *words]),
+        effective=_in_force(manifest.terms_hash, last_us, tuple(words)),
         limits=Limits(limits["max_concurrent"], _whole(limits["max_burst"]), limits["rate_limit_per_minute"]),
         usage=usage,
         own_suppliers=frozenset(own) | (frozenset[str]() if allowed == "any" else frozenset(allowed)),
@@ -171,9 +171,9 @@ def _claim(
 
 
 @lru_cache(maxsize=4096)
-def of_terms(terms_hash: str, last_us: int) -> Policy:
-    """What terms that were read before say of a right that ends then."""
-    return of_right(_MANIFESTS[terms_hash].document, ends_us=last_us)
+def _in_force(terms_hash: str, last_us: int, words: tuple[tuple[str, Policy], ...]) -> Effective:
+    """The intersection of terms that were read before, of a right that ends then, with these words."""
+    return intersect([("right", of_right(_MANIFESTS[terms_hash].document, ends_us=last_us)), *words])
 
 
 def _epoch_units(manifest: Manifest, row: Sequence[Any], usage: Usage, now_us: int) -> int | None:
@@ -221,7 +221,7 @@ def _manifests(hashes: set[str]) -> dict[str, Manifest]:
     if missing:
         if len(_MANIFESTS) > MOST_MANIFESTS:
             _MANIFESTS.clear()
-            of_terms.cache_clear()
+            _in_force.cache_clear()
             missing = sorted(hashes)
         _MANIFESTS.update({key: stored_manifest(text, key) for key, text in rows.fetch_all(_TERMS, [missing])})
     return {key: _MANIFESTS[key] for key in hashes}

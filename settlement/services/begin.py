@@ -1,97 +1,109 @@
 """Execution begins (SPEC §8): locked → executing, once. Whoever gets the work does it; everybody else gets nothing."""
 
-import json
+from collections.abc import Sequence
+from typing import Any
 
+import msgspec
+import orjson
 from django.db import transaction
 
-from rights.kernel.clock import rfc3339, to_datetime, to_us
-from rights.models import Right
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339
+from rights.kernel.ids import public
+from rights.kernel.trip import Trip
+from rights.services.journal import NewEvent, append
+from rights.services.use_locked import manifests_of
 from settlement.domain import route_events
 from settlement.domain.work import Leg, Target, Work
-from settlement.models import Endpoint, Request, RequestPayload, Route
-from settlement.services.route import about, live_routes, locked_request, remember
+from settlement.models import Request, Route
+
+_REQUEST = """
+SELECT state, (extract(epoch from latest_at) * 1000000)::bigint, effective::text, envelope_hash, stream_id FROM settlement_request
+WHERE id = %s FOR NO KEY UPDATE
+"""
+_LEGS = """
+SELECT t.id::text, t.right_id::text, t.units, c.unit, q.workload, q.operation, s.slug, s.region, t.fallbacks, t.quality_loss_bps,
+       (extract(epoch from t.expires_at) * 1000000)::bigint, r.terms_hash,
+       e.id, e.uuid::text, e.adapter, e.base_url, e.model, e.secret, e.timeout_ms, e.max_attempts, e.inside
+FROM settlement_route t JOIN settlement_request q ON q.id = t.request_id JOIN rights_right r ON r.id = t.right_id
+JOIN rights_capability c ON c.id = t.capability_id JOIN rights_supplier s ON s.id = t.supplier_id
+LEFT JOIN settlement_endpoint e ON e.capability_id = c.id AND e.status = 'active' WHERE t.request_id = %s AND t.state = %s ORDER BY t.number
+"""
+_BODY = "SELECT body FROM settlement_requestpayload WHERE request_id = %s"
+_ROUTES_BEGIN = "UPDATE settlement_route SET state = 'executing', expires_at = %s WHERE id = ANY(%s::uuid[])"
+_BEGIN = "UPDATE settlement_request SET state = 'executing', updated_at = %s WHERE id = %s"
+
+
+class _Row(msgspec.Struct):
+    """A route with its leg, None when its capability has no active endpoint."""
+
+    leg: Leg | None
+    route_id: str
+    right_id: str
+    expires_us: int
+    terms_hash: str
 
 
 @transaction.atomic
 def begin_execution(*, request_id: str, actor: str, now_us: int) -> Work | None:
     """The work, or None when it is not (any more) this caller's to do: begun before, ended, or its locks are over."""
-    request = locked_request(request_id)
-    if request.state != "matched":
+    trip = Trip()
+    asked, legs, body = trip.ask(_REQUEST, [request_id]), trip.ask(_LEGS, [request_id, "locked"]), trip.ask(_BODY, [request_id])
+    trip.go()
+    request, routes, payload = asked.one(), [_row(row) for row in legs.rows()], body.one()
+    if request is None:
+        raise Request.DoesNotExist(request_id)
+    state, latest_us, effective, envelope_hash, stream_id = request
+    # Where an endpoint was taken away meanwhile, the lock runs out and another choice is made.
+    if state != "matched" or not routes or any(route.expires_us <= now_us or route.leg is None for route in routes):
         return None
-    routes = live_routes(request)
-    if not routes or any(route.expires_at is not None and to_us(route.expires_at) <= now_us for route in routes):
-        return None
-    legs = legs_of(request, routes)
-    if legs is None:
-        return None  # taken away meanwhile; the lock runs out, and another choice is made
-    deadline_us = _deadline_us(request, routes)
-    for route in routes:
-        route.state, route.expires_at = "executing", to_datetime(deadline_us)
-    Route.objects.bulk_update(routes, ["state", "expires_at"])
-    request.state, request.updated_at = "executing", to_datetime(now_us)
-    request.save(update_fields=["state", "updated_at"])
-    fact = route_events.started(routes=[str(route.pk) for route in routes], deadline_at=rfc3339(deadline_us))
-    remember(request, [about(request, route_events.STARTED, fact)], actor, now_us)
-    body = RequestPayload.objects.filter(request=request).values_list("body", flat=True).first()
+    deadline_us = _deadline_us(latest_us, orjson.loads(effective), routes)
+    fact = route_events.started(routes=[route.route_id for route in routes], deadline_at=rfc3339(deadline_us))
+    with rows.together():
+        rows.write(_ROUTES_BEGIN, [rfc3339(deadline_us), rows.array(route.route_id for route in routes)])
+        rows.write(_BEGIN, [rfc3339(now_us), request_id])
+        event = NewEvent(route_events.STARTED, "request", public("req", request_id), fact)
+        append(stream_id=stream_id, events=[event], actor=actor, now_us=now_us)
+    manifests = manifests_of(route.terms_hash for route in routes)
     return Work(
-        request_id=str(request.pk),
-        envelope_hash=request.envelope_hash,
+        request_id=request_id,
+        envelope_hash=envelope_hash,
         deadline_us=deadline_us,
-        body=body,
-        legs=legs,
-        is_partial_allowed=_partial_allowed(routes),
+        body=None if payload is None else payload[0],
+        legs=tuple(route.leg for route in routes if route.leg is not None),
+        is_partial_allowed=all(manifest.document["limits"]["partial_fill_allowed"] for manifest in manifests.values()),
     )
 
 
-def legs_of(request: Request, routes: list[Route]) -> tuple[Leg, ...] | None:
-    """One leg for each route, in order; None when one of them has no active endpoint any more."""
-    endpoints = _endpoints(routes)
-    if len(endpoints) < len({route.capability_id for route in routes}):
-        return None
-    return tuple(_leg(request, route, endpoints[route.capability_id]) for route in routes)
+def legs_of(request: Request, routes: Sequence[Route]) -> tuple[Leg, ...] | None:
+    """One leg for each of these executing routes, in order; None when one of them has no active endpoint any more."""
+    wanted = {str(route.pk) for route in routes}
+    found = [_row(row) for row in rows.fetch_all(_LEGS, [str(request.pk), "executing"])]
+    legs = [row.leg for row in found if row.route_id in wanted]
+    return None if None in legs else tuple(leg for leg in legs if leg is not None)
 
 
-def _endpoints(routes: list[Route]) -> dict[int, Endpoint]:
-    found = Endpoint.objects.select_related("capability__supplier").filter(
-        capability__in=[route.capability_id for route in routes], status="active"
-    )
-    return {endpoint.capability_id: endpoint for endpoint in found}
+def _row(row: Sequence[Any]) -> _Row:
+    route_id, right_id, units, unit, workload, operation, supplier, region, fallbacks, loss_bps, expires_us, terms_hash, *endpoint = row
+    leg = None
+    if endpoint[0] is not None:
+        leg = Leg(
+            route_id=route_id,
+            right_id=right_id,
+            endpoint=Target(*endpoint),
+            units=units,
+            unit=unit,
+            workload=workload,
+            operation=operation,
+            supplier=supplier,
+            region=region,
+            fallbacks=tuple(fallbacks),
+            quality_loss_bps=loss_bps,
+        )
+    return _Row(leg, route_id, right_id, expires_us, terms_hash)
 
 
-def _deadline_us(request: Request, routes: list[Route]) -> int:
+def _deadline_us(latest_us: int, effective: dict[str, Any], routes: Sequence[_Row]) -> int:
     """The soonest moment after which one of the rights, or the request, no longer counts it."""
-    policies = [request.effective[f"rgt_{route.right_id}"]["policy"] for route in routes]
-    return min(to_us(request.latest_at), *(int(policy["latest_us"]) for policy in policies if "latest_us" in policy))
-
-
-def _partial_allowed(routes: list[Route]) -> bool:
-    manifests = Right.objects.filter(pk__in=[route.right_id for route in routes]).values_list("terms__manifest", flat=True)
-    return all(json.loads(manifest)["limits"]["partial_fill_allowed"] for manifest in manifests)
-
-
-def _leg(request: Request, route: Route, endpoint: Endpoint) -> Leg:
-    supplier = endpoint.capability.supplier
-    target = Target(
-        endpoint_id=endpoint.pk,
-        endpoint_uuid=str(endpoint.uuid),
-        adapter=endpoint.adapter,
-        base_url=endpoint.base_url,
-        model=endpoint.model,
-        secret=endpoint.secret,
-        timeout_ms=endpoint.timeout_ms,
-        max_attempts=endpoint.max_attempts,
-        inside=endpoint.inside,
-    )
-    return Leg(
-        route_id=str(route.pk),
-        right_id=str(route.right_id),
-        endpoint=target,
-        units=route.units,
-        unit=endpoint.capability.unit,
-        workload=request.workload,
-        operation=request.operation,
-        supplier=supplier.slug,
-        region=supplier.region,
-        fallbacks=tuple(route.fallbacks),
-        quality_loss_bps=route.quality_loss_bps,
-    )
+    policies = [effective[public("rgt", route.right_id)]["policy"] for route in routes]
+    return min(latest_us, *(int(policy["latest_us"]) for policy in policies if "latest_us" in policy))

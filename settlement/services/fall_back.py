@@ -19,7 +19,7 @@ from settlement.domain.work import Leg
 from settlement.models import Endpoint, Request, Route
 from settlement.services.begin import legs_of
 from settlement.services.ledger import LedgerRefusal
-from settlement.services.quotes import quoting, save_quotes
+from settlement.services.quotes import quoted_routes, quoting, write_routes
 from settlement.services.request_refusal import RequestRefused
 from settlement.services.request_source import source_of
 from settlement.services.route import about, end_locks, lock_chosen, locked_request, next_number, remember
@@ -62,10 +62,11 @@ def _fall_back(
     found = quoting(envelope=envelope, source=source, request_id=request_id, now_us=now_us, without=without)
     if not found.plan.chosen:
         raise _NobodyElse
-    made, quoted = save_quotes(request=request, found=found, first=next_number(request), mint=mint, now_us=now_us)
-    locked = lock_chosen(request, made, now_us)
+    made, quoted = quoted_routes(request=request, found=found, first=next_number(request), mint=mint, now_us=now_us)
+    locked = lock_chosen(request, made, found, now_us)
     routes = [route for quote, route in made if quote.is_chosen]
     deadline_us = _executing(request, routes, now_us)
+    write_routes(made)
     fact = route_events.progressed(
         routes=[str(route.pk) for route in routes], released=list(released), deadline_at=rfc3339(deadline_us), reason=reason
     )
@@ -77,13 +78,12 @@ def _fall_back(
 
 
 def _executing(request: Request, routes: Sequence[Route], now_us: int) -> int:
-    """The routes execute until the execution's own deadline, which is answered."""
+    """The routes, which are still to be written, execute until the execution's own deadline, which is answered."""
     running = request.routes.filter(state="executing").values_list("expires_at", flat=True)
     deadlines = [to_us(moment) for moment in running if moment is not None]
     deadline_us = min([*deadlines, to_us(request.latest_at)])
     for route in routes:
         route.state, route.expires_at = "executing", to_datetime(deadline_us)
-    Route.objects.bulk_update(list(routes), ["state", "expires_at"])
     request.updated_at = to_datetime(now_us)
     request.save(update_fields=["updated_at"])
     return deadline_us

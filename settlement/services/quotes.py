@@ -1,34 +1,40 @@
 """Quotes of a request (SPEC §8): what may do it, read under the rights' locks, and the rows that keep it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from rights.domain.effective_policy import policy_document
-from rights.kernel.clock import to_datetime
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint, public
-from rights.services.deliveries import lock_rights
+from rights.kernel.trip import Trip
+from rights.services.deliveries import Held, ask_rights, read_rights
 from rights.services.journal import NewEvent
+from rights.services.venue import venue_account
 from settlement.domain import route_events
-from settlement.domain.claims import Claim
+from settlement.domain.claims import Claim, Offer
 from settlement.domain.envelope import Envelope
 from settlement.domain.routing import Pair, Quote, RoutePlan, plan_routes
 from settlement.models import Request, Route
-from settlement.selectors.candidates import claims_of, offers_of
-from settlement.selectors.payers import payers_of
+from settlement.selectors.candidates import ask_facts
+from settlement.selectors.payers import CURRENCY, ESCROW, ask_payers
 from settlement.services.ledger import cash_asset
 from settlement.services.request_refusal import RequestRefused
 from settlement.services.request_source import Source
 
 
 class Quoting(msgspec.Struct, frozen=True):
-    """The plan, and what it was made of. `currency_id` of all its cash."""
+    """The plan, and what it was made of: the rights as they are under lock, the currency of all its cash, the escrow account."""
 
     plan: RoutePlan
     claims: tuple[Claim, ...]
     streams: Mapping[str, int]
     currency_id: int
+    escrow_id: int
+    held: dict[str, Held]
 
     @property
     def latest_us(self) -> int:
@@ -70,36 +76,68 @@ def quoting(
 
     Capabilities `without` have just failed this very request: as good as if their breakers were open.
     """
-    lock_rights([found.right_id for found in source.wanted])
-    facts = claims_of(wanted=source.wanted, holder_id=source.holder_id, words=source.words, request_id=request_id, now_us=now_us)
-    asset = cash_asset()
-    offers = [
-        msgspec.structs.replace(offer, opened_until_us=now_us + 1, failures=offer.failures + 1) if offer.capability_id in without else offer
-        for offer in offers_of(envelope.workload, now_us=now_us)
-        if offer.currency == asset.code
-    ]
-    participants = {offer.participant_id for offer in offers} | {claim.issuer_participant_id for claim in facts.claims}
+    ids, trip = [found.right_id for found in source.wanted], Trip()
+    locked = ask_rights(trip, ids)
+    asked = ask_facts(trip, wanted=source.wanted, workload=envelope.workload, request_id=request_id, now_us=now_us)
+    parties = ask_payers(trip, right_ids=rows.array(ids), workload=envelope.workload)
+    trip.go()
+    held, facts = read_rights(locked), asked.claims(holder_id=source.holder_id, words=source.words)
     plan = plan_routes(
         envelope=envelope,
         claims=facts.claims,
-        offers=offers,
-        payers=payers_of(participants, asset_id=asset.pk),
+        offers=[_tried(offer, without, now_us) for offer in asked.offers() if offer.currency == CURRENCY],
+        payers=parties.payers(),
         now_us=now_us,
         is_late=is_late,
         only=only,
     )
     if not facts.streams:
         raise RequestRefused(plan.refusals)
-    return Quoting(plan, facts.claims, facts.streams, asset.pk)
+    currency, escrow = parties.currency_id() or cash_asset().pk, parties.escrow_id() or venue_account(code=ESCROW, now_us=now_us).pk
+    return Quoting(plan, facts.claims, facts.streams, currency, escrow, held)
 
 
-def save_quotes(*, request: Request, found: Quoting, first: int, mint: Mint, now_us: int) -> tuple[list[tuple[Quote, Route]], NewEvent]:
-    """A row for every quote, numbered from `first`, and the fact; those that are chosen are still to be locked."""
+def _tried(offer: Offer, without: Collection[int], now_us: int) -> Offer:
+    if offer.capability_id not in without:
+        return offer
+    return msgspec.structs.replace(offer, opened_until_us=now_us + 1, failures=offer.failures + 1)
+
+
+def quoted_routes(*, request: Request, found: Quoting, first: int, mint: Mint, now_us: int) -> tuple[list[tuple[Quote, Route]], NewEvent]:
+    """A row for every quote, numbered from `first`, and the fact; those that are chosen are still to be locked, and all to be written."""
     made = [(quote, _route(request, quote, first + n, found.currency_id, mint, now_us)) for n, quote in enumerate(found.plan.quotes)]
-    Route.objects.bulk_create([route for _, route in made])
     fact = route_events.quoted(routes=[_fact(quote, route) for quote, route in made])
     refs = {"right": public("rgt", made[0][0].right_id)} if made else {}
     return made, NewEvent(route_events.QUOTED, "request", public("req", str(request.pk)), fact, refs)
+
+
+_COLUMNS = (
+    "id, request_id, number, right_id, capability_id, supplier_id, units, currency_id, escrow_minor, payer_id, payee_id, score, reasons, "
+    "fallbacks, quality_loss_bps, state, quoted_at, locked_at, expires_at"
+)
+
+
+def write_routes(made: Sequence[tuple[Quote, Route]]) -> None:
+    """Write new rows, set by set."""
+    rows.copy_rows("settlement_route", _COLUMNS, [_line(route) for _, route in made])
+
+
+def _line(route: Route) -> str:
+    fields = (
+        route.pk, route.request_id, route.number, route.right_id, route.capability_id, route.supplier_id, route.units, route.currency_id,
+        route.escrow_minor, _known(route.payer_id), _known(route.payee_id), route.score,
+        rows.escape(msgspec.json.encode(route.reasons).decode()), rows.array(route.fallbacks), route.quality_loss_bps, route.state,
+        _at(route.quoted_at), _at(route.locked_at), _at(route.expires_at),
+    )  # fmt: skip
+    return "\t".join(map(str, fields))
+
+
+def _known(number: int | None) -> int | str:
+    return rows.NULL if number is None else number
+
+
+def _at(moment: datetime | None) -> str:
+    return rows.NULL if moment is None else rfc3339(to_us(moment))
 
 
 def _route(request: Request, quote: Quote, number: int, currency_id: int, mint: Mint, now_us: int) -> Route:

@@ -21,14 +21,14 @@ from settlement.domain import route_events
 from settlement.domain.envelope import envelope_of
 from settlement.domain.routing import Pair, Quote
 from settlement.models import Request, Route
+from settlement.selectors.payers import ESCROW
 from settlement.services.ledger import LedgerRefusal, Move
-from settlement.services.quotes import Quoting, quoting, save_quotes
+from settlement.services.quotes import Quoting, quoted_routes, quoting, write_routes
 from settlement.services.request_refusal import RequestRefused, RequestStateRefused, refused_as
 from settlement.services.request_source import source_of
 from settlement.services.unit_locks import lock_units, release_units
 
 T = TypeVar("T")
-ESCROW = "venue:escrow"
 LOCK = "route_lock"
 LOCK_US = 60_000_000
 AGAIN_US = 5_000_000
@@ -48,7 +48,8 @@ def quote_routes(*, request_id: str, mint: Mint, actor: str, now_us: int) -> lis
         found = _look(request, now_us)
         if not found.plan.chosen:
             raise RequestRefused(found.plan.refusals, is_retryable=found.plan.may_wait)
-        made, fact = save_quotes(request=request, found=found, first=next_number(request), mint=mint, now_us=now_us)
+        made, fact = quoted_routes(request=request, found=found, first=next_number(request), mint=mint, now_us=now_us)
+        write_routes(made)
         remember(request, [fact], actor, now_us)
         return [route for _, route in made]
 
@@ -72,10 +73,11 @@ def _lock_routes(request_id: str, route_ids: Sequence[str] | None, mint: Mint, a
     found = _look(request, now_us, is_late=is_late or request.state == "deferred", only=only)
     if not found.plan.chosen:
         raise RequestRefused(found.plan.refusals, is_retryable=found.plan.may_wait)
-    made, fact = save_quotes(request=request, found=found, first=next_number(request), mint=mint, now_us=now_us)
+    made, fact = quoted_routes(request=request, found=found, first=next_number(request), mint=mint, now_us=now_us)
     request.effective = found.effective()
     accepted = route_events.accepted(state="validated", effective=request.effective, refusals=found.refusals())
-    locked = lock_chosen(request, made, now_us)
+    locked = lock_chosen(request, made, found, now_us)
+    write_routes(made)
     request.state, request.updated_at = "matched", to_datetime(now_us)
     request.save(update_fields=["state", "effective", "updated_at"])
     events += [about(request, route_events.ACCEPTED, accepted), fact, *locked]
@@ -151,14 +153,16 @@ def with_cash(act: Callable[[], T]) -> T:
     raise refused_as("issuer_cash", "the issuer's cash went to other requests")
 
 
-def lock_chosen(request: Request, made: Sequence[tuple[Quote, Route]], now_us: int) -> list[NewEvent]:
-    """Reserve the chosen quotes' units and set their cash aside, all or none; the facts. Raises LedgerRefusal."""
+def lock_chosen(request: Request, made: Sequence[tuple[Quote, Route]], found: Quoting, now_us: int) -> list[NewEvent]:
+    """Reserve the chosen quotes' units and set their cash aside, all or none; the facts. The rows are still to be written.
+
+    Raises LedgerRefusal.
+    """
     chosen = [(quote, route) for quote, route in made if quote.is_chosen]
-    escrow = venue_account(code=ESCROW, now_us=now_us)
     until_us = min(now_us + LOCK_US, to_us(request.latest_at))
     locks = [Lock(quote.right_id, LOCK, public("rte", str(route.pk)), route.units) for quote, route in chosen]
     moves = [
-        Move(str(route.pk), 0, "escrow", route.currency_id, quote.payer.account_id, escrow.pk, quote.escrow_minor)
+        Move(str(route.pk), 0, "escrow", route.currency_id, quote.payer.account_id, found.escrow_id, quote.escrow_minor)
         for quote, route in chosen
         if quote.payer is not None and quote.escrow_minor
     ]
@@ -167,8 +171,7 @@ def lock_chosen(request: Request, made: Sequence[tuple[Quote, Route]], now_us: i
         route.payer_id = None if quote.payer is None else quote.payer.account_id
         route.payee_id = None if quote.payee is None else quote.payee.account_id
         route.state, route.locked_at, route.expires_at = "locked", to_datetime(now_us), to_datetime(until_us)
-    lock_units(locks=locks, holder_id=request.holder_id, now_us=now_us, moves=moves)
-    Route.objects.bulk_update([route for _, route in chosen], ["escrow_minor", "payer", "payee", "state", "locked_at", "expires_at"])
+    lock_units(locks=locks, holder_id=request.holder_id, now_us=now_us, moves=moves, held=found.held)
     return [_locked(request, quote, route, until_us) for quote, route in chosen]
 
 

@@ -3,15 +3,19 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from uuid import UUID
 
-from rights.kernel.clock import rfc3339, to_datetime
+import msgspec
+
+from rights.kernel import rows
+from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint
 from rights.models import Account
 from rights.services.journal import NewEvent
 from settlement.domain import route_events
 from settlement.domain.envelope import Envelope, Fault, envelope_document, envelope_faults, hashed
-from settlement.models import Request, RequestPayload
-from settlement.services.quotes import Quoting, quoting, save_quotes
+from settlement.models import Request
+from settlement.services.quotes import Quoting, quoted_routes, quoting, write_routes
 from settlement.services.request_refusal import EnvelopeRefused, RequestRefused
 from settlement.services.request_source import Source, source_of
 from settlement.services.route import about, lock_chosen, remember, with_cash
@@ -43,9 +47,9 @@ def submit_request(
         if not found.plan.chosen and not (choose and found.plan.may_wait):
             raise RequestRefused(found.plan.refusals, is_retryable=found.plan.may_wait)
         request = _row(envelope, account, source, found, request_id, now_us, choose=choose)
-        if payload is not None:
-            RequestPayload.objects.create(request=request, body=payload, body_hash=envelope.payload_hash, created_at=to_datetime(now_us))
-        return _route(request, account, found, mint, actor, now_us, choose=choose)
+        with rows.together():
+            _write(request, payload, envelope.payload_hash, now_us)
+            return _route(request, account, found, mint, actor, now_us, choose=choose)
 
     return with_cash(act)
 
@@ -61,8 +65,8 @@ def _row(envelope: Envelope, account: Account, source: Source, found: Quoting, r
     at = to_datetime(now_us)
     first = next(claim.right_id for claim in found.claims if claim.right_id in found.streams)
     state = "validated" if not choose else "matched" if found.plan.chosen else "deferred"
-    return Request.objects.create(
-        pk=request_id,
+    return Request(
+        pk=UUID(request_id),
         account=account,
         holder_id=source.holder_id,
         delegation_id=source.delegation_id,
@@ -82,9 +86,30 @@ def _row(envelope: Envelope, account: Account, source: Source, found: Quoting, r
     )
 
 
+_COLUMNS = (
+    "id, account_id, holder_id, delegation_id, stream_id, state, workload, operation, expected_units, budget, delivery, envelope, "
+    "envelope_hash, effective, latest_at, created_at, updated_at"
+)
+
+
+def _write(request: Request, payload: str | None, payload_hash: str, now_us: int) -> None:
+    """Its row, and what is to be done, if that came along."""
+    at, delegation = rfc3339(now_us), request.delegation_id
+    fields = (
+        request.pk, request.account_id, request.holder_id, rows.NULL if delegation is None else delegation, request.stream_id, request.state,
+        request.workload, request.operation, request.expected_units, request.budget, request.delivery, rows.escape(request.envelope),
+        request.envelope_hash, rows.escape(msgspec.json.encode(request.effective).decode()), rfc3339(to_us(request.latest_at)), at, at,
+    )  # fmt: skip
+    rows.copy_rows("settlement_request", _COLUMNS, ["\t".join(map(str, fields))])
+    if payload is not None:
+        line = f"{request.pk}\t{rows.escape(payload)}\t{payload_hash}\t{at}"
+        rows.copy_rows("settlement_requestpayload", "request_id, body, body_hash, created_at", [line])
+
+
 def _route(request: Request, account: Account, found: Quoting, mint: Mint, actor: str, now_us: int, *, choose: bool) -> Request:
-    made, quoted = save_quotes(request=request, found=found, first=0, mint=mint, now_us=now_us)
-    locked = lock_chosen(request, made, now_us) if choose and found.plan.chosen else []
+    made, quoted = quoted_routes(request=request, found=found, first=0, mint=mint, now_us=now_us)
+    locked = lock_chosen(request, made, found, now_us) if choose and found.plan.chosen else []
+    write_routes(made)
     remember(request, [*_taken(request, account, found), quoted, *locked], actor, now_us)
     return request
 

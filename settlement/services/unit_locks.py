@@ -8,12 +8,15 @@ from settlement.services.deliver import asset_ids
 from settlement.services.ledger import Key, Move, post
 
 
-def lock_units(*, locks: Sequence[Lock], holder_id: int, now_us: int, moves: Sequence[Move] = ()) -> None:
-    """Reserve every lock or none, with `moves` of cash in the same step. Raises LedgerRefusal, and LifecycleRefusedError
-    `right_not_held`, `units_unavailable`, `lifecycle_refused`.
+def lock_units(
+    *, locks: Sequence[Lock], holder_id: int, now_us: int, moves: Sequence[Move] = (), held: dict[str, Held] | None = None
+) -> None:
+    """Reserve every lock or none, with `moves` of cash in the same step; `held` as `add_locks` takes it.
+
+    Raises LedgerRefusal, and LifecycleRefusedError `right_not_held`, `units_unavailable`, `lifecycle_refused`.
     """
     if locks:
-        _hold(add_locks(locks=locks, holder_id=holder_id, now_us=now_us), locks, 1, now_us, moves)
+        _hold(add_locks(locks=locks, holder_id=holder_id, now_us=now_us, held=held), locks, 1, now_us, moves)
 
 
 def release_units(*, refs: Sequence[str], now_us: int, only: Iterable[str] | None = None, moves: Sequence[Move] = ()) -> list[Lock]:
