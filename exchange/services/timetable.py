@@ -13,6 +13,7 @@ from exchange.services.disclosure import disclose_due
 from exchange.services.expiry import expire_due
 from exchange.services.phases import ACTOR, due_phase_changes, set_phase
 from exchange.services.redemption import redeem_due
+from exchange.services.run_policy import run_overdue
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
@@ -42,6 +43,7 @@ class Run(msgspec.Struct, frozen=True):
     anchors: int = 0
     requests: int = 0
     jobs: int = 0
+    policies: int = 0
 
 
 def run_due(*, now_us: int) -> Run:
@@ -71,5 +73,6 @@ def run_due(*, now_us: int) -> Run:
     expired = expire_due(mint=_MINT, now_us=now_us)
     disclosed = disclose_due(now_us=now_us)  # behind the expiries that it tells of: one sheet, also when this ended half-way before
     undecided = proposals.expire_due(now_us=now_us)
+    policies = run_overdue(mint=_MINT, now_us=now_us)
     anchors = anchor_due(actor=ACTOR, now_us=now_us)  # last: it covers what was done above
-    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, disclosed, anchors, requests, jobs)
+    return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, disclosed, anchors, requests, jobs, policies)

@@ -16,6 +16,7 @@ from exchange.services.identity import Principal
 from exchange.services.participants import suspend
 from exchange.services.policies import NewPolicy, PolicyChange, PolicyRefusal, change_policy, create_policy, end_policy
 from exchange.services.run_policy import FILL, MANUAL, SCHEDULE, WINDOW, due_policies, plan_of, run_due, run_policy
+from exchange.services.timetable import run_due as timetable
 from rights.kernel.clock import to_us
 from tests.honest_market import HonestMarket
 from tests.registry_desk import MINT
@@ -218,3 +219,11 @@ def test_what_was_done_is_not_rewritten(market: HonestMarket) -> None:
     ):
         with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
+
+
+def test_the_timetable_runs_what_no_task_ran(market: HonestMarket) -> None:
+    policy = made(market, "other", coverage=covered(market, 1))
+    timetable(now_us=market.now_us + 5 * SECOND_US)
+    assert not PolicyRun.objects.exists()
+    timetable(now_us=market.now_us + 11 * SECOND_US)
+    assert PolicyRun.objects.get().policy_id == policy.pk

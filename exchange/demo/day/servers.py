@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -22,7 +23,8 @@ PATIENCE_S = 300.0
 
 @contextmanager
 def servers() -> Iterator[dict[str, str]]:
-    """The environment that names them, with the tables made."""
+    """The environment that names them, with the tables made. Whoever asks this process to end has them stopped and removed too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     data = Path(tempfile.mkdtemp(prefix="synthference-day-"))
     record = Record.load(data)
     postgres, valkey = EmbeddedPostgres(data, record), EmbeddedValkey(data, record)
@@ -63,9 +65,9 @@ def _running(server: ServerProcess, env: dict[str, str]) -> Iterator[None]:
             process.wait()
 
 
-def _await(is_ready: object) -> None:
+def _await(is_ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while not (callable(is_ready) and is_ready()):
+    while not is_ready():
         if time.monotonic() > deadline:
             raise TimeoutError("the database did not start")
         time.sleep(0.05)

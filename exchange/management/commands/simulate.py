@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from exchange.audit.run import audit
 from exchange.demo.bots.trace import generate
 from exchange.demo.day.demand import Setting, day_of
 from exchange.demo.day.figures import floor_of
@@ -21,6 +22,7 @@ from exchange.demo.day.requests import Unreadable, read_requests
 from exchange.demo.day.servers import servers
 from exchange.demo.day.stage import BEGIN_US
 from exchange.demo.day.venue_shop import VenueShop
+from exchange.replay.run import replay
 from rights.models import Participant
 
 _NUMBERS = {
@@ -84,9 +86,6 @@ class Command(BaseCommand):
             self._audit(BEGIN_US + (len(day.asks) + 1) * setting.window_us)
 
     def _audit(self, now_us: int) -> None:
-        from exchange.audit.run import audit  # noqa: PLC0415 - read by nobody else here
-        from exchange.replay.run import replay  # noqa: PLC0415
-
         broken, differences = audit(now_us=now_us).broken, replay().differences
         if broken or differences:
             raise CommandError(f"the day left broken invariants: {broken} {differences}")
