@@ -3,11 +3,15 @@
 import json
 import random
 import re
+import secrets
+import time
 import uuid
 from typing import Any
 
 import requests
 
+from exchange.domain.signed_request import signed_request
+from exchange.management.node.key_file import NodeKey
 from rights.domain.manifest import SCHEMA
 from tests.plugins.live import LiveExchange
 
@@ -27,6 +31,21 @@ print("KEYS " + json.dumps(made))
 """
 
 
+class Signature(requests.auth.AuthBase):
+    """Signs each request as it is sent."""
+
+    def __init__(self, key: NodeKey) -> None:
+        self.key = key
+
+    def __call__(self, sent: requests.PreparedRequest) -> requests.PreparedRequest:
+        body = sent.body or b""
+        raw = body.encode() if isinstance(body, str) else body
+        timestamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_urlsafe(12)
+        said = signed_request(timestamp=timestamp, nonce=nonce, method=str(sent.method), target=sent.path_url, body=raw)
+        sent.headers.update({"X-Key": self.key.node_id, "X-Timestamp": timestamp, "X-Nonce": nonce, "X-Signature": self.key.sign(said)})
+        return sent
+
+
 class Role:
     """Somebody who calls. `known` holds by parameter's name what is there for this role; `scopes` None: not recognised."""
 
@@ -40,6 +59,11 @@ class Role:
     def get(self, path: str, **query: str) -> Any:
         answer = self.session.get(f"{self.base_url}/api/v1/{path}", params=query, headers=self.headers, timeout=30)
         assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: Any) -> Any:
+        answer = self.session.post(f"{self.base_url}/api/v1/{path}", json=body, headers=self.headers, timeout=30)
+        assert answer.status_code < 300, (path, body, answer.text)
         return answer.json()
 
     def order(self, **body: str) -> dict[str, Any]:
@@ -74,6 +98,7 @@ class Cast:
         for slug, role in self.roles.items():
             # A key ends only itself, so other keys are for the member.
             self._learn(role, made["issuer"]["spare"] if slug == "member" else [])
+        self.roles["node"] = self._node()
         self._issue(self.roles["issuer"])
         listed = self.roles["issuer"].get("instruments", limit="1000")["data"]
         self.roles["issuer"].known["class of text"] = [row["class"]["key"] for row in listed if row["symbol"].startswith("TXT")]
@@ -91,6 +116,17 @@ class Cast:
     def named(self, path: str, role: Role) -> str:
         """A route's path with things in it that are there, where there are any."""
         return re.sub(r"\{(\w+)\}", lambda name: (role.known.get(name[1]) or ["none"])[0], path)
+
+    def _node(self) -> Role:
+        """A node of a supplier of the seller's, which signs what it asks."""
+        seller, key = self.roles["seller"], NodeKey(secrets.token_hex(32))
+        supplier = seller.post("suppliers", {"slug": "cast-nodes", "name": "Nodes", "region": "US-EAST"})
+        made = seller.post(f"suppliers/{supplier['id']}/nodes", {"name": "of the cast", "public_key": key.public_key})
+        key.node_id = made["id"]
+        role = Role("node", self.venue.base_url, frozenset({"node"}), {})
+        role.session.auth = Signature(key)
+        role.known |= {"supplier_id": [supplier["id"]], "node_id": [key.node_id]}
+        return role
 
     def _issue(self, issuer: Role) -> None:
         """Rights that sleep, so that they can be activated."""

@@ -4,6 +4,7 @@ Each scene makes anew what it needs, so that it can be played any number of time
 """
 
 import itertools
+import secrets
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,12 @@ from typing import Any
 
 import msgspec
 
+from exchange.management.node.client import Done, signed_result
+from exchange.management.node.key_file import NodeKey
 from rights.domain.signing import Signer
 from settlement.domain.receipt_body import signed_bytes
-from tests.api.cast import Cast, Role
+from tests.api.cast import Cast, Role, Signature
+from tests.plugins.live import wait_until
 
 _AXES = {
     "workload": "text.generation", "quality_band": "standard", "latency_band": "interactive", "privacy_mode": "private-cluster",
@@ -44,7 +48,8 @@ class Scenes:
         self._buyer, self._seller, self._issuer, self._operator = (roles[name] for name in ("buyer", "seller", "issuer", "operator"))
         self._second = cast.log_in("operator")
         self._count = itertools.count(1)
-        self._in_use = self._worker = ""
+        self._in_use = self._worker = self._by_nodes = ""
+        self._node = roles["node"]
         self._manifest = next(m for m in self._issuer.manifests if m["resource"]["type"] == "text_inference")
         held = self._seller.get("rights", holder="me", status="active", limit="1000")["data"]
         self._right = max(held, key=lambda right: int(right["remaining_amount"]) - int(right["reserved_amount"]))
@@ -59,9 +64,7 @@ class Scenes:
     # What scenes are made of.
 
     def _post(self, role: Role, path: str, body: dict[str, Any]) -> Any:
-        answer = role.session.post(f"{role.base_url}/api/v1/{path}", json=body, headers=role.headers, timeout=30)
-        assert answer.status_code < 300, (path, body, answer.text)
-        return answer.json()
+        return role.post(path, body)
 
     def _part(self, lots: int = 1) -> dict[str, str]:
         return {"right_id": self._right["id"], "units": str(lots * int(UNITS))}
@@ -204,16 +207,68 @@ class Scenes:
         if not self._in_use:
             able = self._able(public_key=b64encode(bytes.fromhex(_SIGNER.public_key)).decode())
             self._worker = able["supplier_id"]
-            self._post(self._seller, f"suppliers/{able['supplier_id']}/endpoints", self._endpoint(able))
-            today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-            window = {name: (today + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ") for name, days in (("start", 0), ("end", 2))}
-            place = f"suppliers/{able['supplier_id']}/capabilities/{able['capability_id']}/capacity"
-            self._post(self._seller, place, self._posting(window))
-            changed = {"window": {**self._manifest["window"], **window}, "assurance": self._named(window), "settlement_policy": _POLICY}
-            sources = [{"capability_id": able["capability_id"], "units": "1000000000"}]
-            self._post(self._issuer, "assurances", {"terms": self._terms(**changed), "gross_units": "1000000000", "sources": sources})
-            self._in_use = self._issued(**changed)["id"]
-        return {"workload": "text.generation", "operation": "chat.completions", "units": "1", "rights": [{"right_id": self._in_use}]}
+            self._in_use = self._served(able, self._endpoint(able), "scene:used", settlement_policy=_POLICY)
+        return self._use(self._in_use)
+
+    def _use(self, right_id: str) -> dict[str, Any]:
+        return {"workload": "text.generation", "operation": "chat.completions", "units": "1", "rights": [{"right_id": right_id}]}
+
+    def _served(self, able: dict[str, str], endpoint: dict[str, Any], reference: str, **terms: Any) -> str:
+        """A right of today that this capability stands behind."""
+        self._post(self._seller, f"suppliers/{able['supplier_id']}/endpoints", endpoint)
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        window = {name: (today + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ") for name, days in (("start", 0), ("end", 2))}
+        place = f"suppliers/{able['supplier_id']}/capabilities/{able['capability_id']}/capacity"
+        self._post(self._seller, place, self._posting(window))
+        assurance = {**self._manifest["assurance"], "reference": reference}
+        changed = {"window": {**self._manifest["window"], **window}, "assurance": assurance, **terms}
+        sources = [{"capability_id": able["capability_id"], "units": "1000000000"}]
+        self._post(self._issuer, "assurances", {"terms": self._terms(**changed), "gross_units": "1000000000", "sources": sources})
+        return str(self._issued(**changed)["id"])
+
+    def _fresh_node(self) -> dict[str, Any]:
+        return {"name": "of a scene", "public_key": NodeKey(secrets.token_hex(32)).public_key}
+
+    def _noded(self) -> dict[str, str]:
+        registered = self._registered()
+        made = self._post(self._seller, f"suppliers/{registered['supplier_id']}/nodes", self._fresh_node())
+        return {"node_id": made["id"]}
+
+    def _offered_to_nodes(self) -> None:
+        """A request that the executor is rung for, and hands over to nodes."""
+        if not self._by_nodes:
+            supplier = {"supplier_id": self._node.known["supplier_id"][0]}
+            made = self._post(self._seller, f"suppliers/{supplier['supplier_id']}/capabilities", _AXES)
+            able = {**supplier, "capability_id": made["id"]}
+            endpoint = {"capability_id": made["id"], "adapter": "node-network"}
+            self._by_nodes = self._served(able, endpoint, "scene:nodes")
+        wish = {**self._use(self._by_nodes), "payload": '{"messages": []}', "route": "auto", "delivery": "async"}
+        self._post(self._issuer, "requests", wish)
+
+    def _leased(self) -> dict[str, str]:
+        self._offered_to_nodes()
+        found: list[dict[str, Any]] = []
+
+        def lease() -> bool:
+            found[:] = self._post(self._node, "nodes/lease", {"max_jobs": 1})["data"]
+            return bool(found)
+
+        wait_until(lease, 60.0, "a job for a node")
+        return {"job_id": found[0]["job_id"]}
+
+    def _result(self, job_id: str) -> dict[str, Any]:
+        signature = self._node.session.auth
+        assert isinstance(signature, Signature)
+        done = signed_result(signature.key, job_id, Done("x", 1))
+        return {name: value for name, value in done.items() if name != "job_id"}
+
+    def _finished(self) -> Scene:
+        leased = self._leased()
+        return Scene(self._node, leased, self._result(leased["job_id"]))
+
+    def _all_finished(self) -> Scene:
+        leased = self._leased()
+        return Scene(self._node, {}, {"results": [{**leased, **self._result(leased["job_id"])}]})
 
     def _wish(self) -> dict[str, Any]:
         return {**self._usable(), "payload": '{"messages": []}', "route": "manual"}
@@ -334,6 +389,16 @@ _SCENES: dict[str, Callable[[Scenes], Scene]] = {
     "POST suppliers/{supplier_id}/endpoints": Scenes._new_endpoint,
     "GET suppliers/{supplier_id}/endpoints/{endpoint_id}": _by("operator", "reachable"),
     "PATCH suppliers/{supplier_id}/endpoints/{endpoint_id}": _by("seller", "reachable", {"status": "paused"}),
+    "GET suppliers/{supplier_id}/nodes": _by("seller", "registered"),
+    "POST suppliers/{supplier_id}/nodes": _by("seller", "registered", "fresh_node"),
+    "GET nodes/{node_id}": _by("seller", "noded"),
+    "PATCH nodes/{node_id}": _by("operator", "noded", {"status": "suspended", **_WHY}),
+    "POST nodes/lease": _by("node", "", {"max_jobs": 1}),
+    "POST nodes/heartbeat": lambda s: Scene(s._node, {}, {"job_ids": [s._leased()["job_id"]]}),
+    "POST nodes/leases/{job_id}/heartbeat": _by("node", "leased", {}),
+    "POST nodes/leases/{job_id}/fail": _by("node", "leased", {"reason": "a scene"}),
+    "POST nodes/leases/{job_id}/complete": Scenes._finished,
+    "POST nodes/complete": Scenes._all_finished,
     "POST assurances": lambda s: Scene(s._issuer, {}, s._assurance(s._window())),
     "GET assurances/{assurance_id}": _by("buyer", "some_assurance"),
     "PATCH assurances/{assurance_id}": _by("operator", "some_assurance", {"note": "seen in a scene"}),

@@ -69,7 +69,7 @@ def test_who_suspends_reinstates(network, owner, caller):
     assert owner.patch(path, {"status": "suspended"}).json()["field_errors"][0]["field"] == "reason"
     gone = owner.patch(path, {"status": "suspended", "reason": "maintenance"}).json()
     assert (gone["status"], gone["suspended_by"], gone["leases"]) == ("suspended", "supplier", 0)
-    refused = hand.post("nodes/lease", {})
+    refused = hand.post("nodes/lease", {"max_jobs": 1})
     assert (refused.status_code, refused.json()["gates"][0]["code"]) == (422, "node_suspended")
     # Its work goes to others, and it was no attempt of theirs.
     assert hand.complete(hand.result(lease)) == ["lease_over"]
@@ -129,7 +129,7 @@ def test_the_oldest_first_and_each_once(network):
     assert [lease["job_id"] for lease in first + second] == [f"job_{job.pk}" for job in jobs]
     assert (first[0]["payload"], first[0]["attempt"], first[0]["unit"]) == ('{"prompt": "hello"}', 1, "jobs")
     assert one.lease(3) == []
-    assert one.post("nodes/lease", {"workloads": ["text.embedding"]}).json()["data"] == []
+    assert one.post("nodes/lease", {"max_jobs": 1, "workloads": ["text.embedding"]}).json()["data"] == []
     verdicts = one.post("nodes/complete", {"results": [one.result(lease) for lease in first]}).json()["data"]
     assert [(row["verdict"], row["reason"]) for row in verdicts] == [("accepted", None)] * 3
     job = job_of(first[0])
@@ -279,7 +279,7 @@ def test_bad_answers_name_the_field(network):
         assert (answer.status_code, answer.json()["field_errors"][0]["field"]) == (400, f"results.0.{field}"), field
     assert hand.post("nodes/complete", {"results": []}).status_code == 400
     assert hand.post("nodes/lease", {"max_jobs": 101}).json()["field_errors"][0]["field"] == "max_jobs"
-    assert hand.post("nodes/lease", {"workloads": ["poetry"]}).json()["field_errors"][0]["field"] == "workloads.0"
+    assert hand.post("nodes/lease", {"max_jobs": 1, "workloads": ["poetry"]}).json()["field_errors"][0]["field"] == "workloads.0"
     assert hand.post("nodes/leases/job_x/fail", {"reason": "x"}).status_code == 404
     assert hand.post(f"nodes/leases/{lease['job_id']}/fail", {}).json()["field_errors"][0]["field"] == "reason"
     assert hand.post("nodes/lease", b"{", hand.headers("POST", "/api/v1/nodes/lease", b"{")).status_code == 400

@@ -53,6 +53,11 @@ class NodeWorkView(ApiView):
             raise not_found()
         return uuid
 
+    def one(self, answered: Answered) -> Response:
+        if answered.verdict == "unknown":
+            raise not_found()
+        return Response(node_render.verdict(answered))
+
     def completed(self, results: Sequence[Result]) -> list[Answered]:
         return self._ended(
             begun_again(lambda: complete_jobs(node_id=self.node_id, results=results, actor=self.principal.actor, now_us=self.now_us))
@@ -80,7 +85,7 @@ class LeaseView(NodeWorkView):
 
     def post(self, _request: Request) -> Response:
         form = Form(self.body, ("max_jobs", "workloads"))
-        most = form.read("max_jobs", 1, fields.integer, 1, MOST_AT_ONCE)
+        most = form.need("max_jobs", 1, fields.integer, 1, MOST_AT_ONCE)
         workloads = form.read("workloads", None, _workloads)
         form.close()
         with as_problems():
@@ -134,7 +139,7 @@ class CompleteView(NodeWorkView):
 
     def post(self, _request: Request, job_id: str) -> Response:
         result = _result(self.body, "", self.job_id(job_id))
-        return Response(node_render.verdict(self.completed([result])[0]))
+        return self.one(self.completed([result])[0])
 
 
 class FailView(NodeWorkView):
@@ -145,7 +150,7 @@ class FailView(NodeWorkView):
         reason = form.need("reason", "", fields.text, 1, 200)
         form.close()
         uuid = self.job_id(job_id)
-        return Response(node_render.verdict(self.failed([(uuid, reason)])[0]))
+        return self.one(self.failed([(uuid, reason)])[0])
 
 
 def _workloads(value: object, field: str) -> list[str] | None:

@@ -37,6 +37,14 @@ class Done(msgspec.Struct, frozen=True):
     is_partial: bool = False
 
 
+def signed_result(key: NodeKey, job_id: str, done: Done) -> dict[str, Any]:
+    """What was done of a job (its public id), as it is handed in."""
+    digest = hash_of(done.output)
+    signature = key.sign(signed_bytes(job_id=job_id.removeprefix("job_"), units=done.units, output_hash=digest))
+    told = {"job_id": job_id, "units": str(done.units), "output": done.output, "output_hash": digest, "signature": signature}
+    return {**told, "partial": True} if done.is_partial else told
+
+
 class NodeClient:
     """One node's line to the exchange. Every call is safe to repeat."""
 
@@ -66,11 +74,7 @@ class NodeClient:
         return str((await self._call(f"nodes/leases/{job_id}/fail", {"reason": reason[:200] or "failed"}))["verdict"])
 
     def result(self, job_id: str, done: Done) -> dict[str, Any]:
-        """What was done, signed."""
-        digest = hash_of(done.output)
-        signature = self.key.sign(signed_bytes(job_id=job_id.removeprefix("job_"), units=done.units, output_hash=digest))
-        told = {"job_id": job_id, "units": str(done.units), "output": done.output, "output_hash": digest, "signature": signature}
-        return {**told, "partial": True} if done.is_partial else told
+        return signed_result(self.key, job_id, done)
 
     async def _call(self, path: str, body: dict[str, Any]) -> Any:
         """The answer's object. Raises Refused, Lost."""
