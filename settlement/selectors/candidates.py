@@ -59,6 +59,16 @@ LEFT JOIN LATERAL (SELECT * FROM settlement_endpoint d WHERE d.capability_id = c
 LEFT JOIN settlement_endpointhealth h ON h.endpoint_id = e.id
 WHERE c.workload = %s AND c.retired_at IS NULL ORDER BY c.id LIMIT %s
 """
+# Of a supplier's last requests that have come to something: how many, and how many of them whole.
+_OUTCOMES = """
+SELECT s.id, count(f.outcome), count(f.outcome) FILTER (WHERE f.outcome = 'full') FROM rights_supplier s CROSS JOIN LATERAL (
+    SELECT x.outcome FROM settlement_route t JOIN settlement_settlement x ON x.request_id = t.request_id
+    WHERE t.supplier_id = s.id AND t.state = 'completed' AND x.outcome <> '' ORDER BY t.id DESC LIMIT %s) f
+WHERE s.id = ANY(%s::bigint[]) GROUP BY 1
+"""
+LAST = 100
+FRESH_US = 10_000_000
+_outcomes: dict[int, tuple[int, int, int]] = {}  # by supplier: when that was counted, of how many, how many whole
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -107,7 +117,9 @@ class Asked(msgspec.Struct):
 
     def offers(self) -> list[Offer]:
         """Everything that suppliers offer for this kind of work."""
-        return [Offer(**dict(zip(_OFFER, (*row[:11], frozenset(row[11]), *row[12:]), strict=True))) for row in self.offered.rows()]
+        found = self.offered.rows()
+        seen = _seen({row[2] for row in found}, self.now_us)
+        return [Offer(**dict(zip(_OFFER, (*row[:11], frozenset(row[11]), *row[12:], *seen[row[2]]), strict=True))) for row in found]
 
 
 def ask_facts(trip: Trip, *, wanted: Sequence[Wanted], workload: str, request_id: str, now_us: int) -> Asked:
@@ -127,7 +139,7 @@ def ask_facts(trip: Trip, *, wanted: Sequence[Wanted], workload: str, request_id
 _OFFER = (
     "capability_id", "capability", "supplier_id", "supplier", "participant_id", "is_active", "region", "unit", "quality_band", "latency_band",
     "privacy_mode", "constraints", "tariff_minor", "tariff_units", "currency", "reliability_bps", "trust_bps", "endpoint", "opened_until_us",
-    "latency_us", "failures", "capacity_units",
+    "latency_us", "failures", "capacity_units", "asked", "delivered",
 )  # fmt: skip
 
 
@@ -187,6 +199,15 @@ def _epoch_units(manifest: Manifest, row: Sequence[Any], usage: Usage, now_us: i
 
 def _whole(text: str | None) -> int | None:
     return None if text is None else int(text)
+
+
+def _seen(suppliers: set[int], now_us: int) -> dict[int, tuple[int, int]]:
+    """Of each supplier's last requests: how many came to something, and how many whole. Counted anew every ten seconds: it only orders."""
+    stale = sorted(one for one in suppliers if not 0 <= now_us - _outcomes.get(one, (-FRESH_US, 0, 0))[0] < FRESH_US)
+    if stale:
+        counted = {one: (asked, whole) for one, asked, whole in rows.fetch_all(_OUTCOMES, [LAST, rows.array(stale)])}
+        _outcomes.update({one: (now_us, *counted.get(one, (0, 0))) for one in stale})
+    return {one: _outcomes[one][1:] for one in suppliers}
 
 
 _NOBODY = intersect([])

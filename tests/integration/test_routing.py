@@ -11,9 +11,13 @@ from rights.models import Right, UnitLock
 from rights.services.delegations import Bounds, delegate
 from rights.services.refusals import LifecycleRefusedError
 from settlement.domain import route_events
+from settlement.domain.receipt_body import Told
+from settlement.domain.venue_proofs import venue_proofs
 from settlement.models import Balance, Endpoint, Request, Route, Settlement
+from settlement.selectors.candidates import FRESH_US
 from settlement.services.begin import begin_execution
 from settlement.services.cancel import cancel_request, expire_requests_due
+from settlement.services.receipt import record_receipt
 from settlement.services.request_refusal import RequestRefused
 from settlement.services.route import AGAIN_US, LOCK_US, expire_locks_due, lock_routes, release_routes, route_again_due
 from tests.integration.rights.test_events_page import written
@@ -214,3 +218,17 @@ def test_a_substitute_takes_over_where_the_terms_let_it(desk: RedeemDesk) -> Non
     (route,) = desk.submit(right).routes.filter(state="locked")
     assert (route.supplier.slug, route.fallbacks) == ("cloudy", ["substitute_providers"])
     Endpoint.objects.filter(capability=desk.suppliers["boreal"].capability).update(status="active")
+
+
+def test_what_a_supplier_delivered_lately_counts_in_its_score(desk: RedeemDesk) -> None:
+    first = desk.submit(units=10)
+    work = begin_execution(request_id=str(first.pk), actor="test", now_us=desk.now_us)
+    assert work is not None
+    before = Route.objects.get(request=first)
+    told = Told(status="failed")
+    proofs = venue_proofs(request_id=str(first.pk), told=told, envelope_hash=first.envelope_hash)
+    record_receipt(request_id=str(first.pk), told=told, proofs=proofs, mint=MINT, actor="test", now_us=desk.now_us)
+    desk.now_us += FRESH_US  # until then what was counted last is good enough
+    after = Route.objects.get(request=desk.submit(units=10))
+    points = [next(reason["points"] for reason in route.reasons if reason["code"] == "delivery") for route in (before, after)]
+    assert points[1] < points[0]
