@@ -20,6 +20,7 @@ def django_db_modify_db_settings(embedded_servers: Any) -> Iterator[None]:
 _APPEND_ONLY = (
     "rights_event",
     "rights_terms",
+    "rights_rightlink",
     "rights_anchor",
     "rights_anchorspan",
     "settlement_posting",

@@ -6,6 +6,7 @@ KEPT_DAYS = 7
 GUARDS = (
     ("rights_event", "event_append_only"),
     ("rights_terms", "terms_append_only"),
+    ("rights_rightlink", "link_append_only"),
     ("rights_anchor", "anchor_append_only"),
     ("rights_anchorspan", "anchor_span_append_only"),
     ("settlement_posting", "posting_append_only"),
@@ -23,7 +24,7 @@ CHECKS = (
     Check(
         "E1",
         "append_only",
-        "The triggers that refuse UPDATE, DELETE and TRUNCATE on events, terms, postings, commands, batches, trades and sheets are in force.",
+        "The triggers that refuse UPDATE, DELETE and TRUNCATE on events, terms, links, anchors, postings, commands, batches, trades and sheets are in force.",
         f"""
         SELECT g.tab AS "table", g.trg AS "trigger" FROM (VALUES {_GUARDS}) AS g(tab, trg) WHERE NOT EXISTS (
             SELECT 1 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid

@@ -11,8 +11,12 @@ import msgspec
 from rights.domain import epoch
 from rights.domain import right_events as types
 from rights.domain.lifecycle import LIFECYCLE
+from rights.domain.manifest import Manifest
 from rights.domain.moment import parse_us
 from rights.domain.window import ends_us
+
+_Usage = epoch.Usage
+SETTLEMENT = "stl_"
 
 
 class RightState(msgspec.Struct):
@@ -60,6 +64,7 @@ class RightStates:
         self.rights: dict[str, RightState] = {}
         self._lineages: dict[str, list[str]] = {}
         self._window: Payload = {}  # the series' own
+        self._terms: dict[str, Manifest] = {}  # by hash
         self._netted: dict[tuple[str, str, str], RightState] = {}  # by root, holder and activation: the one that absorbs
         self._steps: dict[str, Callable[[Payload, str], None]] = {
             types.ISSUED: self._issued,
@@ -110,6 +115,7 @@ class RightStates:
         if right in self.rights:
             raise RightError(f"rgt_{right} was made before")
         self._window = payload["window"]
+        self._terms[payload["terms_hash"]] = Manifest(payload["manifest"], "", payload["terms_hash"])
         made = RightState(
             id=right,
             series_id=int(payload["series"]),
@@ -238,14 +244,37 @@ class RightStates:
         self._ended(payload, "finalized")
         self.named(payload["right"]).finalization_ref = payload["ref"]
 
-    def _consumed(self, payload: Payload, at: str) -> None:  # noqa: ARG002
+    def _consumed(self, payload: Payload, at: str) -> None:
         right = self.named(payload["right"])
         units = int(payload["units"])
-        # What was under lock before it froze is used all the same.
-        if right.status not in ("active", "frozen") or not 0 < units <= right.remaining_units:
+        # What was under lock before it froze, or before its window ended, is used all the same: a settlement says so.
+        settled = payload["ref"].startswith(SETTLEMENT)
+        if right.status not in (("active", "frozen") if settled else ("active",)) or not 0 < units <= right.remaining_units:
             raise RightError(f"{units} units of rgt_{right.id} were used, {right.remaining_units} remained, {right.status}")
+        if at < self._window["start"] or (not settled and self._over(right, at)):
+            raise RightError(f"rgt_{right.id} was used outside its window")
+        before = _Usage(parse_us(right.epoch_at) if right.epoch_at else 0, right.epoch_used_units)
+        told = _Usage(parse_us(payload["epoch_at"]) if payload["epoch_at"] else 0, int(payload["epoch_used_units"]))
+        if not self._follows(right, before, told, units, parse_us(at), settled=settled):
+            raise RightError(f"{units} units of rgt_{right.id} were used, more than its epoch allows or counted otherwise")
         right.remaining_units -= units
-        right.epoch_at, right.epoch_used_units = payload["epoch_at"] or "", int(payload["epoch_used_units"])
+        right.epoch_at, right.epoch_used_units = payload["epoch_at"] or "", told.used_units
+
+    def _follows(self, right: RightState, before: _Usage, told: _Usage, units: int, now_us: int, *, settled: bool) -> bool:
+        """Whether the epoch's usage is what it was and `units` more; a settlement's count in the epoch in which they were locked."""
+        manifest = self._terms[right.terms_hash]
+        if not settled or epoch.epoch_of(manifest, now_us) == 0:
+            return told == epoch.usage_after(
+                manifest=manifest,
+                max_units=right.max_units,
+                epoch_us=before.epoch_us,
+                used_units=before.used_units,
+                units=units,
+                now_us=now_us,
+            )
+        if told.epoch_us <= before.epoch_us:
+            return told.epoch_us == before.epoch_us and told.used_units in (before.used_units, before.used_units + units)
+        return told == _Usage(epoch.epoch_of(manifest, told.epoch_us), units) and told.epoch_us <= now_us
 
     def _used_up(self, payload: Payload, at: str) -> None:  # noqa: ARG002
         right = self.named(payload["right"])
@@ -259,6 +288,8 @@ class RightStates:
 
     def _amended(self, payload: Payload, at: str) -> None:  # noqa: ARG002
         moved = payload["moved"]
+        if payload["manifest"] is not None:
+            self._terms[payload["terms_hash"]] = Manifest(payload["manifest"], "", payload["terms_hash"])
         if moved is not None and payload["right"].removeprefix("rgt_") not in self.rights:
             self._arrived(payload, moved)
             return

@@ -4,6 +4,7 @@ Locks: the offer's row, the package's, then as a transfer does; the parties' fee
 """
 
 import contextlib
+import hashlib
 
 import msgspec
 import orjson
@@ -75,6 +76,7 @@ def make_offer(*, seller: Account, package_id: str, terms: Terms, fee_bps: int, 
     payload: dict[str, object] = {
         "buyer": None if terms.buyer is None else public("acc", str(terms.buyer.uuid)),
         "currency": terms.currency.code,
+        "disclosure_hash": hashlib.sha256(row.disclosure.encode()).hexdigest(),
         "expires_at": rfc3339(terms.expires_us),
         "fee_bps": fee_bps,
         "package": public("pkg", str(package.uuid)),
