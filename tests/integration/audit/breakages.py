@@ -190,6 +190,21 @@ BREAKAGES = (
     breakage("key_limits", "Z1", DRAWN, "UPDATE exchange_apikey SET approval_above_minor = 9"),
     breakage("key_limits", "Z1", DRAWN, "UPDATE exchange_keydraw SET order_id = gen_random_uuid()"),
     breakage(
+        "acts_in_role",
+        "Z1",
+        'UPDATE rights_event SET body = replace(body, \'"actor":"test"\', \'"actor":"user:1"\') WHERE type = \'role.granted\'',
+    ),
+    breakage(
+        "acts_in_role",
+        "Z1",
+        'UPDATE rights_event SET body = replace(body, \'"actor":"test"\', \'"actor":"user:1"\') WHERE type = \'right.issued\'',
+    ),
+    breakage(
+        "acts_in_role",
+        "Z1",
+        'UPDATE rights_event SET body = replace(body, \'"actor":"test"\', \'"actor":"user:1"\') WHERE type = \'assurance.posted\'',
+    ),
+    breakage(
         "asks_backed",
         "G2",
         f"UPDATE rights_right SET status = 'frozen', freeze_reason = 'custom', prior_status = 'active' WHERE id = {ROOT}",
