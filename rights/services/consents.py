@@ -16,7 +16,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import public
 from rights.kernel.planned import load
-from rights.models import Account, Consent, Issuer, Right
+from rights.models import Account, Consent, Issuer, PackagePart, Right
 from rights.services.journal import NewEvent, append, stream_for
 from rights.services.refusals import lifecycle_refused
 from rights.services.row import locked
@@ -54,8 +54,8 @@ def request_consent(*, asked: Asked, consent_id: str, actor: str, now_us: int) -
         raise lifecycle_refused("right_not_held", "the right is in other hands")
     policy = right.terms.transfer_policy
     needs = {"consent": "requires_issuer_consent", "acknowledgment": "requires_registry_acknowledgment"}[asked.kind]
-    if not policy.get(needs):
-        raise lifecycle_refused("consent_not_needed", f"its terms ask for no {asked.kind}")
+    if not policy.get(needs) and not _package_needs(right, needs):
+        raise lifecycle_refused("consent_not_needed", f"neither its terms nor a package's policy ask for any {asked.kind}")
     if not 0 < asked.units <= right.remaining_units:
         raise lifecycle_refused("units_unavailable", f"{asked.units} units asked, {right.remaining_units} remain")
     if asked.deadline_us is not None and asked.deadline_us <= now_us:
@@ -199,6 +199,11 @@ def mark_used(*, consents: Sequence[Consent], entry_id: str, actor: str, now_us:
         for row in consents
     ]
     append(stream_id=stream_for(REGISTRY), events=events, actor=actor, now_us=now_us)
+
+
+def _package_needs(right: Right, needs: str) -> bool:
+    """Whether a package that has units of it asks for that beside its terms."""
+    return PackagePart.objects.filter(right=right, removed_at=None, **{f"package__policy__{needs}": True}).exists()
 
 
 def _locked(consent_id: str) -> Consent:

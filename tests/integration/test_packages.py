@@ -11,6 +11,7 @@ from exchange.services.operator_refusal import OperatorRefusal
 from rights.domain.package import PartFacts
 from rights.kernel.ids import public
 from rights.models import Delegation, Package, Right, UnitLock
+from rights.services.consents import Asked, answer_consent, request_consent
 from rights.services.delegations import Bounds, Use, delegate, expire_delegations_due, revoke_delegation
 from rights.services.freeze import freeze_right
 from rights.services.refusals import LifecycleRefusedError
@@ -143,6 +144,25 @@ def test_each_rule_of_its_own_is_asked_beside_the_terms(desk, policy, code):
         give(desk, package)
     assert [(r.right_id, r.verdict.code) for r in shut.value.refusals] == [(str(right.pk), code)]
     assert Right.objects.get(pk=right.pk).reserved_units == 10
+    clean()
+
+
+@pytest.mark.parametrize(
+    ("needs", "kind"), [("requires_issuer_consent", "consent"), ("requires_registry_acknowledgment", "acknowledgment")]
+)
+def test_the_word_that_its_own_policy_asks_for_can_be_had(desk, needs, kind):
+    right = desk.issue(100)
+    asked = Asked(right=right, taker=desk.accounts["other"], units=10, kind=kind)
+    said = {"actor": "test", "now_us": NOW_US}
+    with pytest.raises(LifecycleRefusedError) as refused:
+        request_consent(asked=asked, consent_id=MINT.uuid(NOW_US), **said)
+    assert codes(refused) == ["consent_not_needed"]
+    package = compose(desk, part(right, 10), policy={needs: True})
+    row = request_consent(asked=asked, consent_id=MINT.uuid(NOW_US), **said)
+    answer_consent(consent_id=str(row.uuid), granted=True, note="", **said)
+    give(desk, package)
+    row.refresh_from_db()
+    assert row.state == "used"
     clean()
 
 
