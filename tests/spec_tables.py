@@ -209,15 +209,15 @@ EVENTS = (
     *(f"assurance.{what}" for what in ("posted", "refreshed", "degraded")),
     "instrument.listed",
     "instrument.phase_changed",
+    "instrument.delisted",
     "trade.executed",
     *(f"request.{what}" for what in ("submitted", "accepted", "cancelled")),
     *(f"route.{what}" for what in ("quoted", "locked", "replaced", "expired", "released")),
-    "execution.started",
-    "execution.completed",
+    *(f"execution.{what}" for what in ("started", "progressed", "completed")),
     "receipt.recorded",
     *(
         f"settlement.{what}"
         for what in ("classified", "pending_proof", "pending_dispute_window", "dispute_opened", "dispute_closed", "reversed", "finalized")
     ),
 )
-LATER_EVENTS = ("execution.progressed", "receipt.invalidated", "instrument.delisted")
+LATER_EVENTS = ("receipt.invalidated",)

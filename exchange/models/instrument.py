@@ -29,6 +29,8 @@ class Instrument(models.Model):
     gate_closes_at = models.DateTimeField()
     reference_price_ticks = models.BigIntegerField(null=True, blank=True)
     listed_at = models.DateTimeField()
+    # It has left the list: its window is over, and its book is closed.
+    delisted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -45,6 +47,7 @@ class Instrument(models.Model):
             models.CheckConstraint(condition=Q(gate_closes_at__gt=F("opens_at")), name="instrument_gate"),
             models.CheckConstraint(condition=Q(delivery_rule__in=("exact", "dominance")), name="instrument_delivery_rule"),
         ]
+        indexes = [models.Index(fields=["id"], condition=Q(delisted_at__isnull=True), name="instrument_listed")]
 
     def __str__(self) -> str:
         return self.symbol

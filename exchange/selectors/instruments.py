@@ -85,7 +85,7 @@ LEFT JOIN LATERAL (
 ) sheet ON true
 """
 _FILTERS = """
-WHERE i.symbol > %(after)s AND (%(class)s::text IS NULL OR c.key = %(class)s) AND (%(phase)s::int IS NULL OR b.phase = %(phase)s)
+WHERE i.symbol > %(after)s AND (%(class)s::text IS NULL OR c.key = %(class)s) AND CASE WHEN %(phase)s::int IS NULL THEN i.delisted_at IS NULL ELSE b.phase = %(phase)s END
   AND (%(from)s::timestamptz IS NULL OR s.window_end > %(from)s) AND (%(to)s::timestamptz IS NULL OR s.window_start < %(to)s)
 ORDER BY i.symbol LIMIT %(limit)s
 """
@@ -115,7 +115,7 @@ def instruments(
     from_us: int | None = None,
     to_us: int | None = None,
 ) -> list[InstrumentRow]:
-    """Instruments by symbol, at most `limit` + 1; windows that overlap [from, to)."""
+    """Instruments by symbol, at most `limit` + 1; windows that overlap [from, to). Those that left the list only when their phase is asked for."""
     values = {
         "now": rfc3339(now_us),
         "after": after,

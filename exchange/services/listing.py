@@ -14,6 +14,7 @@ from exchange.services.deliverable import register_deliverable
 from exchange.services.disclosure import Unreadable, disclose
 from exchange.services.operator_refusal import OperatorRefusal
 from rights.domain.fungibility import DOMINANCE, EXACT
+from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.models import Series
 from rights.services import journal
@@ -23,6 +24,14 @@ from settlement.models import Asset
 # Trading ends this long before the window does, unless the listing says earlier or later; never after the window's end.
 GATE_BEFORE_END_US = 15 * 60 * 1_000_000
 _BIGINT = 2**63 - 1
+
+
+_DELIST = """
+UPDATE exchange_instrument SET delisted_at = %(now)s WHERE id IN (
+    SELECT i.id FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN rights_series s ON s.id = i.series_id
+    WHERE i.delisted_at IS NULL AND b.phase = %(closed)s AND s.window_end <= %(now)s ORDER BY i.id LIMIT %(most)s FOR NO KEY UPDATE OF i SKIP LOCKED)
+RETURNING symbol
+"""
 
 
 class TradingRules(msgspec.Struct, frozen=True):
@@ -165,6 +174,20 @@ def list_instrument(
     with contextlib.suppress(Unreadable):  # the timetable tries again, and keeps takers out meanwhile
         disclose(instrument_id=instrument.pk, actor=actor, now_us=now_us)
     return instrument
+
+
+@transaction.atomic
+def delist_due(*, actor: str, now_us: int, most: int = 200) -> int:
+    """Take off the list what has nothing left to trade: its window is over and its book is closed; how many."""
+    values = {"now": rfc3339(now_us), "closed": int(Phase.CLOSED), "most": most}
+    gone = sorted(symbol for (symbol,) in rows.fetch_all(_DELIST, values))
+    events = [
+        journal.NewEvent("instrument.delisted", "instrument", symbol, {"instrument": symbol, "reason": "its window is over"})
+        for symbol in gone
+    ]
+    if events:
+        journal.append(stream_id=journal.stream_for("registry"), events=events, actor=actor, now_us=now_us)
+    return len(gone)
 
 
 def _remember(instrument: Instrument, series: Series, actor: str, now_us: int, approved_by: str | None) -> None:

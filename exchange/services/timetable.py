@@ -11,6 +11,7 @@ from exchange.services.degradation import follow_plans_due, lift_plans_due
 from exchange.services.deliverable import register_deliverable
 from exchange.services.disclosure import disclose_due
 from exchange.services.expiry import expire_due
+from exchange.services.listing import delist_due
 from exchange.services.phases import ACTOR, due_phase_changes, set_phase
 from exchange.services.redemption import redeem_due
 from exchange.services.run_policy import run_overdue
@@ -72,6 +73,7 @@ def run_due(*, now_us: int) -> Run:
     requests = redeem_due(mint=_MINT, actor=ACTOR, now_us=now_us)  # before the rights they hold end
     expired = expire_due(mint=_MINT, now_us=now_us)
     disclosed = disclose_due(now_us=now_us)  # behind the expiries that it tells of: one sheet, also when this ended half-way before
+    delist_due(actor=ACTOR, now_us=now_us)
     undecided = proposals.expire_due(now_us=now_us)
     policies = run_overdue(mint=_MINT, now_us=now_us)
     anchors = anchor_due(actor=ACTOR, now_us=now_us)  # last: it covers what was done above

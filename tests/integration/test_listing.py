@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exchange.audit.run import audit
 from exchange.domain.command import Phase
 from exchange.domain.symbol import length_text, symbol_of
 from exchange.models import Book, Command, Instrument
+from exchange.selectors.instruments import instruments
 from exchange.services import phases, timetable
 from exchange.services.batch import match_once
 from exchange.services.lane import LaneMemory
@@ -171,6 +173,16 @@ class TestTimetable:
         assert timetable.run_due(now_us=gate + 2) == timetable.Run()
         changes = [orjson.loads(e.body) for e in Event.objects.filter(type="instrument.phase_changed").order_by("stream_id", "seq")]
         assert [c["payload"]["by"] for c in changes] == ["timetable", "user:1", "timetable"]
+
+        end, symbol = to_us(market.instrument.series.window_end), market.instrument.symbol
+        for at, listed in ((end - 1, [symbol]), (end, []), (end + 1, [])):
+            timetable.run_due(now_us=at)
+            assert [row.symbol for row in instruments(now_us=at, limit=9)] == listed
+        assert [row.symbol for row in instruments(now_us=end, limit=9, phase=int(Phase.CLOSED))] == [symbol]
+        assert to_us(Instrument.objects.get(pk=book_id).delisted_at) == end
+        (told,) = Event.objects.filter(type="instrument.delisted")
+        assert orjson.loads(told.body)["payload"] == {"instrument": symbol, "reason": "its window is over"}
+        assert not {broken.check for broken in audit(now_us=end + 1).broken} & {"objects", "events_apply", "books"}
 
     def test_a_lane_that_does_not_answer_is_told_again(self):
         a_market()

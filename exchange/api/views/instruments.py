@@ -49,7 +49,14 @@ class ClassView(ApiView):
 class InstrumentsView(ApiView):
     scopes: ClassVar = {"GET": PUBLIC}
     queries: ClassVar = {"GET": ("class", "phase", "window_from", "window_to", "limit", "cursor")}
-    docs: ClassVar = {"GET": Doc("Instruments by symbol", "Instrument", listed=True)}
+    docs: ClassVar = {
+        "GET": Doc(
+            "Instruments by symbol",
+            "Instrument",
+            listed=True,
+            description="One leaves the list when its window is over; `phase=closed` shows those too.",
+        )
+    }
 
     def get(self, _request: Request) -> Response:
         limit, after = self.query.limit(), self.query.cursor("instruments", "s")

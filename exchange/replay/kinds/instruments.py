@@ -11,7 +11,13 @@ _LISTED_AS = (
 
 
 def _listed(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:
-    states[object_id] = {name: payload[name] for name in _LISTED_AS} | {"listed_at": at}
+    states[object_id] = {name: payload[name] for name in _LISTED_AS} | {"listed_at": at, "delisted_at": None}
+
+
+def _delisted(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
+    if states[object_id]["delisted_at"] is not None:
+        raise ValueError(f"{object_id} had left the list before")
+    states[object_id]["delisted_at"] = at
 
 
 def _deliverable(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:
@@ -28,7 +34,7 @@ SELECT i.symbol, jsonb_build_object('class', c.key, 'collar_high_ticks', i.colla
        'maker_bps', i.maker_bps, 'max_quantity_lots', i.max_quantity_lots::text, 'min_quantity_lots', i.min_quantity_lots::text,
        'opens_at', {MOMENT.format("i.opens_at")}, 'position_limit_lots', i.position_limit_lots::text, 'price_decimals', i.price_decimals,
        'reference_price_ticks', i.reference_price_ticks::text, 'series', 'series:' || i.series_id, 'taker_bps', i.taker_bps,
-       'tick_minor', i.tick_minor::text, 'listed_at', {MOMENT.format("i.listed_at")})
+       'tick_minor', i.tick_minor::text, 'listed_at', {MOMENT.format("i.listed_at")}, 'delisted_at', {MOMENT.format("i.delisted_at")})
 FROM exchange_instrument i JOIN settlement_asset a ON a.id = i.currency_id JOIN rights_series s ON s.id = i.series_id
 JOIN rights_computeclass c ON c.id = s.compute_class_id ORDER BY 1
 """
@@ -43,7 +49,7 @@ FROM exchange_disclosuresheet d JOIN exchange_instrument i ON i.id = d.instrumen
 """
 
 KINDS = (
-    ObjectKind("instrument", {"instrument.listed": _listed}, _INSTRUMENTS),
+    ObjectKind("instrument", {"instrument.listed": _listed, "instrument.delisted": _delisted}, _INSTRUMENTS),
     ObjectKind("sheet", {"instrument.disclosed": _disclosed}, _SHEETS),
     ObjectKind("deliverable", {"instrument.deliverable_added": _deliverable}, _DELIVERABLE),
 )
