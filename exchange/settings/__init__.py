@@ -36,6 +36,14 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Exact origins from which a browser may open a socket with its session; empty: the page's own host.
 SOCKET_ORIGINS = env.list("SOCKET_ORIGINS", default=[])
 
+# What breaks while a request is answered is told on the process's own log, with its traceback; Django alone tells it only where DEBUG is on.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "loggers": {"django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False}},
+}
+
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",

@@ -19,6 +19,7 @@ FALLBACK_WORDS = {
     "downgrade_priority": "lower priority",
     "downgrade_latency_class": "slower",
     "defer_within_window": "later, within the window",
+    "downgrade_quality": "lower quality",
 }
 BUDGET_WORDS = {
     "actual": "What was used is deducted, the rest is free again",

@@ -1,5 +1,7 @@
 """The pages on the server's side: what they show without a script, and what they make of nonsense."""
 
+import logging
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -144,3 +146,29 @@ def test_a_class_in_words():
 def test_a_browser_that_shows_json_finds_the_mark():
     answer = Client().get("/favicon.ico")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/static/mark.svg")
+
+
+def test_using_rights_has_its_pages(market):
+    client = member()
+    page = client.get("/use", {"right": "rgt_01a2172b-0000-7000-8000-000000000000"}).content.decode()
+    assert 'data-wanted="rgt_01a2172b-0000-7000-8000-000000000000"' in page
+    assert "OpenAI" in page
+    assert 'data-wanted=""' in client.get("/use", {"right": '"><script>'}).content.decode()
+    one = "req_01a2172b-0000-7000-8000-000000000000"
+    assert f'data-id="{one}"' in client.get(f"/use/{one}").content.decode()
+    assert client.get("/use/req_nonsense").status_code == 404
+    assert Client().get("/use").status_code == 302
+
+
+def test_what_breaks_is_told_on_the_log(market, monkeypatch, caplog):
+    def breaks(*_arguments, **_more):
+        raise RuntimeError("the page fell over")
+
+    log = logging.getLogger("django")
+    assert logging.StreamHandler in map(type, log.handlers)
+    monkeypatch.setattr("exchange.web.use.page", breaks)
+    monkeypatch.setattr(log, "handlers", [*log.handlers, caplog.handler])
+    client = member()
+    client.raise_request_exception = False
+    assert client.get("/use").status_code == 500
+    assert "the page fell over" in caplog.text

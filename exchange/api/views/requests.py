@@ -199,7 +199,7 @@ class OneRequest(ApiView):
 
 class RequestsView(OneRequest):
     scopes: ClassVar = {"GET": "read", "POST": "redeem"}
-    queries: ClassVar = {"GET": ("state", "right", "limit", "cursor")}
+    queries: ClassVar = {"GET": ("state", "right", "limit", "cursor"), "POST": ("validate_only",)}
     docs: ClassVar = {
         "GET": Doc("Requests of the caller, and those that use its rights, newest first", "Request", listed=True),
         "POST": Doc(

@@ -1,12 +1,11 @@
 // The form that uses a right: what the right is fit for, the work as the supplier wants it, the routes before anything is reserved.
 
 import { announce } from "../lib/announce.js";
-import { post } from "../lib/api.js";
+import { get, post } from "../lib/api.js";
 import { compact, grouped } from "../lib/decimal.js";
 import { looking, sending, showProblem, unreadable, valuesOf } from "../lib/desk_form.js";
 import { listOf } from "../lib/desk_terms.js";
 import { h } from "../lib/dom.js";
-import { get } from "../lib/api.js";
 import { windowText } from "../lib/time.js";
 import { units } from "../lib/words.js";
 import { candidates } from "./candidates.js";
