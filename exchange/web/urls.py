@@ -11,6 +11,7 @@ urlpatterns = [
     path("rights", inventory.rights, name="rights"),
     path("rights/<str:right_id>", right.right, name="right"),
     path("use", use.use, name="use"),
+    path("use/disputes", use.disputes, name="disputes"),
     path("use/<str:request_id>", use.one, name="request"),
     path("packages", packages.packages, name="packages"),
     path("packages/new", packages.compose, name="compose"),

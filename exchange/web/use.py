@@ -11,6 +11,7 @@ from rights.domain.capability import LATENCY_BANDS, WORKLOADS
 from rights.domain.effective_policy import FALLBACKS, PRIVACY_ORDER
 from rights.kernel.ids import bare
 from settlement.domain.request_states import BUDGETS, REQUEST_STATES
+from settlement.models.outcome import DISPUTE_STATES
 
 # What each degradation means to whoever allows it.
 FALLBACK_WORDS = {
@@ -55,3 +56,17 @@ def one(request: HttpRequest, request_id: str) -> HttpResponse:
     if bare("req", request_id) is None:
         raise Http404
     return page(request, "web/request.html", "use", {"reader": reader_of(request), "id": request_id})
+
+
+@require_safe
+@login_required
+def disputes(request: HttpRequest) -> HttpResponse:
+    """Challenged settlements: what the parties say, and the reviewer's desk."""
+    reader = reader_of(request)
+    context = {
+        "reader": reader,
+        "slug": reader.participant_slug if reader else "",
+        "may_decide": reader is not None and reader.may("clearing"),
+        "states": [(name, name.capitalize()) for name in DISPUTE_STATES],
+    }
+    return page(request, "web/disputes.html", "use", context)

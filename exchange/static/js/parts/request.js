@@ -10,7 +10,7 @@ import { codeWords } from "../lib/words.js";
 import { candidates } from "./candidates.js";
 import { shortId } from "./preview.js";
 import { stateBadge } from "./requests.js";
-import { settled } from "./settled.js";
+import { panel, settled } from "./settled.js";
 
 const OPEN = ["received", "validated", "matched", "executing", "deferred"];
 const STEPS = [
@@ -22,10 +22,6 @@ const EVERY_MS = 2000;
 
 function fact(name, ...value) {
   return h("div", {}, h("dt", {}, name), h("dd", {}, ...value));
-}
-
-function panel(title, hint, ...inside) {
-  return h("section", { class: "panel", "aria-label": title }, h("header", {}, h("h2", {}, title), hint ? h("span", { class: "hint" }, hint) : null), h("div", { class: "inside" }, ...inside));
 }
 
 /** What is there, or null where it is not there yet. */
