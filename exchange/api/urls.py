@@ -120,6 +120,7 @@ urlpatterns = [
     path("anchors/<str:anchor_id>/proof", anchors.AnchorProofView.as_view()),
     path("requests", requests.RequestsView.as_view()),
     path("requests/<str:request_id>", requests.RequestView.as_view()),
+    path("requests/<str:request_id>/output", requests.RequestOutputView.as_view()),
     path("requests/<str:request_id>/quotes", requests.RequestQuotesView.as_view()),
     path("requests/<str:request_id>/lock", requests.RequestLockView.as_view()),
     path("requests/<str:request_id>/release", requests.RequestReleaseView.as_view()),

@@ -1,4 +1,6 @@
-"""What is kept for a time and no longer: private messages for `from_seq`, answers under idempotency keys, used nonces. Run by the scheduler."""
+"""What is kept for a time and no longer: private messages for `from_seq`, answers under idempotency keys, used nonces, what went to suppliers
+and came back. Run by the scheduler.
+"""
 
 import msgspec
 
@@ -16,15 +18,27 @@ DELETE FROM exchange_accountmessage WHERE ctid = ANY(ARRAY(
 """
 
 
+# What was to be done and what came of it is private; its hashes stay for ever. Nothing goes that is still to be done.
+_PAYLOADS = """
+DELETE FROM settlement_requestpayload WHERE request_id = ANY(ARRAY(
+    SELECT p.request_id FROM settlement_requestpayload p JOIN settlement_request q ON q.id = p.request_id
+    WHERE p.created_at < %s AND q.ended_at < %s ORDER BY p.created_at LIMIT %s))
+"""
+
+
 class Forgotten(msgspec.Struct, frozen=True):
     messages: int
     answers: int
     nonces: int = 0
+    payloads: int = 0
 
 
 def forget_old(*, now_us: int) -> Forgotten:
     """Drop what is past its time, in pieces that hold nobody up."""
-    messages = 0
-    while (gone := rows.execute(_OLD, [rfc3339(now_us - KEEP_MESSAGES_US), AT_ONCE])) > 0:
+    before = rfc3339(now_us - KEEP_MESSAGES_US)
+    messages = payloads = 0
+    while (gone := rows.execute(_OLD, [before, AT_ONCE])) > 0:
         messages += gone
-    return Forgotten(messages, idempotency.forget(now_us=now_us), forget_nonces(now_us=now_us))
+    while (gone := rows.execute(_PAYLOADS, [before, before, AT_ONCE])) > 0:
+        payloads += gone
+    return Forgotten(messages, idempotency.forget(now_us=now_us), forget_nonces(now_us=now_us), payloads)

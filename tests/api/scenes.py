@@ -416,6 +416,7 @@ _SCENES: dict[str, Callable[[Scenes], Scene]] = {
     "POST policies/{policy_id}/runs": _by("seller", "standing", {}),
     "POST requests": _by("issuer", "", "wish"),
     "GET requests/{request_id}": _by("issuer", "wished"),
+    "GET requests/{request_id}/output": _by("issuer", "done"),
     "POST requests/{request_id}/quotes": _by("issuer", "wished", {}),
     "POST requests/{request_id}/lock": _by("issuer", "wished", {}),
     "POST requests/{request_id}/release": _by("issuer", "matched", {}),

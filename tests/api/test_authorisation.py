@@ -88,6 +88,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str] | None, int]] = {
     ("get", "requests"): (frozenset({"read"}), 200),
     ("post", "requests"): (frozenset({"redeem"}), 400),
     ("get", "requests/{request_id}"): (frozenset({"read"}), 404),
+    ("get", "requests/{request_id}/output"): (frozenset({"read"}), 404),
     ("post", "requests/{request_id}/quotes"): (frozenset({"redeem"}), 404),
     ("post", "requests/{request_id}/lock"): (frozenset({"redeem"}), 404),
     ("post", "requests/{request_id}/release"): (frozenset({"redeem"}), 404),

@@ -130,6 +130,9 @@ COMPONENTS: dict[str, Schema] = {
             "ended_at": maybe(MOMENT),
         }
     ),
+    "RequestOutput": answer(
+        {"request_id": public_id("req"), "output": {**maybe(TEXT), "description": "The text of a JSON object, as the supplier gave it"}}
+    ),
     "RequestEnvelope": request(
         {
             "workload": one_of(*WORKLOADS),

@@ -256,6 +256,24 @@ class RequestView(OneRequest):
         return Response(request_document(self.row(request_id)))
 
 
+class RequestOutputView(OneRequest):
+    """For whoever asked and whose rights were used, nobody else: what came back is theirs."""
+
+    scopes: ClassVar = {"GET": "read"}
+    docs: ClassVar = {
+        "GET": Doc(
+            "What the supplier gave back",
+            "RequestOutput",
+            description="Kept for seven days after the request for work that came with its payload; null before, after, and for other work.",
+        )
+    }
+
+    def get(self, _request: HttpRequest, request_id: str) -> Response:
+        row = self.own(request_id)
+        kept = RequestPayload.objects.filter(request=row).values_list("output", flat=True).first()
+        return Response({"request_id": f"req_{row.pk}", "output": kept})
+
+
 class RequestQuotesView(OneRequest):
     scopes: ClassVar = {"POST": "redeem"}
     docs: ClassVar = {

@@ -30,6 +30,18 @@ const maybe = (path) => get(path).catch((problem) => {
   throw problem;
 });
 
+/** The words of a chat's answer where it is one; otherwise the whole, as the supplier gave it. */
+function answerOf(output) {
+  let said = null;
+  try {
+    said = JSON.parse(output)?.choices?.map((choice) => choice.message?.content ?? choice.text).filter(Boolean).join("\n\n");
+  } catch {
+    // Not JSON: shown as it is.
+  }
+  const whole = h("pre", { class: "answer-text", tabIndex: 0, "aria-label": "What came back, word by word" }, output);
+  return said ? h("div", { class: "inside-lines" }, h("p", { class: "answer-text" }, said), h("details", {}, h("summary", {}, "Word by word"), whole)) : whole;
+}
+
 class OneRequest extends Part {
   connect({ id }) {
     this.id = id;
@@ -45,6 +57,7 @@ class OneRequest extends Part {
         this.request.receipt_id ? maybe(`/requests/${this.id}/receipt`) : null,
         this.request.settlement_id ? maybe(`/requests/${this.id}/settlement`) : null,
       ]);
+      this.output = OPEN.includes(this.request.state) ? null : ((await maybe(`/requests/${this.id}/output`))?.output ?? null);
       this.failure = null;
     } catch (problem) {
       this.failure = problem;
@@ -59,7 +72,7 @@ class OneRequest extends Part {
       return;
     }
     const { request } = this;
-    this.replaceChildren(this.top(request), this.routes(request), ...settled(this.receipt, this.settlement, () => this.load()), this.bounds(request));
+    this.replaceChildren(this.top(request), this.output === null ? "" : panel("What came back", "Kept for seven days", answerOf(this.output)), this.routes(request), ...settled(this.receipt, this.settlement, () => this.load()), this.bounds(request));
   }
 
   top(request) {
