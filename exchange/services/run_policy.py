@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 
 import msgspec
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from exchange.domain.command import OrderType
 from exchange.domain.rebalancing import CANCEL, PLACE, Action, Plan, plan_rebalancing
@@ -85,7 +85,7 @@ def run_due(*, mint: Mint, now_us: int, most: int = 500) -> int:
     for policy_id, trigger in due_policies(now_us=now_us)[:most]:
         try:
             ran += run_policy(policy_id=policy_id, trigger=trigger, mint=mint, now_us=now_us) is not None
-        except DatabaseError:
+        except Exception:  # noqa: BLE001 - whatever it is, it is told, and must not keep the others waiting
             _LOG.exception("policy %s could not run", policy_id)
     return ran
 

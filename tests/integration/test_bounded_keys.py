@@ -1,14 +1,16 @@
 """Keys that are trusted with less than their scopes: every order is judged at the door, exactly, and approvals are used once."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
+from exchange.api.order_entry import promise
 from exchange.audit.run import audit
 from exchange.domain.command import Phase
 from exchange.domain.standing_policy import AGENT, PAUSED, REBALANCER, Agency, Coverage, Hours, Rebalancing
-from exchange.models import ApiKey, Command, KeyDraw, Order, OrderApproval
+from exchange.models import ApiKey, Command, KeyDraw, Order, OrderApproval, Policy, PolicyRun
 from exchange.models.book import CommandKind
 from exchange.replay.run import replay
 from exchange.services import keys
@@ -19,7 +21,7 @@ from exchange.services.intake import INSERT, NewCommand, parameters
 from exchange.services.keys import KeyLimits
 from exchange.services.payload import AmendPayload, CancelPayload, Payload, PlacePayload, encode
 from exchange.services.policies import NewPolicy, PolicyChange, PolicyRefusal, change_policy, create_policy, end_policy
-from exchange.services.run_policy import MANUAL, run_policy
+from exchange.services.run_policy import MANUAL, run_due, run_policy
 from rights.kernel import rows
 from tests.honest_market import SCOPES, HonestMarket
 from tests.registry_desk import MINT
@@ -264,3 +266,35 @@ def test_two_processes_can_not_pass_a_day_s_limit_together() -> None:
     assert list(Command.objects.filter(kind=0).values_list("order_id", flat=True).order_by()) != []
     assert KeyDraw.objects.count() == 1
     connection.close()
+
+
+def test_a_database_that_goes_away_leaves_the_door_open(market: HonestMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = key_with(market, max_order_minor=DOLLAR)
+
+    def lost(**_: Any) -> list[Entered]:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(promise, "enter_by_key", lost)
+    first, second = promise.Promise(None), promise.Promise(None)
+    asyncio.run(promise._enter_bounded([(place(market, key, 1), first), (place(market, key, 1), second)], market.now_us))
+    assert [one.failed for one in (first, second)] == ["timeout", "timeout"]
+    monkeypatch.undo()
+
+
+def test_a_policy_that_fails_keeps_no_other_waiting(market: HonestMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    market.place("holder", "sell", 5, 100)
+    market.match()
+    cover = Coverage(max_price_minor=DOLLAR, units=market.instrument.lot_size, horizon_us=400 * 86_400 * DOLLAR)
+    rules = Rebalancing(market.series.compute_class.key, cover)
+    made = [
+        create_policy(
+            new=NewPolicy(REBALANCER, rules, key_uuid=str(key.uuid)),
+            who=member(market),
+            policy_id=MINT.uuid(market.now_us),
+            now_us=market.now_us,
+        )
+        for key in (key_with(market), key_with(market))
+    ]
+    Policy.objects.filter(pk=made[0].pk).update(rules={"class_key": market.series.compute_class.key, "coverage": "of another shape"})
+    assert run_due(mint=MINT, now_us=market.now_us) == 1
+    assert PolicyRun.objects.get().policy_id == made[1].pk

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 import psycopg
 from channels.db import database_sync_to_async
+from django.db import Error
 
 from exchange.domain.bounds import BoundRefusal
 from exchange.feed.backlog import Backlog, backlog
@@ -182,9 +183,15 @@ async def _enter_bounded(missed: Sequence[tuple[NewCommand, Promise]], at_us: in
         if command.key_id is not None:
             by_key.setdefault(command.key_id, []).append((command, promise))
     for key_id, pairs in by_key.items():
-        entered = await database_sync_to_async(enter_by_key, thread_sensitive=False)(
-            key_id=key_id, commands=[command for command, _ in pairs], now_us=at_us
-        )
+        try:
+            entered = await database_sync_to_async(enter_by_key, thread_sensitive=False)(
+                key_id=key_id, commands=[command for command, _ in pairs], now_us=at_us
+            )
+        except Error as error:  # whether its commit came through is not known
+            _LOG.warning("what a bounded key gave was not answered: %s", error)
+            for _, promise in pairs:
+                promise.failed = "timeout"
+            continue
         for (_, promise), one in zip(pairs, entered, strict=True):
             promise.n, promise.refused, promise.at_us = one.n, one.refusal, at_us
 
