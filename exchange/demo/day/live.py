@@ -4,6 +4,7 @@ What units there are and how they are used is the `Shop`'s: the real venue, or f
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -68,11 +69,12 @@ class PaperShop:
         figures.stranded = sum(self._free)
 
 
-def live(day: Day, setting: Setting, shop: Shop) -> DayFigures:
-    """What the day came to in that shop."""
+def live(day: Day, setting: Setting, shop: Shop, tell: Callable[[int, WindowFigures], object] = lambda *_: None) -> DayFigures:
+    """What the day came to in that shop. `tell` hears of each window when it is over."""
     figures = DayFigures([], [(0, 0)] * setting.tenants)
     for number in day.windows:
         figures.windows.append(_window(day, number, setting, shop, figures))
+        tell(number, figures.windows[-1])
     return figures
 
 

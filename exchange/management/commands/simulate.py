@@ -15,12 +15,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from exchange.audit.run import audit
 from exchange.demo.bots.trace import generate
 from exchange.demo.day.demand import Setting, day_of
-from exchange.demo.day.figures import floor_of
+from exchange.demo.day.figures import WindowFigures, floor_of
 from exchange.demo.day.live import PaperShop, live
 from exchange.demo.day.report import Told, document, page, text
 from exchange.demo.day.requests import Unreadable, read_requests
 from exchange.demo.day.servers import servers
-from exchange.demo.day.stage import BEGIN_US
+from exchange.demo.day.stage import BEGIN_US, WARE
 from exchange.demo.day.venue_shop import VenueShop
 from exchange.replay.run import replay
 from rights.models import Participant
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         if not day.windows:
             raise CommandError("the requests last for one window alone, which teaches the forecast; take smaller windows")
         without, shop = live(day, setting, PaperShop()), VenueShop(setting)
-        market = live(day, setting, shop)
+        market = live(day, setting, shop, self._told)
         shop.tell(market)
         source = options["requests"].name if options["requests"] else f"made up, seed {setting.seed}"
         told = Told(setting, source, without, market, floor_of(day))
@@ -84,6 +84,11 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(document(told)) if options["json"] else text(told))
         if options["audit"]:
             self._audit(BEGIN_US + (len(day.asks) + 1) * setting.window_us)
+
+    def _told(self, number: int, window: WindowFigures) -> None:
+        """A long day is told as it goes by."""
+        lots = [getattr(window, name) // WARE.lot_units for name in ("asked", "served", "unserved", "stranded", "traded_units")]
+        self.stderr.write("window {}: asked {}, served {}, unserved {}, stranded {}, traded {} lots".format(number, *lots))
 
     def _audit(self, now_us: int) -> None:
         broken, differences = audit(now_us=now_us).broken, replay().differences
