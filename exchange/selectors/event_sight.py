@@ -65,7 +65,7 @@ def _role(principal: Principal, role: str) -> bool:
 
 # Prefix of an id → the families of its events, and who sees them beside operators and auditors.
 _SIGHTS: Mapping[str, tuple[frozenset[str], Callable[[Principal, str], bool]]] = {
-    "rgt": (frozenset({"right", "route"}), lambda principal, uuid: registry.right(principal, uuid) is not None),
+    "rgt": (frozenset({"right", "route"}), registry.sees),
     "trd": (frozenset({"trade"}), _party),
     "pkg": (frozenset({"package"}), lambda principal, uuid: packages.visible_packages(principal).filter(uuid=uuid).exists()),
     "dlg": (frozenset({"delegation"}), lambda principal, uuid: packages.visible_delegations(principal).filter(uuid=uuid).exists()),
