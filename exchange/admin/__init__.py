@@ -12,6 +12,7 @@ from exchange.admin import (
     issuers,
     listings,
     members,
+    nodes,
     orders,
     parties,
     proposals,
@@ -21,7 +22,7 @@ from exchange.admin import (
 )
 
 __all__ = [
-    "access", "assurances", "attestations", "consents", "endpoints", "instruments", "issuers", "listings", "members", "orders", "parties",
+    "access", "assurances", "attestations", "consents", "endpoints", "instruments", "issuers", "listings", "members", "nodes", "orders", "parties",
     "proposals", "rights_desk", "roles", "supply",
 ]  # fmt: skip
 

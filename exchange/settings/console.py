@@ -79,6 +79,8 @@ UNFOLD: dict[str, Any] = {
                     _item("Suppliers", "factory", "admin:rights_supplier_changelist"),
                     _item("Capabilities", "tune", "admin:rights_capability_changelist"),
                     _item("Endpoints", "lan", "admin:settlement_endpoint_changelist"),
+                    _item("Nodes", "dns", "admin:settlement_node_changelist"),
+                    _item("Jobs", "work", "admin:settlement_job_changelist"),
                     _item("Posted capacity", "stacked_bar_chart", "admin:rights_postedcapacity_changelist"),
                     _item("Classes", "category", "admin:rights_computeclass_changelist"),
                     _item("Series", "date_range", "admin:rights_series_changelist"),

@@ -61,7 +61,7 @@ COMPONENTS: dict[str, Schema] = {
     "LeaseRequest": request(
         {
             "max_jobs": {"type": "integer", "minimum": 1, "maximum": MOST_AT_ONCE},
-            "workloads": {**many(one_of(*WORKLOADS), 1, len(WORKLOADS)), "description": "Only jobs of these; of all unless given"},
+            "workloads": {**maybe(many(one_of(*WORKLOADS), 1, len(WORKLOADS))), "description": "Only jobs of these; of all unless given"},
         },
         required=("max_jobs",),
     ),
