@@ -60,6 +60,7 @@ _API = [
     ErrorRow("supplier_refused", 400, "The supplier can't take the request as it is"),
     ErrorRow("supplier_failed", 502, "No supplier could do the work; what was not delivered is not charged", retryable=True),
     ErrorRow("supplier_away", 503, "The supplier can't be called at this moment", retryable=True),
+    ErrorRow("work_under_way", 422, "Nodes are still at it: ask for the request's output later, and don't send it again"),
     ErrorRow("work_too_late", 504, "The deadline came before the work was done; nothing is charged"),
     ErrorRow("receipt_conflict", 409, "Another receipt of the request stands"),
     ErrorRow("request_not_executing", 409, "The request can't end so now: look at its state"),

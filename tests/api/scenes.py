@@ -277,7 +277,8 @@ class Scenes:
         return {"request_id": self._post(self._issuer, "requests", self._wish())["id"]}
 
     def _matched(self) -> dict[str, str]:
-        return {"request_id": self._post(self._issuer, "requests", {**self._wish(), "route": "auto"})["id"]}
+        """Its payload stays with the caller, so that no worker executes it meanwhile."""
+        return {"request_id": self._post(self._issuer, "requests", {**self._usable(), "payload_hash": "0" * 64})["id"]}
 
     def _work_done(self) -> dict[str, Any]:
         """A supplier's receipt of a request whose work never left it."""

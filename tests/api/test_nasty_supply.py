@@ -36,6 +36,21 @@ WRITES = {
     "offer": ("boreal", "post", "suppliers/{sup}/capabilities", AXES),
     "measure": ("operator", "post", "suppliers/{sup}/capabilities/{cap}/measure", {"reliability_bps": 9000, "reason": "x"}),
     "capacity": ("boreal", "post", "suppliers/{sup}/capabilities/{cap}/capacity", {"window": WINDOW, "units": "7", "issuers": ["issuer"]}),
+    "reach": (
+        "boreal",
+        "post",
+        "suppliers/{sup}/endpoints",
+        {
+            "capability_id": "{cap}",
+            "adapter": "openai",
+            "base_url": "https://supplier.example/v1",
+            "model": "large",
+            "secret": "sk-of-a-supplier",
+            "timeout_ms": 1000,
+            "max_attempts": 2,
+            "inside": False,
+        },
+    ),
     "assure": (
         "issuer",
         "post",

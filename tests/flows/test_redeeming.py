@@ -117,6 +117,8 @@ def test_a_chat_streams_and_a_request_runs_in_the_background(demo_exchange, symb
     path = f"requests/{made.json()['id']}"
     wait_until(lambda: buyer.http.get(path).json()["state"] in ("settled", "completed", "failed"), 60, "the request to end")
     assert buyer.http.get(path).json()["state"] == "settled"
+    output = json.loads(buyer.http.get(f"{path}/output").json()["output"])
+    assert output["choices"][0]["message"]["content"] == "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert buyer.left(right) == (units - 2 * used, 0)
 
 

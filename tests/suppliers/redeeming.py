@@ -52,7 +52,7 @@ class Redeeming(RedeemDesk):
         boreal = self.suppliers["boreal"]
         behind = capabilities or (boreal.capability,)
         for capability in behind:
-            boreal.post(10**9, capability=capability)
+            boreal.post(10**11, capability=capability)
         sources = tuple(boreal.source(10**7, capability) for capability in behind)
         patch = {**terms, "assurance": {"reference": reference}}
         self.desk.assure(patch=patch, reference=reference, gross_units=10**7 * len(sources), sources=sources)

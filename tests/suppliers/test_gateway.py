@@ -3,6 +3,7 @@
 import concurrent.futures
 import importlib
 import json
+import os
 
 import httpx
 import openai
@@ -15,14 +16,20 @@ from exchange.services import keys
 from exchange.services.identity import Principal
 from exchange.services.policies import NewPolicy, create_policy
 from rights.models import Right
-from settlement.models import Receipt, Request, Settlement
+from settlement.models import Endpoint, Job, Receipt, Request, Settlement
+from settlement.services.complete import complete_jobs
+from settlement.services.endpoints import Setup, change_endpoint
+from settlement.services.gather import gather
+from settlement.services.lease import lease_jobs
+from tests.node_desk import register, result_of
+from tests.plugins.live import wait_until
 from tests.registry_desk import MINT
 from tests.suppliers.redeeming import Redeeming, legs_of, told_by
 from tests.suppliers.serving import web
 from tests.suppliers.test_executing import broken, embedding_desk, free
 
 pytestmark = pytest.mark.django_db(transaction=True)
-CLOCKS = ("exchange.api.gateway.application",)
+CLOCKS = ("exchange.api.gateway.application", "exchange.api.gateway.nodes")
 SAY = [{"role": "user", "content": "say what a right is"}]
 PARTIAL = {"limits": {"partial_fill_allowed": True}}
 
@@ -269,6 +276,23 @@ def test_who_hangs_up_still_gets_the_bill_of_what_was_done(desk, holder, pair):
     assert told_by(request)[:2] == ("settled", "full")
 
 
+STREAMS = 200 if os.environ.get("TORTURE") else 40
+
+
+def test_no_stream_of_many_at_once_is_lost(desk, holder, pair):
+    def streamed(number):
+        body = {"model": "any", "messages": SAY, "max_tokens": 20, "stream": True}
+        with httpx.Client(base_url=holder.raw.base_url, headers=holder.raw.headers, timeout=120) as client:
+            return client.post("/v1/chat/completions", json=body).text
+
+    with concurrent.futures.ThreadPoolExecutor(STREAMS) as pool:
+        answers = list(pool.map(streamed, range(STREAMS)))
+    assert {answer.endswith("data: [DONE]\n\n") for answer in answers} == {True}
+    assert Settlement.objects.filter(outcome="full").count() == STREAMS
+    charged = sum(Settlement.objects.values_list("units", flat=True))
+    assert free(desk.right) == (1_000_000 - charged, 0)
+
+
 def test_many_at_once_are_all_answered_and_counted(desk, holder, pair):
     before = pair[0].meter().get("chat.completions", {"calls": 0})["calls"]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -281,12 +305,11 @@ def test_many_at_once_are_all_answered_and_counted(desk, holder, pair):
 
 def desk_clock(desk, monkeypatch):
     """The gateway lives at the desk's time too."""
-    monkeypatch.setattr(importlib.import_module(CLOCKS[0]), "now_us", desk.clock)
+    for module in CLOCKS:
+        monkeypatch.setattr(importlib.import_module(module), "now_us", desk.clock)
 
 
 def wait_for_settlement(request):
-    from tests.plugins.live import wait_until
-
     wait_until(lambda: Settlement.objects.filter(request=request).exists(), 30, "the settlement")
 
 
@@ -303,3 +326,36 @@ def test_a_right_is_picked_among_those_the_agent_may_use(desk, holder):
     with pytest.raises(openai.UnprocessableEntityError) as refused:
         holder.chat()
     assert refused.value.code == "request_units_exceeded"
+
+
+SAID = {
+    "id": "by-node",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "node",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "said by a node"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 6, "completion_tokens": 4, "total_tokens": 10},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_nodes_answer_too_while_the_caller_waits(desk, holder, stream):
+    endpoint = Endpoint.objects.get()
+    change_endpoint(
+        endpoint_id=str(endpoint.uuid), said=Setup("node-network"), status="active", is_operator=False, actor="test", now_us=desk.now_us
+    )
+    node = register(desk.suppliers["boreal"].supplier, "one", desk.now_us)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        called = pool.submit(holder.chat, stream=stream)
+        wait_until(lambda: Job.objects.filter(state="open").exists() or called.done(), 30, "a job")
+        (lease,) = lease_jobs(node_id=node.node_id, most=1, workloads=None, now_us=desk.clock())
+        assert json.loads(lease.body)["messages"] == SAY
+        result = result_of(node, lease.job_id, json.dumps(SAID), 10)
+        (verdict,) = complete_jobs(node_id=node.node_id, results=[result], actor="test", now_us=desk.clock())
+        assert verdict.verdict == "accepted", verdict
+        gather(request_ids=[verdict.request_id], mint=MINT, now_us=desk.clock())
+        got = called.result(60)
+    said = "".join(chunk.choices[0].delta.content or "" for chunk in got) if stream else got.choices[0].message.content
+    assert said == "said by a node"
+    assert told_by(only_request()) == ("settled", "full", 10)
+    assert free(desk.right) == (1_000_000 - 10, 0)

@@ -13,6 +13,7 @@ import msgspec
 from exchange.api.gateway.asked import MOST_BODY, OPERATIONS, Asked, read_asked
 from exchange.api.gateway.entering import MINT, enter, read_named
 from exchange.api.gateway.models import MODELS, model_list, one_model
+from exchange.api.gateway.nodes import events_in, nodes_answer
 from exchange.api.gateway.refusals import error_body, failure_of, refusal_of
 from exchange.api.order_entry.access import header, need, principal_of
 from exchange.api.problems import Problem
@@ -23,7 +24,7 @@ from exchange.services.rate_limit import check_async
 from rights.kernel.clock import now_us
 from settlement.domain.work import Work
 from settlement.models import Settlement
-from settlement.services.execute import Executed, execute, record, stream_work
+from settlement.services.execute import Executed, execute, is_for_nodes, record, stream_work
 from settlement.services.off_loop import in_thread
 from settlement.services.pulse import alive
 
@@ -123,8 +124,27 @@ async def _redeem(call: Call, operation: str, raw: bytes) -> None:
     identity = MINT.uuid(now_us())
     call.headers["X-Redemption"] = f"req_{identity}"
     work = await in_thread(enter, asked=asked, named=named, who=call.who, request_id=identity, now_us=now_us())
+    if is_for_nodes(work):
+        await _by_nodes(call, asked, work)
+        return
     async with alive(identity):
         await (_stream if asked.is_stream else _answer)(call, asked, work)
+
+
+async def _by_nodes(call: Call, asked: Asked, work: Work) -> None:
+    """What nodes do comes whole, also for a caller who wants a stream."""
+    settlement, answer = await nodes_answer(work, asked.payload.decode())
+    call.headers |= _told(settlement)
+    if settlement.outcome in {"failed", "expired", "cancelled"} or answer is None:
+        raise Problem("supplier_failed", f"no node could do it ({settlement.rule or 'proofs are missing'}); nothing is charged")
+    if not asked.is_stream:
+        await _send_json(call.send, 200, answer, call.headers)
+        return
+    receipt_id = str(settlement.receipt_id)
+    for event in events_in(answer):
+        await _send_event(call, receipt_id, b"data: " + _encode(event) + b"\n\n")
+    told = f": receipt rcp_{receipt_id} outcome {settlement.outcome or 'pending'} units {settlement.units}\n\n"
+    await _send_event(call, receipt_id, told.encode() + b"data: [DONE]\n\n", more=False)
 
 
 async def _answer(call: Call, asked: Asked, work: Work) -> None:
