@@ -78,13 +78,13 @@ taken AS MATERIALIZED (
       AND NOT (i.participant_id = p.id AND EXISTS (SELECT 1 FROM rights_event n
           WHERE n.stream_id = e.stream_id AND n.object_id = e.object_id AND n.type = 'right.replaced'))
     UNION ALL
-    SELECT e.seq, e.type, e.object_id, e.at, e.body::jsonb ->> 'actor', e.body::jsonb -> 'payload' ->> 'approved_by', p.slug
-    FROM rights_event e JOIN LATERAL (
-        SELECT m.body::jsonb -> 'payload' ->> 'from' AS giver FROM rights_event m
-        WHERE m.stream_id = e.stream_id AND m.object_id = e.object_id AND m.type = 'right.transferred' AND m.seq < e.seq
-        ORDER BY m.seq DESC LIMIT 1) moved ON true
-    JOIN rights_account a ON 'acc_' || a.uuid = moved.giver JOIN rights_participant p ON p.id = a.participant_id
-    WHERE e.type = 'right.amended' AND e.body::jsonb -> 'payload' ->> 'amendment' = 'holder-reassignment')"""
+    SELECT m.seq, m.type, m.object_id, m.at, m.actor, m.approved_by, p.slug FROM (
+        SELECT DISTINCT ON (e.stream_id, e.seq) e.seq, e.type, e.object_id, e.at, e.body::jsonb ->> 'actor' AS actor,
+            e.body::jsonb -> 'payload' ->> 'approved_by' AS approved_by, t.body::jsonb -> 'payload' ->> 'from' AS giver
+        FROM rights_event e JOIN rights_event t USING (stream_id, object_id)
+        WHERE e.type = 'right.amended' AND e.body::jsonb -> 'payload' ->> 'amendment' = 'holder-reassignment'
+          AND t.type = 'right.transferred' AND t.seq < e.seq ORDER BY e.stream_id, e.seq, t.seq DESC) m
+    JOIN rights_account a ON 'acc_' || a.uuid = m.giver JOIN rights_participant p ON p.id = a.participant_id)"""
 
 
 def _freezes(participant: str) -> str:

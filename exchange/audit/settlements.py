@@ -122,10 +122,10 @@ CHECKS = (
         "settlement_final",
         "Nothing is final before its window has passed or its dispute was decided, nor with an open one; in dispute is what has an open one.",
         """
-        SELECT s.id AS settlement, s.state, s.window_ends_at, s.finalized_at, d.states FROM settlement_settlement s
-        CROSS JOIN LATERAL (SELECT coalesce(array_agg(state::text), '{}') AS states FROM settlement_dispute WHERE settlement_id = s.id) d
-        WHERE (s.state = 'in_dispute') <> ('open' = ANY(d.states))
-           OR (s.state = 'finalized' AND s.finalized_at < s.window_ends_at AND d.states = '{}')
+        WITH disputed AS (SELECT settlement_id AS id, bool_or(state = 'open') AS is_open FROM settlement_dispute GROUP BY 1)
+        SELECT s.id AS settlement, s.state, s.window_ends_at, s.finalized_at, d.is_open FROM settlement_settlement s LEFT JOIN disputed d USING (id)
+        WHERE (s.state = 'in_dispute') <> coalesce(d.is_open, false)
+           OR (s.state = 'finalized' AND s.finalized_at < s.window_ends_at AND d.id IS NULL)
            OR (s.state = 'pending_dispute_window' AND s.window_ends_at IS NULL)
         """,
     ),
