@@ -16,8 +16,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import ARTIFACTS, ROOT, Complaints, Venue, log_in, proven
+from tests.browser.test_access import broken_rules
 from tests.plugins import documents
 from tests.plugins.live import LiveExchange, wait_until
+from tests.plugins.open_windows import open_windows
 
 PICTURES = Path(os.environ["PICTURES"]) if "PICTURES" in os.environ else ARTIFACTS / "demo"
 # A chart worth printing has some candles, one a minute; a test needs one.
@@ -186,6 +188,49 @@ def test_the_readme_s_first_trade_in_the_browser(show: Show) -> None:
     expect(delivered.locator("dt:text-is('Issuer') + dd")).to_have_text("issuer")
     page.goto("/rights")
     expect(page.locator("sx-rights tbody tr").first).to_contain_text("tokens")
+
+
+def test_a_right_is_spent_in_the_browser(show: Show, demo: Venue) -> None:
+    """Bought, tried, sent, and read from what came back to who was paid; then with the routes to choose from."""
+    symbol = open_windows(demo.exchange)["chat"]
+    high = httpx.get(f"{demo.url}/api/v1/instruments/{symbol}", timeout=20).json()["collar"]["high"]
+    bought = demo.place("buyer", "buy", high, "1", symbol)["id"]
+    wait_until(lambda: demo.call("buyer", "GET", f"/orders/{bought}")["status"] == "filled", ENOUGH_S, "the fill")
+    fills = demo.call("buyer", "GET", "/fills")["data"]
+    right = next(fill for fill in fills if fill["order_id"] == bought)["deliveries"][0]["right_id"]
+    page = show(f"/use?right={right}", user="buyer", color_scheme="light", reduced_motion="reduce")
+    form = page.locator("#redeem")
+    expect(form.get_by_label("Right", exact=True)).to_have_value(right)
+    expect(form.get_by_label("Kind of work")).to_have_value("text.generation")
+    expect(page.locator("[data-snippets] pre code")).to_contain_text(right)
+    form.get_by_label("What is to be done").fill("Say what a right is")
+    form.get_by_role("button", name="Send").click()
+    expect(form.get_by_label("Units at most")).to_have_attribute("aria-invalid", "true")
+    form.get_by_label("Units at most").fill("500")
+    form.get_by_role("button", name="See the routes").click()
+    expect(form.locator(".candidates > li").first).to_contain_text("Score")
+    assert not broken_rules(page)
+    form.get_by_role("button", name="Send").click()
+    page.locator("sx-requests tbody tr").first.get_by_role("link").click()
+    expect(page.get_by_role("region", name="Settlement")).to_contain_text("Full: done inside all bounds, and proven.")
+    expect(page.get_by_role("region", name="What came back")).to_contain_text("Word by word")
+    expect(page.get_by_role("region", name="Receipt")).to_contain_text("Usage meter")
+    picture(page, "request", 1440, "light")
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("() => document.documentElement.scrollWidth") == width
+        assert not broken_rules(page)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"/use?right={right}")
+    form.get_by_label("Units at most").fill("300")
+    form.get_by_label("What is to be done").fill("Again")
+    form.get_by_label("Show me the routes first, I choose").check()
+    form.get_by_role("button", name="Send").click()
+    page.get_by_role("button", name="Use this one").first.click()
+    expect(page.get_by_role("region", name="Settlement")).to_contain_text("Full")
+    page.goto("/use/disputes")
+    expect(page.locator("sx-disputes")).to_contain_text("Nothing is in dispute")
+    assert not broken_rules(page)
 
 
 def test_the_log_of_all_this_warns_of_nothing(demo: Venue) -> None:

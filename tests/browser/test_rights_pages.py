@@ -230,7 +230,7 @@ def test_no_page_of_a_holder_breaks_a_rule_of_axe(open_page: Open, venue: Venue,
     page = open_page("/rights", user="seller", width=width, color_scheme=scheme, reduced_motion="reduce")
     expect(page.locator(".resting tbody tr")).to_have_count(1)
     wrong = {"/rights": broken_rules(page)}
-    for path in (f"/rights/{right['id']}?to=acc_1&units=x", "/packages", f"/packages/new?right={right['id']}"):
+    for path in (f"/rights/{right['id']}?to=acc_1&units=x", "/use", "/use/disputes", "/packages", f"/packages/new?right={right['id']}"):
         page.goto(path)
         expect(page.locator(".loading")).to_have_count(0)
         for summary in page.locator("main summary").all():

@@ -9,23 +9,9 @@ import psycopg
 import pytest
 
 from tests.plugins.live import wait_until
+from tests.plugins.open_windows import open_windows
 
 TEXTS = 1000 if os.environ.get("TORTURE") else 100
-# Two windows that are open whatever the hour is: three hours from the full one on.
-_LIST = """
-import json
-from exchange.demo.catalog import HOUR_US, WARES
-from exchange.demo.roll import _offer
-from exchange.demo.windows import Window
-from exchange.services.timetable import run_due
-from rights.kernel.clock import now_us
-from rights.kernel.ids import Mint
-start = now_us() // HOUR_US * HOUR_US
-wares = {ware.name: ware for ware in WARES}
-symbols = {name: _offer(wares[name], Window(start, start + 3 * HOUR_US, start), Mint(), now_us()) for name in ("chat", "embeddings")}
-run_due(now_us=now_us())
-print("SYMBOLS " + json.dumps(symbols))
-"""
 _METER = "SELECT sum(s.units), sum(s.payout_minor), count(*) FROM settlement_settlement s WHERE s.state <> 'unsettled'"
 
 
@@ -54,16 +40,7 @@ class Buyer:
 
 @pytest.fixture(scope="module")
 def symbols(demo_exchange):
-    printed = demo_exchange.manage("shell", "--no-imports", "-c", _LIST).stdout
-    made = json.loads(next(line for line in printed.splitlines() if line.startswith("SYMBOLS "))[8:])
-    seller = json.loads(demo_exchange.manage("create_key", "seller", "--scopes", "read,trade").stdout)["token"]
-    with httpx.Client(base_url=f"{demo_exchange.base_url}/api/v1", headers={"Authorization": f"Bearer {seller}"}, timeout=60) as client:
-        for symbol in made.values():
-            reference = client.get(f"instruments/{symbol}").json()["reference_price"]
-            body = {"instrument": symbol, "side": "sell", "quantity": "5", "price": reference}
-            answer = client.post("orders", json=body, headers={"Prefer": "wait=20"})
-            assert answer.status_code == 201, answer.text
-    return made
+    return open_windows(demo_exchange)
 
 
 @pytest.fixture
