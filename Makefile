@@ -58,7 +58,7 @@ bench: install ## measure this machine (ARGS='--seconds 10')
 	@$(MANAGE) bench $(ARGS)
 
 torture: install-dev assets browser ## the full fault and abuse programme; takes long
-	@TORTURE=1 $(BIN)/pytest tests/property tests/concurrency tests/faults tests/feed tests/replay tests/api/test_schemathesis.py tests/api/test_nasty_*.py $(ARGS)
+	@TORTURE=1 $(BIN)/pytest tests/property tests/concurrency tests/faults tests/nodes tests/feed tests/replay tests/api/test_schemathesis.py tests/api/test_nasty_*.py $(ARGS)
 
 audit: install ## check every invariant of the running exchange
 	@$(MANAGE) audit $(ARGS)

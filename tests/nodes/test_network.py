@@ -19,7 +19,7 @@ from exchange.embedded.process import die_with_parent
 from tests.plugins.live import ROOT, LiveExchange, wait_until
 
 TORTURE = os.environ.get("TORTURE") == "1"
-JOBS = 10_000 if TORTURE else 60
+JOBS = int(os.environ.get("JOBS", "10000" if TORTURE else "60"))
 KINDS = ["honest"] * 16 + ["crashing"] * 2 + ["lying", "doubling"] if TORTURE else ["honest", "crashing", "lying", "doubling"]
 LEASE_MS = 5_000 if TORTURE else 1_500
 PATIENCE_S = 1_800.0 if TORTURE else 120.0
