@@ -31,7 +31,6 @@ def test_the_market_moves_what_one_has_too_much_of_to_whom_it_lacks() -> None:
     sums_up(paper)
     sums_up(real)
     floor = floor_of(DAY)
-    print(paper.stranded_bps, paper.unserved_bps, real.stranded_bps, real.unserved_bps, floor, real)
     assert floor.stranded_bps <= real.stranded_bps < paper.stranded_bps
     assert floor.unserved_bps <= real.unserved_bps < paper.unserved_bps
     assert real.total("trades") > 0

@@ -22,7 +22,7 @@ class Setting(msgspec.Struct, frozen=True):
     window_s: int = 300
     session_s: int = 4
     scale: int = 1000
-    smoothing: int = 50
+    smoothing: int = 70
     windows: int = 0  # of the day, behind the one that teaches the forecast; 0: as many as the requests last
 
     @property

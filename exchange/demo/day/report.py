@@ -23,6 +23,9 @@ class Told(msgspec.Struct, frozen=True):
     without: DayFigures
     market: DayFigures
     floor: Floor
+    # The same requests, each call by itself, without a market: (stranded, unserved) in basis points, and what is beyond any market of it.
+    calm: tuple[int, int]
+    calm_floor: Floor
 
 
 def document(told: Told) -> dict[str, Any]:
@@ -33,6 +36,7 @@ def document(told: Told) -> dict[str, Any]:
         "without": _figures(told.without),
         "market": _figures(told.market),
         "floor": msgspec.to_builtins(told.floor),
+        "calm": {"stranded_bps": told.calm[0], "unserved_bps": told.calm[1], "floor": msgspec.to_builtins(told.calm_floor)},
         "halved": {
             "stranded": halved(told.without.stranded_bps, told.market.stranded_bps),
             "unserved": halved(told.without.unserved_bps, told.market.unserved_bps),
@@ -100,6 +104,12 @@ def limits(told: Told) -> list[str]:
             "that a tenant kept because its forecast still expected a use for them."
         ),
     ]
+    calm, beyond = told.calm, told.calm_floor
+    lines.append(
+        f"How much a market can do depends on how differently its tenants fare. Spread call by call instead of in sessions, the same requests would leave "
+        f"{_percent(calm[0])} of the units and {_percent(calm[1])} of the demand without each other, of which {_percent(beyond.stranded_bps)} and "
+        f"{_percent(beyond.unserved_bps)} are beyond any market."
+    )
     if market.refused:
         lines.append(
             "The router refused some requests: " + ", ".join(f"{code} {count}" for code, count in sorted(market.refused.items())) + "."

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -31,6 +32,7 @@ _NUMBERS = {
     "windows": (0, "how many to live through, behind the one that teaches the forecast; 0: as many as the requests last"),
     "window_s": (300, "seconds of a window"),
     "session_s": (4, "mean seconds for which a service's calls are one tenant's; 0: each call by itself"),
+    "smoothing": (70, "percent of a forecast that the newest window makes; the rest are those before it"),
     "scale": (1000, "how many alike a call stands for"),
     "every": (1, "take only every so-manieth request"),
 }
@@ -78,7 +80,9 @@ class Command(BaseCommand):
         market = live(day, setting, shop, self._told)
         shop.tell(market)
         source = options["requests"].name if options["requests"] else f"made up, seed {setting.seed}"
-        told = Told(setting, source, without, market, floor_of(day))
+        calm = day_of(calls[:: options["every"]], msgspec.structs.replace(setting, session_s=0))
+        alone = live(calm, setting, PaperShop())
+        told = Told(setting, source, without, market, floor_of(day), (alone.stranded_bps, alone.unserved_bps), floor_of(calm))
         if options["report"]:
             options["report"].write_text(page(told), encoding="utf-8")
         self.stdout.write(json.dumps(document(told)) if options["json"] else text(told))

@@ -7,7 +7,7 @@ import pytest
 
 from exchange.demo.bots.trace import Call, generate
 from exchange.demo.day.demand import SECOND_US, Ask, Day, Setting, day_of, expected_units
-from exchange.demo.day.figures import DayFigures, WindowFigures, floor_of
+from exchange.demo.day.figures import DayFigures, Floor, WindowFigures, floor_of
 from exchange.demo.day.live import PaperShop, live
 from exchange.demo.day.report import Told, document, page, shares, text
 from exchange.demo.day.requests import Unreadable, read_requests
@@ -96,7 +96,7 @@ def told() -> Told:
         {"full": 8},
         {"coverage place placed": 3},
     )
-    return Told(SMALL, "a <file>.csv", before, after, floor_of(Day((), ())))
+    return Told(SMALL, "a <file>.csv", before, after, floor_of(Day((), ())), (1_200, 900), Floor(1_000, 700))
 
 
 def test_the_report_says_both_days_and_draws_them_itself() -> None:
