@@ -6,6 +6,7 @@ from typing import Any
 from exchange.models import ListingRequest
 from exchange.selectors import consents, packages, registry
 from exchange.selectors.requests import visible_requests
+from exchange.selectors.settlements import visible_settlements
 from exchange.services.identity import Principal
 from rights.kernel import rows
 from rights.kernel.ids import bare
@@ -50,6 +51,14 @@ def _route(principal: Principal, route: str) -> bool:
     return visible_requests(principal).filter(routes__pk=route).exists()
 
 
+def _settlement(principal: Principal, settlement: str) -> bool:
+    return visible_settlements(principal).filter(pk=settlement).exists()
+
+
+def _receipt(principal: Principal, receipt: str) -> bool:
+    return visible_settlements(principal).filter(receipt=receipt).exists()
+
+
 def _listing(principal: Principal, listing: str) -> bool:
     own = ListingRequest.objects.filter(uuid=listing, issuer__participant_id=principal.participant_id)
     return principal.may("issue") and own.exists()
@@ -79,6 +88,8 @@ _SIGHTS: Mapping[str, tuple[frozenset[str], Callable[[Principal, str], bool]]] =
     "pol": (frozenset({"policy"}), _policy),
     "req": (frozenset({"request", "route", "execution"}), _request),
     "rte": (frozenset({"route"}), _route),
+    "stl": (frozenset({"settlement"}), _settlement),
+    "rcp": (frozenset({"receipt"}), _receipt),
     "apv": (frozenset({"approval"}), _approval),
 }
 
@@ -105,6 +116,8 @@ def withheld_names(body: Mapping[str, Any], own: frozenset[str], supplies: Calla
         for side, owner in (("buy", "buyer"), ("sell", "seller")):
             if payload[owner] not in own:
                 hidden |= {f"{side}_order", f"{side}_fee"}
+    if family == "settlement":
+        hidden.add("by")  # whose key brought evidence is nobody else's to know
     if family in {"supplier", "capability", "capacity"} and not supplies(body["object"]["id"]):
         hidden |= {"issuers", "reason"}
     return frozenset(hidden)

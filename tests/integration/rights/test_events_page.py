@@ -15,7 +15,8 @@ from rights.models import Event
 from rights.services.capabilities import measure_capability, retire_capability
 from rights.services.split import merge_rights, split_right
 from rights.services.suppliers import assess_supplier, suspend_supplier
-from settlement.domain import node_events
+from settlement.domain import node_events, settlement_events
+from settlement.domain.settlement_events import ShareTold
 from tests.registry_desk import NOW_US, Desk
 from tests.supply_desk import SupplyDesk
 from tests.trading_floor import LOT, MINT, Floor
@@ -25,6 +26,8 @@ ROW = re.compile(r"^\| `([a-z_]+\.[a-z_]+)` \| ([a-z_]+) \| (.*) \|$", re.MULTIL
 DOCUMENTED = {
     kind: (thing, sorted(re.findall(r"`([a-z_]+)`", fields))) for kind, thing, fields in ROW.findall(PAGE.read_text(encoding="utf-8"))
 }
+
+STARTED = {"execution.started", "execution.progressed"}  # of the router and the executor
 
 
 def test_every_constructor_of_a_rights_event_is_documented():
@@ -63,6 +66,35 @@ def test_a_day_at_the_registry_writes_what_is_documented():
     parts = [split_right(right_id=str(right.pk), units=LOT, child_id=MINT.uuid(NOW_US), actor="t", now_us=NOW_US)[1] for _ in range(2)]
     merge_rights(source_id=str(parts[0].pk), target_id=str(parts[1].pk), actor="t", now_us=NOW_US)
     assert {"right.issued", "right.activated", "right.split", "right.merged", "assurance.posted", "issuer.appointed"} <= written()
+
+
+def test_the_end_of_a_request_writes_what_is_documented():
+    one = ShareTold("1", "1", "completed", 1, 1, 1, 0, 0)
+    made = {
+        settlement_events.EXECUTED: settlement_events.executed(status="completed"),
+        settlement_events.RECORDED: settlement_events.recorded(request="1", status="completed", body="{}", body_hash="0", proofs=[]),
+        settlement_events.PROVEN: settlement_events.proven(proofs=[]),
+        settlement_events.PENDING_PROOF: settlement_events.pending_proof(
+            request="1", receipt="1", reserved_units=1, escrow_minor=1, missing=[], due_at="x"
+        ),
+        settlement_events.CLASSIFIED: settlement_events.classified(
+            **dict.fromkeys(("request", "receipt", "cause", "outcome", "rule", "digest"), "1"),
+            shares=[one],
+            reserved_units=1,
+            escrow_minor=1,
+        ),
+        settlement_events.WINDOW_OPENED: settlement_events.window_opened(until="x"),
+        settlement_events.DISPUTED: settlement_events.disputed(dispute="1", side="holder", opener=None, claim="x"),
+        settlement_events.ASSIGNED: settlement_events.assigned(dispute="1", reviewer="x"),
+        settlement_events.EVIDENCE: settlement_events.evidence(dispute="1", number=1, by="x", text="x", content_hash="x"),
+        settlement_events.DECIDED: settlement_events.decided(dispute="1", state="upheld", reason="x"),
+        settlement_events.REVERSED: settlement_events.reversed_(units=1),
+        settlement_events.FINALIZED: settlement_events.finalized(request="1", cause="x", shares=[one], moves=[], outcome="full", rule="x"),
+    }
+    kinds = {value for name, value in vars(settlement_events).items() if name.isupper() and isinstance(value, str)}
+    assert set(made) == kinds == {kind for kind in DOCUMENTED if kind.partition(".")[0] in {"execution", "receipt", "settlement"}} - STARTED
+    for kind, payload in made.items():
+        assert sorted(payload) == DOCUMENTED[kind][1], kind
 
 
 @pytest.mark.django_db
