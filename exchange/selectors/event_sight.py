@@ -56,7 +56,7 @@ def _settlement(principal: Principal, settlement: str) -> bool:
 
 
 def _receipt(principal: Principal, receipt: str) -> bool:
-    return visible_settlements(principal).filter(receipt=receipt).exists()
+    return visible_settlements(principal).filter(receipt_id=receipt).exists()
 
 
 def _listing(principal: Principal, listing: str) -> bool:
