@@ -45,7 +45,7 @@ DESCRIBED = CHECKS.get_by_names(
 )
 REJECTED = CHECKS.get_one("negative_data_rejection")
 # A request as described may still be refused for what the schema of one field can't say.
-BEYOND_CODES = {"conflict", "required", "out_of_range", "off_tick", "unknown_instrument", "unknown_value", "not_supported"}
+BEYOND_CODES = {"conflict", "required", "out_of_range", "off_tick", "unknown_instrument", "unknown_value", "not_supported", "not_json"}
 BEYOND_RULES = {"is not a cursor of this list", "holds characters that can't be taken", "is no moment of the calendar"}
 BATCH = "/api/v1/orders/batch"
 NASTY_QUERIES = (

@@ -77,7 +77,7 @@ def _candidate(value: object, field: str) -> Candidate:
 def _candidates(value: object, field: str) -> tuple[Candidate, ...]:
     found = tuple(fields.items(value, field, 0, MOST_PARTS, _candidate))
     if len({one.right_id for one in found}) < len(found):
-        raise fields.FieldError(field, "names a right once")
+        raise fields.FieldError(field, "names a right once", "conflict")
     return found
 
 
@@ -111,7 +111,7 @@ def _payload(value: object, field: str) -> str:
     except (ValueError, RecursionError):
         is_object = False
     if not is_object:
-        raise fields.FieldError(field, "must be the text of a JSON object")
+        raise fields.FieldError(field, "must be the text of a JSON object", "not_json")
     return text
 
 
@@ -128,7 +128,7 @@ def _envelope(body: Mapping[str, Any]) -> tuple[Envelope, str | None, bool]:
         form.wrong("payload", "is required, or payload_hash when the work stays with whoever executes it", "required")
     if form.given("payload") and form.given("payload_hash"):
         form.wrong("payload_hash", "is not given beside payload")
-    if not form.given("rights") and not form.given("delegation_id"):
+    if not body.get("rights") and not form.given("delegation_id"):
         form.wrong("rights", "is required, unless delegation_id says which", "required")
     fallbacks = form.read("fallback_policy", frozenset[str](), _set, _fallback) if form.given("fallback_policy") else None
     route = form.read("route", "auto", fields.choice, _words("auto", "manual"))
@@ -158,7 +158,7 @@ def _as_problems() -> Iterator[None]:
         with as_problems():
             yield
     except EnvelopeRefused as refused:
-        errors = [{"field": fault.field, "code": "invalid", "detail": fault.detail} for fault in refused.faults]
+        errors = [{"field": fault.field, "code": "conflict", "detail": fault.detail} for fault in refused.faults]
         raise Problem("validation_failed", str(refused)[:MOST_DETAIL], field_errors=errors) from refused
     except RequestRefused as refused:
         gates = [
@@ -320,7 +320,7 @@ class RequestLockView(OneRequest):
         said = body.get("route_ids")
         chosen = None if said is None else fields.items(said, "route_ids", 1, MOST_PARTS, _route_id)
         if chosen is not None and len(set(chosen)) < len(chosen):
-            raise fields.FieldError("route_ids", "names a route once")
+            raise fields.FieldError("route_ids", "names a route once", "conflict")
         row = self.own(request_id)
 
         def act() -> Done:
