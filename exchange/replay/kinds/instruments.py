@@ -11,11 +11,11 @@ _LISTED_AS = (
 
 
 def _listed(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:
-    states[object_id] = {name: payload[name] for name in _LISTED_AS} | {"listed_at": at, "delisted_at": None}
+    states[object_id] = {name: payload[name] for name in _LISTED_AS} | {"listed_at": at, "delisted_at": ""}
 
 
 def _delisted(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
-    if states[object_id]["delisted_at"] is not None:
+    if states[object_id]["delisted_at"]:
         raise ValueError(f"{object_id} had left the list before")
     states[object_id]["delisted_at"] = at
 
