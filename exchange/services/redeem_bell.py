@@ -18,10 +18,10 @@ QUEUE = "redeem"
 WAITED_US = 2_000_000
 MOST = 200
 AGAIN_MS = 5_000  # so long nobody is rung for the same request again
-# What is matched and whose payload is kept waits for a worker; what its caller executes himself has none.
+# Of those that have not ended (a partial index holds just them): what is matched and whose payload is kept waits for a worker; what its caller executes himself has none.
 _WAITING = """
 SELECT q.id::text FROM settlement_request q JOIN settlement_requestpayload p ON p.request_id = q.id
-WHERE q.state = 'matched' AND q.updated_at <= %s ORDER BY q.updated_at LIMIT %s
+WHERE q.state = 'matched' AND q.ended_at IS NULL AND q.updated_at <= %s ORDER BY q.updated_at LIMIT %s
 """
 
 

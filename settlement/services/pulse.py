@@ -25,7 +25,7 @@ SILENT_US = 30_000_000
 _BEAT = "UPDATE settlement_request SET updated_at = %s WHERE id = ANY(%s::uuid[]) AND state = 'executing'"
 # Work that nodes have is theirs to keep alive, by their leases.
 _SILENT = """
-SELECT q.id::text, q.envelope_hash FROM settlement_request q WHERE q.state = 'executing' AND q.updated_at < %s
+SELECT q.id::text, q.envelope_hash FROM settlement_request q WHERE q.state = 'executing' AND q.ended_at IS NULL AND q.updated_at < %s
   AND NOT EXISTS (SELECT 1 FROM settlement_route t JOIN settlement_endpoint e ON e.capability_id = t.capability_id AND e.adapter = 'node-network'
                   WHERE t.request_id = q.id AND t.state = 'executing' AND e.status = 'active')
 ORDER BY q.updated_at LIMIT %s
