@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exchange.web import account, desk, inventory, market, packages, password, right, session, use
+from exchange.web import account, desk, inventory, market, packages, password, policies, right, session, use
 
 app_name = "web"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("trade/<str:symbol>", market.trade, name="trade"),
     path("rights", inventory.rights, name="rights"),
     path("rights/<str:right_id>", right.right, name="right"),
+    path("policies", policies.policies, name="policies"),
     path("use", use.use, name="use"),
     path("use/disputes", use.disputes, name="disputes"),
     path("use/<str:request_id>", use.one, name="request"),

@@ -1,5 +1,6 @@
 """A holder's pages: what is held, one right, and packages with their delegations and offers."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -223,6 +224,35 @@ def test_use_is_lent_and_taken_back(open_page: Open, venue: Venue) -> None:
     expect(page.locator("sx-delegations tbody tr").first).to_contain_text("Revoked")
 
 
+def test_a_policy_is_tried_stands_is_paused_and_ended(open_page: Open, venue: Venue) -> None:
+    held(venue)
+    page = open_page("/rights", user="seller")
+    page.get_by_role("link", name="Policies").click()
+    form = page.locator("#policy")
+    expect(form.get_by_label("Key it acts under").locator("option[value^=key_]").first).to_be_attached()
+    form.get_by_label("Rules").fill("{")
+    form.get_by_role("button", name="Try it").click()
+    expect(form.get_by_label("Rules")).to_have_attribute("aria-invalid", "true")
+    rules = {"class": venue.symbol.split("-")[0], "sell_unused": {"min_price": "9.000", "before_end_s": 31_000_000, "rest": True}}
+    form.get_by_label("Rules").fill(json.dumps(rules))
+    form.get_by_label("Label").fill("Sell what would perish")
+    form.get_by_role("button", name="Try it").click()
+    expect(form.locator("[data-outcome]")).to_contain_text("This is what it would do now.")
+    form.get_by_label("Looks every so many seconds").fill("86400")
+    form.get_by_role("button", name="Make it stand").click()
+    card = page.locator("sx-policies .card", has_text="Sell what would perish")
+    expect(card).to_contain_text("active")
+    card.get_by_role("button", name="Pause").click()
+    expect(card).to_contain_text("paused")
+    card.get_by_role("button", name="Try it").click()
+    expect(card.locator("[role=status]")).not_to_be_empty()
+    assert broken_rules(page) == []
+    card.get_by_role("button", name="End it").click()
+    page.get_by_role("dialog").get_by_role("button", name="End it").click()
+    expect(card).to_contain_text("ended")
+    venue.clear("seller")
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 1440), ("light", 390)])
 def test_no_page_of_a_holder_breaks_a_rule_of_axe(open_page: Open, venue: Venue, scheme: str, width: int) -> None:
     right = held(venue)
@@ -230,7 +260,14 @@ def test_no_page_of_a_holder_breaks_a_rule_of_axe(open_page: Open, venue: Venue,
     page = open_page("/rights", user="seller", width=width, color_scheme=scheme, reduced_motion="reduce")
     expect(page.locator(".resting tbody tr")).to_have_count(1)
     wrong = {"/rights": broken_rules(page)}
-    for path in (f"/rights/{right['id']}?to=acc_1&units=x", "/use", "/use/disputes", "/packages", f"/packages/new?right={right['id']}"):
+    for path in (
+        f"/rights/{right['id']}?to=acc_1&units=x",
+        "/use",
+        "/use/disputes",
+        "/policies",
+        "/packages",
+        f"/packages/new?right={right['id']}",
+    ):
         page.goto(path)
         expect(page.locator(".loading")).to_have_count(0)
         for summary in page.locator("main summary").all():
