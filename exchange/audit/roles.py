@@ -15,7 +15,7 @@ told AS MATERIALIZED (
     WHERE e.type IN ('right.issued', 'right.activated', 'right.amended', 'right.replaced', 'right.reissued_from', 'right.migrated',
         'right.frozen', 'right.unfrozen', 'right.finalized', 'right.burned', 'assurance.posted', 'assurance.refreshed', 'role.granted',
         'role.revoked', 'issuer.appointed', 'holder.attested', 'holder.attestation_revoked', 'consent.granted', 'consent.denied',
-        'consent.revoked') AND e.body LIKE ANY (ARRAY['{{"actor":"user:%%', '{{"actor":"key:%%'])
+        'consent.revoked', 'participant.opened', 'participant.suspended', 'participant.reinstated', 'account.opened') AND e.body LIKE ANY (ARRAY['{{"actor":"user:%%', '{{"actor":"key:%%'])
       -- What two persons lifted is judged by them (two_persons).
       AND (e.type <> 'right.unfrozen' OR e.body::jsonb -> 'payload' ->> 'approved_by' IS NULL)),
 rights AS (
@@ -47,7 +47,8 @@ enough AS (
     UNION ALL SELECT t.stream_id, t.seq, t.at, t.actor, 'operate', NULL FROM told t JOIN told n USING (at, actor)
     WHERE t.type = 'role.granted' AND n.type = 'issuer.appointed' AND t.payload ->> 'role' = 'issuer' AND t.payload ->> 'issuer' = n.object_id
     UNION ALL SELECT stream_id, seq, at, actor, 'operate', NULL FROM told
-    WHERE type IN ('issuer.appointed', 'holder.attested', 'holder.attestation_revoked')
+    WHERE type IN ('issuer.appointed', 'holder.attested', 'holder.attestation_revoked', 'participant.opened', 'participant.suspended',
+        'participant.reinstated', 'account.opened')
     UNION ALL SELECT stream_id, seq, at, actor, CASE kind WHEN 'consent' THEN 'issuer' ELSE 'registry_admin' END,
         CASE kind WHEN 'consent' THEN issuer END FROM consents
     UNION ALL SELECT stream_id, seq, at, actor, 'self', giver FROM consents WHERE type = 'consent.revoked'),
@@ -71,7 +72,7 @@ CHECKS = (
     Check(
         "Z1",
         "acts_in_role",
-        "Whoever issued, amended, froze or ended a right, granted a role, answered a consent, attested or backed rights had the role at that time.",
+        "Whoever issued, amended, froze or ended a right, granted a role, answered a consent, attested, let in, suspended or backed rights had the role at that time.",
         f"""
         WITH {_SPANS}, {_ACTS}
         SELECT t.type, t.object_id AS "object", t.at, t.actor FROM told t LEFT JOIN allowed a USING (stream_id, seq)

@@ -143,6 +143,17 @@ def appoint(market: HonestMarket, actor: str) -> None:
     participants.appoint_issuer(participant=third, **named, **told(market, actor))
 
 
+def suspend(market: HonestMarket, actor: str) -> None:
+    for change in (participants.suspend, participants.reinstate):
+        change(participant=Participant.objects.get(slug="issuer"), reason="test", **told(market, actor))
+
+
+def let_in(market: HonestMarket, actor: str) -> None:
+    account = participants.NewAccount("fourth", "app", "US")
+    participants.open_participant(slug="fourth", name="fourth", account=account, mint=MINT, **told(market, actor))
+
+
+BY_OPERATORS = (attest, appoint, suspend, let_in)
 # An issuer has its role from the beginning; what is done by others' roles is done by somebody who has one for a time.
 BY_ISSUER: tuple[tuple[Act, str], ...] = (
     (issue, "right.issued"),
@@ -165,7 +176,7 @@ BY_ROLE: tuple[tuple[Act, str, str], ...] = (
 
 @pytest.mark.django_db  # has the test database made; `market` works in it by itself
 def test_the_command_line_needs_no_role(market: HonestMarket) -> None:
-    for act in (*(act for act, _ in BY_ISSUER), *(act for act, *_ in BY_ROLE), attest, appoint):
+    for act in (*(act for act, _ in BY_ISSUER), *(act for act, *_ in BY_ROLE), *BY_OPERATORS):
         act(market, "command:test")
     assert accused(market) == set()
 
@@ -202,13 +213,13 @@ def test_a_suspended_issuer_acts_no_more(market: HonestMarket) -> None:
     assert [(broken.check, row["object"]) for broken in report.broken for row in broken.rows] == [("acts_in_role", f"rgt_{rights[0].pk}")]
 
 
-@pytest.mark.parametrize("act", [attest, appoint])
-def test_operators_attest_and_appoint(market: HonestMarket, act: Act) -> None:
+@pytest.mark.parametrize("act", BY_OPERATORS)
+def test_operators_attest_appoint_suspend_and_let_in(market: HonestMarket, act: Act) -> None:
     act(market, an_operator(market))
     assert accused(market) == set()
 
 
-@pytest.mark.parametrize("act", [attest, appoint])
+@pytest.mark.parametrize("act", BY_OPERATORS)
 def test_nobody_else_does(market: HonestMarket, act: Act) -> None:
     stranger = a_key(market, "other", "issue")
     act(market, stranger)
