@@ -13,10 +13,12 @@ import orjson
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
+from rights.services.refusals import RegistryRefusalError
 from settlement.domain.proofs import ProofType
 from settlement.domain.receipt_body import LegTold, NewProof, Told
 from settlement.domain.venue_proofs import venue_proofs
 from settlement.services.job_ends import told_of
+from settlement.services.ledger import LedgerRefusal
 from settlement.services.proof_rows import ReceiptRefused
 from settlement.services.receipt import record_receipt
 
@@ -91,12 +93,12 @@ def _is_over(part: Part, now_us: int) -> bool:
 
 
 def _record(parts: Sequence[Part], mint: Mint, now_us: int) -> bool:
-    """Whether the receipt is there; where it is not, another one stands, or the request has ended otherwise."""
+    """Whether the receipt is there. Where it is refused, that is told, and the others get theirs; as long as the request executes, it is tried again."""
     request_id, told = parts[0].request_id, told_in(parts)
     proofs = venue_proofs(request_id=request_id, told=told, envelope_hash=parts[0].envelope_hash)
     try:
         record_receipt(request_id=request_id, told=told, proofs=[*proofs, *node_proofs(parts)], mint=mint, actor=ACTOR, now_us=now_us)
-    except ReceiptRefused as refused:
+    except (ReceiptRefused, RegistryRefusalError, LedgerRefusal) as refused:
         _LOG.warning("no receipt of req_%s: %s", request_id, refused)
         return False
     return True
