@@ -34,7 +34,7 @@ SELECT i.symbol, jsonb_build_object('class', c.key, 'collar_high_ticks', i.colla
        'maker_bps', i.maker_bps, 'max_quantity_lots', i.max_quantity_lots::text, 'min_quantity_lots', i.min_quantity_lots::text,
        'opens_at', {MOMENT.format("i.opens_at")}, 'position_limit_lots', i.position_limit_lots::text, 'price_decimals', i.price_decimals,
        'reference_price_ticks', i.reference_price_ticks::text, 'series', 'series:' || i.series_id, 'taker_bps', i.taker_bps,
-       'tick_minor', i.tick_minor::text, 'listed_at', {MOMENT.format("i.listed_at")}, 'delisted_at', nullif({MOMENT.format("i.delisted_at")}, ''))
+       'tick_minor', i.tick_minor::text, 'listed_at', {MOMENT.format("i.listed_at")}, 'delisted_at', {MOMENT.format("i.delisted_at")})
 FROM exchange_instrument i JOIN settlement_asset a ON a.id = i.currency_id JOIN rights_series s ON s.id = i.series_id
 JOIN rights_computeclass c ON c.id = s.compute_class_id ORDER BY 1
 """
