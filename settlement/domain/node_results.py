@@ -30,11 +30,12 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a result is held against. `units` are those reserved; `body` is the payload."""
+    """What a result is held against. `units` are those reserved; `body` is the payload; `held_us` how long the node has had the job."""
 
     unit: str
     units: int
     body: str
+    held_us: int | None = None
 
 
 def signed_bytes(*, job_id: str, units: int, output_hash: str) -> bytes:
@@ -56,7 +57,8 @@ def lie_in(result: Result, *, asked: Asked, public_key: str) -> str | None:
         return "output_hash"
     if result.units > asked.units:
         return "above_reserved"
-    return None if recount(unit=asked.unit, asked=asked.body, output=result.output).allows(result.units) else "recount"
+    count = recount(unit=asked.unit, asked=asked.body, output=result.output, held_us=asked.held_us)
+    return None if count.allows(result.units) else "recount"
 
 
 def is_signed(*, public_key: str, signature: str, data: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 Things are counted exactly: an output that is a list of them has as many as are there, any other is one. Tokens are only bounded from
 above: no tokenizer makes more tokens of a text than it has bytes, but for the few that a chat template puts around each message.
-Time is not counted here.
+Time is bounded by how long the node has had the job.
 """
 
 import json
@@ -14,6 +14,7 @@ import msgspec
 _LISTS = ("data", "outputs", "choices", "results")
 _THINGS = frozenset({"requests", "jobs", "frames"})
 _TEMPLATE_TOKENS = 16
+_TIMES_US = {"seconds": 1_000_000, "minutes": 60_000_000}
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -26,12 +27,14 @@ class Count(msgspec.Struct, frozen=True):
         return (self.exact is None or units == self.exact) and (self.most is None or units <= self.most)
 
 
-def recount(*, unit: str, asked: str, output: str) -> Count:
-    """The venue's own count of `output`, the answer to the payload `asked`."""
+def recount(*, unit: str, asked: str, output: str, held_us: int | None = None) -> Count:
+    """The venue's own count of `output`, the answer to the payload `asked`, by a node that has had the job for `held_us`."""
     if unit in _THINGS:
         return Count(exact=_things(output))
     if unit == "tokens":
         return Count(most=len(asked.encode()) + len(output.encode()) + _TEMPLATE_TOKENS * (1 + _messages(asked)))
+    if unit in _TIMES_US and held_us is not None:
+        return Count(most=-(-held_us // _TIMES_US[unit]))
     return Count()
 
 

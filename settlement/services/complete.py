@@ -61,6 +61,10 @@ class Held(msgspec.Struct, frozen=True):
     deadline_us: int
     body: str
 
+    def asked(self, now_us: int) -> Asked:
+        """What a result that comes now is held against."""
+        return Asked(self.unit, self.units, self.body, now_us - self.leased_us)
+
 
 @transaction.atomic
 def complete_jobs(*, node_id: str, results: Sequence[Result], actor: str, now_us: int) -> list[Answered]:
@@ -76,7 +80,7 @@ def complete_jobs(*, node_id: str, results: Sequence[Result], actor: str, now_us
             answers.append(Answered(result.job_id, "unknown"))
         elif result.job_id in ends or job.state != JobState.LEASED or job.node_id != worker.id:
             answers.append(_said_before(job, worker, result, ends.get(result.job_id)))
-        elif lie := lie_in(result, asked=Asked(job.unit, job.units, job.body), public_key=worker.public_key):
+        elif lie := lie_in(result, asked=job.asked(now_us), public_key=worker.public_key):
             proof = proof_of(job_id=job.job_id, node=producer, result=result, is_valid=False)
             ends[result.job_id] = _given_up(job, worker, "struck", lie, now_us, result=result, proofs=[*job.proofs, proof])
             struck.append(Struck(result=result, request_id=job.request_id, lie=lie))

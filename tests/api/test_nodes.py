@@ -247,6 +247,14 @@ def test_a_lie_is_a_strike_and_the_job_goes_to_another(network, lie):
     assert json.loads(struck.body)["payload"]["lie"] == lie
 
 
+def test_nobody_works_longer_than_he_has_had_the_job(network):
+    network.offer(units=100, unit="minutes")
+    hand = network.node()
+    (lease,) = hand.lease()
+    (answer,) = hand.post("nodes/complete", {"results": [hand.result(lease, units=100)]}).json()["data"]
+    assert (answer["verdict"], answer["reason"]) == ("refused", "recount")
+
+
 def test_three_lies_and_a_node_is_out(network):
     liar = network.node()
     network.offer(5)

@@ -76,6 +76,12 @@ def test_tokens_are_bounded_by_bytes():
     assert lie(result(most, "né"), Asked("tokens", 10_000, asked)) is None
 
 
+def test_no_more_time_than_the_node_had_the_job():
+    for unit, held_us, most in (("seconds", 3_000_000, 3), ("seconds", 3_000_001, 4), ("minutes", 61_000_000, 2)):
+        assert lie(result(most), Asked(unit, 100, "", held_us)) is None
+        assert lie(result(most + 1), Asked(unit, 100, "", held_us)) == "recount"
+
+
 def test_keys_and_signatures_have_one_form():
     assert decoded(PUBLIC, 32) is not None
     padded = base64.b64encode(bytes(31) + b"\x01").decode()
