@@ -74,11 +74,17 @@ def _chosen(found: Answer, operation: str) -> int:
     return len(choices)
 
 
+def choices_in(event: Answer) -> list[Answer]:
+    """The choices of an event of a stream; [] where it has none. Raises Misfit."""
+    found = event.get("choices") or []
+    if not isinstance(found, list):
+        raise Misfit("the choices are no list")
+    return [choice for choice in found if isinstance(choice, dict)]
+
+
 def has_content(event: Answer) -> bool:
     """Whether an event of a stream brings some of the answer: a text, a call of a tool, a refusal."""
-    for choice in event.get("choices") or ():
-        if not isinstance(choice, dict):
-            continue
+    for choice in choices_in(event):
         delta = choice.get("delta")
         found = delta if isinstance(delta, dict) else choice
         if any(found.get(name) for name in ("content", "text", "tool_calls", "function_call", "refusal", "reasoning_content")):

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from rights.kernel.clock import now_us
-from settlement.adapters.answers import Misfit, error_text, has_content, read_answer, read_usage
+from settlement.adapters.answers import Misfit, choices_in, error_text, has_content, read_answer, read_usage
 from settlement.adapters.attempts import Again, Watch, attempted
 from settlement.adapters.base import NOTHING, Body, Report, failed
 from settlement.adapters.lines import INSIDE, AddressRefused, lines
@@ -127,9 +127,10 @@ def _claim(usage: Usage) -> str:
 
 
 class _Tally:
-    """What a stream has brought so far."""
+    """What a stream has brought so far, of at most so many choices."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_choices: int) -> None:
+        self._most_choices = most_choices
         self.usage = NOTHING
         self.pieces = 0
         self.choices: set[int] = set()
@@ -149,8 +150,11 @@ class _Tally:
             raise Misfit(error_text(event) or "the supplier broke off")
         if found.get("usage"):
             self.usage = read_usage(found["usage"])
+        choices = [choice.get("index", 0) for choice in choices_in(found)]
+        if not all(type(choice) is int and 0 <= choice < self._most_choices for choice in choices):
+            raise Misfit("a choice that was not asked for")
         self.pieces += has_content(found)
-        self.choices |= {choice.get("index", 0) for choice in found.get("choices") or () if isinstance(choice, dict)}
+        self.choices |= set(choices)
         self.digest.update(event)
         return found
 
@@ -161,7 +165,7 @@ async def stream(leg: Leg, body: Body, deadline_us: int) -> AsyncGenerator[bytes
         yield failed("operation_unknown", f"there is no stream of {leg.operation}")
         return
     asked = {**_asked(leg, body), "stream": True, "stream_options": {"include_usage": True}}
-    watch, tally, opened = Watch(), _Tally(), list[httpx.Response]()
+    watch, tally, opened = Watch(), _Tally(ceiling_of(leg.operation, asked).items), list[httpx.Response]()
 
     async def act(attempt: int, patience_ms: int) -> Report:
         return await _opened(leg, asked, watch, attempt, patience_ms, opened)

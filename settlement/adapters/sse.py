@@ -16,6 +16,7 @@ class Events:
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[bytes] = []
+        self._size = 0  # of the event so far, its lines' ends included
 
     def feed(self, part: bytes) -> Iterator[bytes]:
         lines = (self._rest + part).split(b"\n")
@@ -25,10 +26,13 @@ class Events:
         for raw in lines:
             line = raw.removesuffix(b"\r")
             if line.startswith(b"data:"):
+                self._size += len(line)
+                if self._size > MOST_EVENT:
+                    raise EventTooLong
                 self._data.append(line[5:].removeprefix(b" "))
             elif not line and self._data:
                 yield b"\n".join(self._data)
-                self._data = []
+                self._data, self._size = [], 0
 
 
 async def events_of(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -14,7 +14,23 @@ import uvicorn
 
 from exchange.demo.supplier.app import Supplier, read_json, send_json
 
-MODES = ("fine", "fail", "busy", "hang", "lie", "half", "die", "garbage", "redirect", "refuse", "silent", "short")
+MODES = (
+    "fine",
+    "fail",
+    "busy",
+    "hang",
+    "lie",
+    "half",
+    "die",
+    "garbage",
+    "redirect",
+    "refuse",
+    "silent",
+    "short",
+    "endless",
+    "strangers",
+    "numbers",
+)
 
 
 class Faulty(Supplier):
@@ -106,6 +122,25 @@ class Faulty(Supplier):
             await super().serve(scope, receive, send)
         finally:
             self.meter.count = honest
+
+    async def _endless(self, scope, receive, send):
+        """One event of very many lines."""
+        await self._events(send, (b"data: " + b"x" * 65_536 + b"\n" for _ in range(80)))
+
+    async def _strangers(self, scope, receive, send):
+        """Ever new choices."""
+        told = (b'data: {"choices": [{"index": %d, "delta": {"content": "x"}}]}\n\n' % number for number in range(9))
+        await self._events(send, told)
+
+    async def _numbers(self, scope, receive, send):
+        """No list where a list has to be."""
+        await self._events(send, [b'data: {"choices": 5}\n\n'])
+
+    async def _events(self, send, parts):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
     async def _short(self, scope, receive, send):
         """Leaves the last input out."""

@@ -140,6 +140,13 @@ async def test_a_stream_may_go_wrong_as_an_answer_does(supplier, mode, fault):
     assert report.fault == fault
 
 
+@pytest.mark.parametrize(("mode", "pieces"), [("endless", 0), ("strangers", 1), ("numbers", 0)])
+async def test_a_stream_holds_what_was_asked_for_and_no_more(supplier, mode, pieces):
+    supplier.misbehave(mode)
+    _, report = await streamed(supplier)
+    assert (report.fault, report.pieces) == ("answer_malformed", pieces)
+
+
 async def test_a_dead_supplier_is_unreachable(supplier):
     supplier.process.kill()
     supplier.wait_until_dead()
