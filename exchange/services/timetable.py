@@ -1,5 +1,7 @@
 """What happens by itself as time passes: openings, gates, expiries, anchors. Called every second; any number of callers do no harm."""
 
+from collections.abc import Callable
+
 import msgspec
 from django.db import transaction
 
@@ -16,6 +18,7 @@ from exchange.services.phases import ACTOR, due_phase_changes, set_phase
 from exchange.services.redemption import redeem_due
 from exchange.services.run_policy import run_overdue
 from rights.kernel import rows
+from rights.kernel.apart import apart
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
 from rights.services.consents import expire_consents_due
@@ -62,19 +65,27 @@ def run_due(*, now_us: int) -> Run:
         expiring = rows.fetch_all(_EXPIRING, [rfc3339(now_us), int(Phase.CLOSED)])
     for book_id, lane in expiring:
         bell.ring(book_id, lane)
-    expire_consents_due(actor=ACTOR, now_us=now_us)
-    expire_delegations_due(actor=ACTOR, now_us=now_us)
-    end_lost_delegations(actor=ACTOR, now_us=now_us)
-    expire_offers_due(actor=ACTOR, now_us=now_us)
-    jobs = network_due(mint=_MINT, now_us=now_us)
-    stale = mark_stale_due(now_us=now_us)
-    acts = follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us)
-    delivered = register_deliverable(actor=ACTOR, now_us=now_us)
-    requests = redeem_due(mint=_MINT, actor=ACTOR, now_us=now_us)  # before the rights they hold end
-    expired = expire_due(mint=_MINT, now_us=now_us)
-    disclosed = disclose_due(now_us=now_us)  # behind the expiries that it tells of: one sheet, also when this ended half-way before
-    delist_due(actor=ACTOR, now_us=now_us)
-    undecided = proposals.expire_due(now_us=now_us)
-    policies = run_overdue(mint=_MINT, now_us=now_us)
-    anchors = anchor_due(actor=ACTOR, now_us=now_us)  # last: it covers what was done above
+    _step(lambda: expire_consents_due(actor=ACTOR, now_us=now_us))
+    _step(lambda: expire_delegations_due(actor=ACTOR, now_us=now_us))
+    _step(lambda: end_lost_delegations(actor=ACTOR, now_us=now_us))
+    _step(lambda: expire_offers_due(actor=ACTOR, now_us=now_us))
+    jobs = _step(lambda: network_due(mint=_MINT, now_us=now_us))
+    stale = _step(lambda: mark_stale_due(now_us=now_us))
+    acts = _step(lambda: follow_plans_due(now_us=now_us) + lift_plans_due(mint=_MINT, now_us=now_us))
+    delivered = _step(lambda: register_deliverable(actor=ACTOR, now_us=now_us))
+    requests = _step(lambda: redeem_due(mint=_MINT, actor=ACTOR, now_us=now_us))  # before the rights they hold end
+    expired = _step(lambda: expire_due(mint=_MINT, now_us=now_us))
+    # Behind the expiries that it tells of: one sheet, also when this ended half-way before.
+    disclosed = _step(lambda: disclose_due(now_us=now_us))
+    _step(lambda: delist_due(actor=ACTOR, now_us=now_us))
+    undecided = _step(lambda: proposals.expire_due(now_us=now_us))
+    policies = _step(lambda: run_overdue(mint=_MINT, now_us=now_us))
+    anchors = _step(lambda: anchor_due(actor=ACTOR, now_us=now_us))  # last: it covers what was done above
     return Run(opened, closed, len(expiring), expired, stale, acts, delivered, undecided, disclosed, anchors, requests, jobs, policies)
+
+
+def _step(work: Callable[[], int | None]) -> int:
+    """One kind of thing that is due. What is wrong with it is told, and the others get their turn."""
+    with apart("a step of the timetable"):
+        return work() or 0
+    return 0

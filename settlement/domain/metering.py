@@ -17,6 +17,7 @@ PER_CALL = 64  # and to a whole call
 PER_MEDIUM = 4096  # an image or a sound: more than current models make of one
 DEFAULT_COMPLETION = 1024  # tokens of an answer for which nobody named a limit
 _LIMITS = ("max_completion_tokens", "max_tokens")
+COUNTED = ("tokens", "requests", "jobs")  # units that an answer is counted in; others are measured by the clock
 _UNSEEN = ("tools", "functions", "response_format", "prediction")  # goes into the prompt as JSON
 
 
@@ -73,6 +74,23 @@ def bounded(operation: str, body: Body) -> dict[str, Any]:
     """The body with the limit it is metered by said aloud, so that the supplier keeps to it too."""
     named = operation == "embeddings" or any(body.get(name) is not None for name in _LIMITS)
     return dict(body) if named else {**body, "max_tokens": DEFAULT_COMPLETION}
+
+
+def fitted(operation: str, body: Body, *, units: int, unit: str) -> dict[str, Any]:
+    """The body with its answers cut to what `units` leave for them behind the prompt, where that is less than it asks for.
+
+    A prompt that could be more than all of them by its bytes counts with a third of those, which is what most texts come to.
+    """
+    if unit != "tokens" or operation not in ("chat.completions", "completions"):
+        return dict(body)
+    most = ceiling_of(operation, body)
+    limit = completion_limit(body)
+    if most.prompt_tokens + most.completion_tokens <= units or not limit:
+        return dict(body)
+    prompt = most.prompt_tokens if most.prompt_tokens < units else most.prompt_tokens // 3
+    room = max(1, (units - prompt) // max(1, most.completion_tokens // limit))
+    named = next((name for name in _LIMITS if body.get(name) is not None), "max_tokens")
+    return {**body, named: min(limit, room)}
 
 
 def inputs_of(body: Body) -> list[Any]:

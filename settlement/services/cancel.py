@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
+from rights.kernel.apart import apart
 from rights.kernel.clock import to_datetime
 from rights.kernel.ids import Mint
 from rights.services.journal import NewEvent
@@ -37,7 +38,7 @@ def expire_requests_due(*, mint: Mint, actor: str, now_us: int, most: int = 50) 
     due = Request.objects.filter(ended_at=None, latest_at__lte=to_datetime(now_us), state__in=WAITING).order_by("latest_at")
     done = 0
     for request_id in due.values_list("pk", flat=True)[:most]:
-        with transaction.atomic():
+        with apart(f"the end of req_{request_id}"), transaction.atomic():
             request = Request.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=request_id, state__in=WAITING).first()
             if request is not None:
                 _close(request, Told(status="expired"), [], mint=mint, actor=actor, now_us=now_us)

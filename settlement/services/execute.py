@@ -18,7 +18,7 @@ from rights.kernel.clock import now_us, to_datetime
 from rights.kernel.ids import Mint
 from settlement.adapters import command, openai
 from settlement.adapters.base import Adapter, Report, StreamingAdapter, failed
-from settlement.domain.metering import ceiling_of
+from settlement.domain.metering import COUNTED, ceiling_of, fitted
 from settlement.domain.parts import Part, merged, parts_of, pieces_of
 from settlement.domain.receipt_body import LegTold, NewProof, Told
 from settlement.domain.venue_proofs import venue_proofs
@@ -174,6 +174,11 @@ async def _run_part(work: Work, body: Body, part: Part) -> PartDone:
         units = delivered_units(unit=leg.unit, report=report)
         if report.is_done and units is None:
             report = failed("usage_missing", f"the supplier does not say how many {leg.unit} it took", took_us=report.took_us)
+        room = sum(sharer.units for sharer in part.legs) - done.units
+        if report.is_done and leg.unit in COUNTED and (units or 0) > room:
+            # Whoever reserves little is given little: what goes beyond is neither charged nor handed out.
+            words = f"it took {units} {leg.unit}, {room} were reserved for it: reserve more, or ask for less"
+            report = failed("above_reserved", words, took_us=report.took_us, is_callers=True)
         await _note(leg, report)
         if not report.is_done:
             done.last = report
@@ -190,6 +195,8 @@ async def _settle_stream(done: PartDone, report: Report) -> None:
     done.units = report.pieces if units is None and leg.unit == "tokens" else units or 0
     done.took_us, done.first_us = report.took_us, report.first_us
     done.hashes = [report.output_hash] if report.output_hash else []
+    if report.is_done:
+        done.left = ()
     await _note(leg, report)
 
 
@@ -238,8 +245,14 @@ async def run_request(request_id: str) -> Settlement | None:
         if is_for_nodes(work):
             await share_with_nodes(work, work.body)
             return None
-        executed = _undone(work) if work.body is None else await execute(work, msgspec.json.decode(work.body))
+        executed = _undone(work) if work.body is None else await execute(work, _fitted(work, work.body))
         return await in_thread(record, request_id=request_id, executed=executed, is_kept=True)
+
+
+def _fitted(work: Work, payload: str) -> Body:
+    """The payload, with answers no longer than what is reserved for them."""
+    units = sum(leg.units for leg in work.legs)
+    return fitted(work.legs[0].operation, msgspec.json.decode(payload), units=units, unit=work.legs[0].unit)
 
 
 def is_for_nodes(work: Work) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 from django.db import transaction
 
 from rights.kernel.clock import rfc3339, to_datetime, to_us
-from rights.kernel.ids import Mint
+from rights.kernel.ids import Mint, public
 from rights.services.refusals import LifecycleRefusedError
 from settlement.domain import route_events
 from settlement.domain.envelope import envelope_of
@@ -59,6 +59,9 @@ def _fall_back(
     envelope = msgspec.structs.replace(envelope_of(json.loads(request.envelope)), expected_units=units)
     without = set(Endpoint.objects.filter(pk__in=tried).values_list("capability_id", flat=True))
     source = source_of(envelope=envelope, account_id=request.account_id, request_id=request_id, now_us=now_us)
+    # Only rights whose policy in force was told when it was taken: another one, which came to the holder since, is no part of the request.
+    kept = tuple(wanted for wanted in source.wanted if public("rgt", wanted.right_id) in request.effective)
+    source = msgspec.structs.replace(source, wanted=kept)
     found = quoting(envelope=envelope, source=source, request_id=request_id, now_us=now_us, without=without)
     if not found.plan.chosen:
         raise _NobodyElse

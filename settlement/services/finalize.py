@@ -7,6 +7,7 @@ import orjson
 from django.db import transaction
 
 from rights.kernel import rows
+from rights.kernel.apart import apart
 from rights.kernel.clock import to_datetime
 from rights.kernel.ids import Mint
 from rights.kernel.trip import Trip
@@ -50,7 +51,11 @@ def load_settled(request_id: str) -> Settled:
 def finalize_due(*, mint: Mint, actor: str, now_us: int, most: int = 100) -> int:
     """Finalize what nobody challenged within its window; how many. Each in its own transaction; what is locked waits for the next look."""
     due = Settlement.objects.filter(state="pending_dispute_window", window_ends_at__lte=to_datetime(now_us)).order_by("window_ends_at")
-    return sum(_finalize(str(pk), mint=mint, actor=actor, now_us=now_us) for pk in due.values_list("request_id", flat=True)[:most])
+    done = 0
+    for pk in due.values_list("request_id", flat=True)[:most]:
+        with apart(f"finalizing what came of req_{pk}"):
+            done += _finalize(str(pk), mint=mint, actor=actor, now_us=now_us)
+    return done
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from django.db import Error
 
 from rights.kernel import rows
+from rights.kernel.apart import apart
 from rights.kernel.clock import now_us, rfc3339, to_us
 from rights.kernel.ids import Mint
 from settlement.domain.receipt_body import LegTold, Told
@@ -69,9 +70,9 @@ def abandoned_due(*, mint: Mint, actor: str, now_us: int, most: int = 20) -> int
     """End executions whose executor is silent: failed, or expired where their time is over; how many. Nothing is charged."""
     done = 0
     for request_id, envelope_hash in rows.fetch_all(_SILENT, [rfc3339(now_us - SILENT_US), most]):
-        told = _told(request_id, now_us)
-        proofs = venue_proofs(request_id=request_id, told=told, envelope_hash=envelope_hash)
-        with suppress(ReceiptConflict, ReceiptRefused):  # its executor was quicker
+        with apart(f"the end of the abandoned req_{request_id}"), suppress(ReceiptConflict, ReceiptRefused):  # its executor was quicker
+            told = _told(request_id, now_us)
+            proofs = venue_proofs(request_id=request_id, told=told, envelope_hash=envelope_hash)
             record_receipt(request_id=request_id, told=told, proofs=proofs, mint=mint, actor=actor, now_us=now_us)
             done += 1
     return done

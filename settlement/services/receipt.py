@@ -8,6 +8,7 @@ import orjson
 from django.db import transaction
 
 from rights.kernel import rows
+from rights.kernel.apart import apart
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint, public
 from rights.kernel.trip import Trip
@@ -110,7 +111,11 @@ def add_proofs(*, receipt_id: str, proofs: Sequence[NewProof], mint: Mint, actor
 def proof_deadlines_due(*, mint: Mint, actor: str, now_us: int, most: int = 100) -> int:
     """What is still not proven at its deadline has failed; how many. Each in its own transaction; one that is locked waits for the next look."""
     due = Settlement.objects.filter(state="pending_proof", proof_due_at__lte=to_datetime(now_us)).order_by("proof_due_at")
-    return sum(_overdue(str(pk), mint=mint, actor=actor, now_us=now_us) for pk in due.values_list("request_id", flat=True)[:most])
+    done = 0
+    for pk in due.values_list("request_id", flat=True)[:most]:
+        with apart(f"the proof deadline of req_{pk}"):
+            done += _overdue(str(pk), mint=mint, actor=actor, now_us=now_us)
+    return done
 
 
 _FREE = "SELECT 1 FROM settlement_request WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"

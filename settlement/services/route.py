@@ -11,6 +11,7 @@ from typing import TypeVar
 from django.db import transaction
 from django.db.models import Max
 
+from rights.kernel.apart import apart
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint, public
 from rights.services.journal import NewEvent, append
@@ -107,7 +108,7 @@ def expire_locks_due(*, actor: str, now_us: int, most: int = 50) -> int:
     due = Route.objects.filter(state="locked", expires_at__lte=to_datetime(now_us)).order_by("expires_at")
     done = 0
     for request_id in dict.fromkeys(due.values_list("request_id", flat=True)[:most]):
-        with transaction.atomic():
+        with apart(f"the lock of req_{request_id}"), transaction.atomic():
             request = Request.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=request_id, state="matched").first()
             if request is None:
                 continue
@@ -128,7 +129,8 @@ def route_again_due(*, mint: Mint, actor: str, now_us: int, most: int = 20) -> i
     done = 0
     for request_id, envelope in due.values_list("pk", "envelope")[:most]:
         if json.loads(envelope)["route"] == "auto":
-            done += _try_again(str(request_id), mint, actor, now_us)
+            with apart(f"another try of req_{request_id}"):
+                done += _try_again(str(request_id), mint, actor, now_us)
     return done
 
 

@@ -71,7 +71,9 @@ def _check_signature(supplier: Supplier, signed: Signed) -> None:
 
 
 def _begin(request: Request, actor: str, now_us: int) -> None:
-    """Its work stays with the supplier: what it tells begins it, unless it has begun."""
+    """Its work stays with the supplier: what it tells begins it. One that has begun already was begun by the venue, which meters it."""
+    if request.state == "executing":
+        raise ReceiptRefused("receipt_not_awaited", "the venue has begun it and meters it by itself")
     live = request.routes.filter(state__in=("locked", "executing")).values("capability")
     adapters = Endpoint.objects.filter(status="active", capability__in=live).values_list("adapter", flat=True)
     by_venue = RequestPayload.objects.filter(request=request).exists() and not set(adapters) <= OWN_ADAPTERS

@@ -72,6 +72,7 @@ def is_all_done(parts: Sequence[PartDone]) -> bool:
     places = {place for done in parts for place in done.part.places}
     if places:
         finished = {place for done in parts for piece, _ in done.done for place in piece.places}
+        finished |= {place for done in parts if done.is_whole and not done.left for place in done.part.places}  # a stream has no pieces
         return places <= finished
     return any(done.is_whole for done in parts)
 

@@ -12,6 +12,7 @@ from exchange.services.redemption import redeem_due
 from rights.domain.signing import Signer
 from settlement.domain.receipt_body import signed_bytes
 from settlement.models import Settlement
+from settlement.services.begin import begin_execution
 from tests.registry_desk import MINT
 from tests.using_desk import Using
 
@@ -163,6 +164,16 @@ def test_what_the_venue_meters_by_itself_no_supplier_tells(keyed, caller):
     desk, supplier = keyed, caller("boreal", "supply", "read")
     request = desk.matched((desk.basic(), 1_000))
     assert supplier.post("receipts", signed(desk, told(desk, request, 400), proofs(400))).json()["code"] == "receipt_not_awaited"
+    assert not Settlement.objects.exists()
+
+
+def test_what_the_venue_has_begun_for_a_caller_no_supplier_tells(keyed, caller):
+    """A call through the gateway keeps no payload; its work is metered all the same."""
+    desk, supplier = keyed, caller("boreal", "supply", "read")
+    request = desk.without_payload((desk.basic(), 1_000))
+    receipt = told(desk, request, 1_000)
+    assert begin_execution(request_id=str(request.pk), actor="test", now_us=desk.now_us) is not None
+    assert supplier.post("receipts", signed(desk, receipt, proofs(1_000))).json()["code"] == "receipt_not_awaited"
     assert not Settlement.objects.exists()
 
 

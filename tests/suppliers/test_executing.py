@@ -178,3 +178,51 @@ def embedding_desk(process, monkeypatch, second=None, **patch):
         desk.another("aurora", second, behind=False, workload="text.embedding")
         capabilities.append(desk.suppliers["aurora"].capability)
     return desk, desk.right_of("texts", *capabilities, **{**EMBEDDING, **patch})
+
+
+def test_an_answer_is_cut_to_what_is_reserved_for_it(pair, monkeypatch):
+    """The caller names the units; a body that asks for more gets no more."""
+    desk = Redeeming(pair[0], monkeypatch)
+    request = desk.ask("chat.completions", {**CHAT, "max_tokens": 100_000}, expected_units=150)
+    run(request)
+    state, outcome, units = told_by(request)
+    assert (state, outcome) == ("settled", "full")
+    assert 0 < units <= 150
+    answer = json.loads(RequestPayload.objects.get(request=request).output)
+    assert answer["usage"]["total_tokens"] == units
+    assert broken(desk) == []
+
+
+def test_work_beyond_what_is_reserved_is_neither_charged_nor_handed_out(pair, monkeypatch):
+    desk, right = embedding_desk(pair[0], monkeypatch)
+    request = desk.ask("embeddings", {"input": ["many words of a long text"] * 20}, right, expected_units=3)
+    run(request)
+    assert told_by(request) == ("settled", "failed", 0)
+    assert RequestPayload.objects.get(request=request).output is None
+    assert free(right) == (1_000_000, 0)
+    assert not EndpointHealth.objects.filter(failures_in_a_row__gt=0).exists()  # nothing of it is the supplier's fault
+
+
+def test_a_right_that_came_to_the_holder_meanwhile_takes_no_part(pair, monkeypatch):
+    """Named, but somebody else's when the request was taken: its policy was never told, so a fall-back leaves it alone."""
+    desk = Redeeming(pair[0], monkeypatch)
+    later = desk.right_of("later")
+    Right.objects.filter(pk=later.pk).update(holder=desk.accounts["other"])
+    request = desk.ask("chat.completions", CHAT, desk.right, later)
+    assert list(request.routes.filter(state="locked").values_list("right_id", flat=True)) == [desk.right.pk]
+    Right.objects.filter(pk=later.pk).update(holder=desk.accounts["holder"])
+    pair[0].misbehave("fail")
+    run(request)
+    assert told_by(request) == ("settled", "failed", 0)
+
+
+def test_one_request_that_can_not_be_ended_keeps_no_other_waiting(pair, monkeypatch, caplog):
+    desk = Redeeming(pair[0], monkeypatch)
+    broken_one, other = (desk.ask("chat.completions", CHAT) for _ in range(2))
+    now = desk.clock()
+    for request in (broken_one, other):
+        assert begin_execution(request_id=str(request.pk), actor="test", now_us=now) is not None
+    type(broken_one).objects.filter(pk=broken_one.pk).update(effective={})
+    assert abandoned_due(mint=MINT, actor="test", now_us=now + 2 * SILENT_US) == 1
+    assert told_by(other)[:2] == ("settled", "failed")
+    assert str(broken_one.pk) in caplog.text

@@ -137,6 +137,25 @@ def test_a_stream_comes_word_by_word_and_ends_with_its_receipt(desk, holder, pai
     assert broken(desk) == []
 
 
+def test_a_stream_of_a_list_of_one_prompt_is_whole_when_it_is_done(desk, holder):
+    stream = holder.client.completions.create(model="any", prompt=["say what a right is"], max_tokens=24, stream=True)
+    assert "".join(chunk.choices[0].text for chunk in stream if chunk.choices)
+    settlement = Settlement.objects.get()
+    assert settlement.outcome == "full"
+    assert settlement.units > 0
+
+
+def test_who_does_not_wait_leaves_nothing_behind(desk, holder):
+    """Where a right lets work wait within its window, a caller on the line does not."""
+    fallback = {"allow_fallback": True, "defer_within_window": True}
+    waiting = desk.right_of("waits", limits={"max_concurrent": 1}, fallback_policy=fallback)
+    desk.ask("chat.completions", {"messages": SAY, "max_tokens": 8}, waiting)
+    with pytest.raises(openai.RateLimitError) as refused:
+        holder.chat(extra_headers={"X-Right": f"rgt_{waiting.pk}"})
+    assert refused.value.code == "right_busy"
+    assert sorted(Request.objects.values_list("state", flat=True)) in (["matched", "settled"], ["matched"])
+
+
 def test_embeddings_of_many_texts_agree_with_the_meter(pair, monkeypatch, clients):
     desk, right = embedding_desk(pair[0], monkeypatch)
     desk_clock(desk, monkeypatch)

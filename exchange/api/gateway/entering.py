@@ -18,6 +18,7 @@ from settlement.domain.envelope import Candidate, Envelope
 from settlement.domain.metering import OPERATIONS, ceiling_of
 from settlement.domain.work import Work
 from settlement.services.begin import begin_execution
+from settlement.services.cancel import cancel_request
 from settlement.services.submit import submit_request
 
 MINT = Mint()
@@ -63,8 +64,11 @@ def enter(*, asked: Asked, named: Named, who: Principal, request_id: str, now_us
         envelope=envelope, account=account, payload=None, request_id=request_id, mint=MINT, actor=who.actor, now_us=now_us, choose=True
     )
     work = begin_execution(request_id=request_id, actor=who.actor, now_us=now_us)
-    if work is None:  # put off, or its endpoint was taken away this very moment: the caller does not wait that long
-        raise Problem("supplier_away")
+    if (
+        work is None
+    ):  # put off, or its endpoint was taken away this very moment: the caller does not wait that long, so nothing is left behind
+        cancel_request(request_id=request_id, reason="its caller does not wait", mint=MINT, actor=who.actor, now_us=now_us)
+        raise Problem("right_busy")
     return work
 
 

@@ -5,11 +5,12 @@ import re
 import pytest
 from django.db import connection
 
-from exchange.models import access, listing, proposal
+from exchange.domain import standing_policy
+from exchange.models import access, bounds, listing, policy, proposal
 from rights.domain import amendment, assurance, capability, issuance, lifecycle, package
 from rights.models import compute, consent, party, right, role, supplier, supply
 from rights.models import package as packages
-from settlement.domain import request_states, settlement_states
+from settlement.domain import node_states, request_states, settlement_states
 from settlement.models import outcome, request
 from tests import spec_tables as spec
 
@@ -60,6 +61,15 @@ WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("exchange_listingrequest", "state"): listing.LISTING_STATES,
     ("exchange_blockoffer", "state"): listing.OFFER_STATES,
     ("exchange_proposal", "status"): proposal.STATUSES,
+    ("exchange_orderapproval", "state"): bounds.APPROVAL_STATES,
+    ("exchange_policy", "kind"): standing_policy.KINDS,
+    ("exchange_policy", "state"): standing_policy.STATES,
+    ("exchange_policyrun", "trigger"): policy.TRIGGERS,
+    ("exchange_policyaction", "outcome"): policy.OUTCOMES,
+    ("exchange_policyaction", "rule"): standing_policy.RULES,
+    ("settlement_node", "status"): node_states.NODE_STATES,
+    ("settlement_node", "suspended_by"): node_states.SUSPENDERS,
+    ("settlement_job", "state"): node_states.JOB_STATES,
 }
 _CHECKS = """
 SELECT c.conrelid::regclass::text, pg_get_constraintdef(c.oid) FROM pg_constraint c

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from exchange.demo.supplier import text as supplier_text
 from settlement.domain.breaker import FAILURES, FIRST_US, LONGEST_US, average_us, open_us
-from settlement.domain.metering import Ceiling, Usage, bounded, ceiling_of, is_plausible, shared, units_of
+from settlement.domain.metering import Ceiling, Usage, bounded, ceiling_of, fitted, is_plausible, shared, units_of
 
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=5), st.integers(1, 50), st.integers(1, 4))
@@ -92,3 +92,15 @@ def test_the_breaker_opens_after_failures_in_a_row_and_longer_each_time():
     assert waits == sorted(waits)
     assert average_us(None, 800) == 800
     assert average_us(800, 1600) == 900
+
+
+def test_answers_are_cut_to_what_is_reserved_behind_the_prompt():
+    body = {"messages": [{"role": "user", "content": "x" * 40}], "max_tokens": 900, "n": 2}
+    prompt = ceiling_of("chat.completions", body).prompt_tokens
+    assert fitted("chat.completions", body, units=5_000, unit="tokens") == body
+    assert fitted("chat.completions", body, units=prompt + 101, unit="tokens") == {**body, "max_tokens": 50}
+    assert fitted("chat.completions", body, units=1, unit="tokens") == {**body, "max_tokens": 1}
+    assert fitted("chat.completions", body, units=1, unit="requests") == body
+    named = {**body, "max_completion_tokens": 900}
+    assert fitted("chat.completions", named, units=prompt + 101, unit="tokens")["max_completion_tokens"] == 50
+    assert fitted("embeddings", {"input": "x"}, units=1, unit="tokens") == {"input": "x"}
