@@ -49,6 +49,13 @@ def within_bounds(*, key_id: int | None, envelope: Envelope, now_us: int) -> Env
     return _tightened(envelope, agency)
 
 
+def still_within_bounds(*, key_id: int | None, envelope: Envelope, now_us: int) -> None:
+    """For a request that was submitted before. Raises RequestBounded, also where the key would have had to send it tightened."""
+    if within_bounds(key_id=key_id, envelope=envelope, now_us=now_us) != envelope:
+        detail = "the key's policy tolerates less degradation than the request: log in as a member, or submit it anew with this key"
+        raise RequestBounded([BoundRefusal("forbidden", detail)])
+
+
 def usable_classes(*, key_id: int | None, class_keys: Collection[str], now_us: int) -> frozenset[str]:
     """Of these classes those whose rights the key may use now: for who does not name a right, and leaves the choice to its policy."""
     key = None if key_id is None else ApiKey.objects.filter(pk=key_id, bounded=True).first()

@@ -103,5 +103,22 @@ def test_its_tolerance_tightens_the_request_s_own(agent, wish, tolerance, asked,
     assert (envelope["fallbacks"], envelope["constraints"]) == (fallbacks, constraints)
 
 
+@pytest.mark.parametrize(
+    ("rules", "code"),
+    [
+        ({"hours": [{"priority": "premium"}]}, "priority_not_allowed"),
+        ({"max_units_per_request": "999"}, "request_units_exceeded"),
+        ({"fallback": {"allow": False}}, "forbidden"),
+        ({"fallback": {"max_quality_loss_bps": 50}}, "forbidden"),
+        ({"max_units_per_request": "1000"}, None),
+    ],
+)
+def test_what_another_key_submitted_is_locked_within_the_bounds_only(agent, caller, wish, rules, code):
+    made = caller("holder", "read", "redeem").post("requests", {**wish, "route": "manual"}).json()
+    answer = agent(**rules).post(f"requests/{made['id']}/lock", {})
+    assert answer.json().get("code") == code, answer.json()
+    assert Request.objects.filter(routes__state="locked").exists() is (code is None)
+
+
 def test_a_key_without_bounds_asks_as_before(caller, wish):
     assert caller("holder", "read", "redeem").post("requests", wish).status_code == 201

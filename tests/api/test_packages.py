@@ -3,10 +3,13 @@
 import pytest
 
 from exchange.audit.run import audit
+from exchange.services import keys
 from exchange.services.funding import fund
+from exchange.services.keys import KeyLimits
 from rights.models import Delegation
 from rights.services.delegations import end_lost_delegations
 from settlement.services.ledger import cash_asset
+from tests.api.conftest import Caller
 from tests.registry_desk import MINT, NOW_US
 from tests.unit.rights.domain.manifests import chat_day
 
@@ -123,6 +126,23 @@ def test_a_block_offer_taken_and_one_withdrawn(desk, caller, package):
     assert other.get(f"packages/{package['id']}").json()["state"] == "active"
     assert [row["total"] for row in other.get("balances").json()["data"]] == ["87.475"]
     assert code(other.post(f"block-offers/{second['id']}/accept", {})) == "offer_ended"
+
+
+def test_a_key_with_bounds_accepts_no_offer(desk, caller, member, package):
+    cash_asset()
+    fund(account=desk.accounts["other"], amount="100", currency="USD", reason="x", mint=MINT, actor="command:t", now_us=NOW_US)
+    made = caller("holder").post("block-offers", {"package_id": package["id"], "price": "12.5", "expires_at": LATER}).json()
+    new = keys.create(
+        account_id=desk.accounts["other"].pk,
+        scopes=MEMBER,
+        label="",
+        expires_us=None,
+        limits=KeyLimits(max_order_minor=10**9),
+        now_us=NOW_US,
+    )
+    refused = Caller(new.token).post(f"block-offers/{made['id']}/accept", {})
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert member("other", *MEMBER).post(f"block-offers/{made['id']}/accept", {}).json()["state"] == "accepted"
 
 
 def test_the_page_that_changes_a_package_is_its_holders(caller, member, package):

@@ -9,10 +9,11 @@ from rest_framework.response import Response
 from exchange.api import fields
 from exchange.api.base import ApiView, not_found, page
 from exchange.api.doc import Doc
+from exchange.api.problems import Problem
 from exchange.api.refusals import as_problems
 from exchange.api.views.consents import optional, taker_of
 from exchange.api.views.rights import MINT
-from exchange.models import BlockOffer
+from exchange.models import ApiKey, BlockOffer
 from exchange.selectors import packages as selectors
 from exchange.services import block_offers
 from exchange.services.idempotency import Done
@@ -319,6 +320,10 @@ class BlockOfferAcceptView(OneOffer):
         row = self.offer(offer_id)
 
         def act() -> Done:
+            # An offer's price and classes are nothing that the bounds of orders speak of.
+            key_id = self.principal.key_id
+            if key_id is not None and ApiKey.objects.filter(pk=key_id, bounded=True).exists():
+                raise Problem("forbidden", "a key with bounds accepts no offer: log in as a member, or use a key without bounds")
             with as_problems():
                 buyer = Account.objects.get(pk=self.principal.account_id)
                 block_offers.accept_offer(offer_id=str(row.uuid), buyer=buyer, mint=MINT, actor=self.principal.actor, now_us=self.now_us)

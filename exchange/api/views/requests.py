@@ -21,13 +21,13 @@ from exchange.api.views.rights import MINT
 from exchange.selectors.requests import request_document, route_documents, visible_requests
 from exchange.services.idempotency import Done
 from exchange.services.redeem_bell import ring_after_commit
-from exchange.services.request_bounds import RequestBounded, within_bounds
+from exchange.services.request_bounds import RequestBounded, still_within_bounds, within_bounds
 from rights.domain.capability import LATENCY_BANDS, REGION, SLUG, WORKLOADS
 from rights.domain.effective_policy import FALLBACKS, PRIVACY_ORDER, Policy
 from rights.domain.package import MOST_PARTS
 from rights.kernel.ids import bare
 from rights.models import Account
-from settlement.domain.envelope import HASH, MOST_WEIGHT, OPERATION, PREFERENCES, SHAPE, Candidate, Envelope
+from settlement.domain.envelope import HASH, MOST_WEIGHT, OPERATION, PREFERENCES, SHAPE, Candidate, Envelope, envelope_of
 from settlement.domain.request_states import BUDGETS, DELIVERIES, REQUEST_STATES
 from settlement.models import Request, RequestPayload, Route
 from settlement.services.cancel import cancel_request
@@ -325,6 +325,8 @@ class RequestLockView(OneRequest):
 
         def act() -> Done:
             with _as_problems():
+                # Whoever submitted it may have been bound by less than who locks it.
+                still_within_bounds(key_id=self.principal.key_id, envelope=envelope_of(json.loads(row.envelope)), now_us=self.now_us)
                 lock_routes(request_id=str(row.pk), route_ids=chosen, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
             if RequestPayload.objects.filter(request=row).exists():
                 ring_after_commit(str(row.pk))
