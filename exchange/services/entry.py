@@ -18,6 +18,7 @@ from exchange.services import bell
 from exchange.services.approvals import ask_approval, use_approval
 from exchange.services.intake import INSERT, NewCommand, parameters
 from exchange.services.payload import AmendPayload, PlacePayload, decode
+from exchange.services.pending import UNREAD_SINCE
 from exchange.services.rules import learn
 from exchange.services.rules import rules_of as rules_of_book
 from rights.kernel import rows
@@ -30,6 +31,7 @@ _DAY_US = 86_400_000_000
 _PLACE, _AMEND = int(CommandKind.PLACE), int(CommandKind.AMEND)
 GONE = BoundRefusal("unauthenticated", "the key is revoked or has run out")
 PENDING = BoundRefusal("conflict", "the order has not been applied yet; ask again when it has")
+AMENDING = BoundRefusal("conflict", "an earlier amendment has not been applied yet; name price and quantity, or ask again when it has")
 
 
 class Entered(msgspec.Struct, frozen=True):
@@ -61,6 +63,14 @@ SELECT x.order_id::text, x.side, x.price_ticks, x.quantity_lots FROM (
     SELECT DISTINCT ON (d.order_id) d.order_id, CASE WHEN d.is_buy THEN 0 ELSE 1 END AS side, d.price_ticks, d.quantity_lots
     FROM exchange_keydraw d WHERE d.order_id = ANY(%(ids)s::uuid[]) ORDER BY d.order_id, d.command_id DESC) x
 WHERE NOT EXISTS (SELECT 1 FROM exchange_order o WHERE o.id = x.order_id)
+"""
+
+
+# Orders with an amendment that no batch has applied yet: nobody knows what they will be.
+_AMENDING = f"""
+SELECT DISTINCT c.order_id::text FROM exchange_book b JOIN exchange_command c ON c.book_id = b.instrument_id AND c.xid >= {UNREAD_SINCE}
+WHERE b.instrument_id = ANY(%s::bigint[]) AND c.kind = {_AMEND} AND c.order_id = ANY(%s::uuid[]) AND NOT EXISTS (
+    SELECT 1 FROM exchange_batch t WHERE t.book_id = b.instrument_id AND t.max_xid >= {UNREAD_SINCE}::text::bigint AND c.n = ANY(t.command_ns))
 """
 
 
@@ -150,6 +160,7 @@ def _judged(key: ApiKey, commands: Sequence[NewCommand], now_us: int) -> list[Bo
     bounds, drawn, priorities = bounds_on(key), _drawn(key, now_us), _priorities(commands)
     cids = [c.client_order_id for c in commands if c.client_order_id is not None]
     twins = {row[0] for row in rows.fetch_all(_TWINS, [key.account_id, rows.text_array(cids)])} if cids else set()
+    amending = _amending(commands)  # before the sizes: what is applied between the two reads is in the sizes
     sizes = _sizes(commands)
     found: list[BoundRefusal | None] = []
     for command in commands:
@@ -157,13 +168,14 @@ def _judged(key: ApiKey, commands: Sequence[NewCommand], now_us: int) -> list[Bo
             found.append(None)
             continue
         size = _size(command, sizes)
-        if size is None:
-            found.append(PENDING)
+        if size is None or (command.order_id in amending and _leaves_out(command)):
+            found.append(PENDING if size is None else AMENDING)
             continue
         reasons = _reasons(bounds, command, size, drawn, priorities, now_us)
         refusal = _unless_approved(key, command, size, reasons, now_us)
         found.append(refusal)
         if refusal is None:
+            amending |= {command.order_id or ""} if command.kind == _AMEND else set()
             sizes[command.order_id or ""] = size
             drawn.minor[command.order_id or ""] = drawn.besides(command.order_id or "", _notional(command, size))[1]
             drawn.buys |= {command.order_id or ""} if size.side == Side.BUY else set()
@@ -217,6 +229,21 @@ def _sizes(commands: Sequence[NewCommand]) -> dict[str, Size]:
     """The orders that are to be amended, as they are or as the key last entered them."""
     ids = [c.order_id for c in commands if c.kind == _AMEND and c.order_id is not None]
     return {row[0]: Size(*row[1:]) for row in rows.fetch_all(_SIZES, {"ids": rows.array(ids)})} if ids else {}
+
+
+def _amending(commands: Sequence[NewCommand]) -> set[str]:
+    """Which of the orders that are to be amended have an amendment on its way."""
+    amends = [c for c in commands if c.kind == _AMEND and c.order_id is not None]
+    if not amends:
+        return set()
+    books, ids = sorted({c.book_id for c in amends}), [c.order_id for c in amends]
+    return {row[0] for row in rows.fetch_all(_AMENDING, [rows.array(books), rows.array(ids)])}
+
+
+def _leaves_out(command: NewCommand) -> bool:
+    """Whether an amendment leaves price or quantity as it is, whatever that then is."""
+    payload = decode(command.kind, command.payload)
+    return isinstance(payload, AmendPayload) and None in (payload.price_ticks, payload.quantity_lots)
 
 
 def _priorities(commands: Sequence[NewCommand]) -> dict[str, str]:

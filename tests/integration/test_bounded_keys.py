@@ -146,6 +146,24 @@ def test_amendments_are_judged_by_what_the_order_would_be(market: HonestMarket) 
     sound(market)
 
 
+def test_an_amendment_behind_one_that_is_not_applied_has_to_say_it_all(market: HonestMarket) -> None:
+    key = key_with(market, max_order_minor=5 * DOLLAR)
+    order = place(market, key, 4)
+    assert enter(market, key, order) == [""]
+    market.match()
+    less, dearer, whole = (
+        command(market, key, CommandKind.AMEND, AmendPayload(**new), order.order_id)
+        for new in ({"quantity_lots": 1}, {"price_ticks": 500}, {"quantity_lots": 1, "price_ticks": 500})
+    )
+    # Were the first refused at the book, four lots at five dollars would rest.
+    assert enter(market, key, less, dearer) == ["", "conflict"]
+    assert enter(market, key, dearer) == ["conflict"]
+    assert enter(market, key, whole) == [""]
+    market.match()
+    assert enter(market, key, dearer) == [""]
+    sound(market)
+
+
 def test_the_same_client_order_id_again_draws_nothing(market: HonestMarket) -> None:
     key = key_with(market, max_daily_minor=4 * DOLLAR)
     assert enter(market, key, place(market, key, 4, cid="once")) == [""]
