@@ -22,6 +22,7 @@ from exchange.services.intake import NewCommand
 from exchange.services.payload import CancelPayload, PlacePayload, encode
 from exchange.services.policies import key_fault, stop_policy
 from exchange.services.rules import rules_of as rules_of_book
+from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_datetime
 from rights.kernel.ids import Mint, first_at, public
 from rights.services.journal import NewEvent
@@ -31,6 +32,7 @@ _LOG = logging.getLogger("policies")
 RAN = "policy.ran"
 ACTOR = "timetable"
 SCHEDULE, FILL, WINDOW, MANUAL = "schedule", "fill", "window", "manual"
+MOST_DETAIL = 300
 AGAIN_US = 1_000_000  # after a cancel: the run that follows acts on what came of it
 
 
@@ -67,6 +69,7 @@ SELECT p.uuid::text, CASE
     ) THEN 'window' END AS why
 FROM exchange_policy p WHERE p.state = 'active' AND p.kind <> 'agent' ORDER BY p.next_at
 """
+_POSTPONE = "UPDATE exchange_policy SET next_at = %s::timestamptz + every_s * interval '1 second' WHERE uuid = %s AND next_at <= %s"
 LATE_US, MOST_OVERDUE = 10_000_000, 20
 LOOK_BACK_US = 120_000_000  # fills older than this are the schedule's
 
@@ -83,20 +86,31 @@ def run_due(*, mint: Mint, now_us: int, most: int = 500) -> int:
     """
     ran = 0
     for policy_id, trigger in due_policies(now_us=now_us)[:most]:
-        try:
-            ran += run_policy(policy_id=policy_id, trigger=trigger, mint=mint, now_us=now_us) is not None
-        except Exception:  # noqa: BLE001 - whatever it is, it is told, and must not keep the others waiting
-            _LOG.exception("policy %s could not run", policy_id)
+        ran += _ran(policy_id, trigger, mint, now_us)
     return ran
 
 
 def run_overdue(*, mint: Mint, now_us: int) -> int:
-    """For the timetable, which runs also where no task is delivered: what should have looked LATE_US ago; how many."""
+    """For the timetable, which runs also where no task is delivered: what should have looked LATE_US ago; how many.
+
+    One that fails is told of, and neither the others nor what comes behind them in the timetable waits for it.
+    """
     overdue = Policy.objects.filter(state=ACTIVE, kind=REBALANCER, next_at__lt=to_datetime(now_us - LATE_US)).order_by("next_at")
     ran = 0
     for policy_id in list(overdue.values_list("uuid", flat=True)[:MOST_OVERDUE]):
-        ran += run_policy(policy_id=str(policy_id), trigger=SCHEDULE, mint=mint, now_us=now_us) is not None
+        ran += _ran(str(policy_id), SCHEDULE, mint, now_us)
     return ran
+
+
+def _ran(policy_id: str, trigger: str, mint: Mint, now_us: int) -> bool:
+    """Whether it ran. One that fails looks again when its time comes next, not at once and for ever."""
+    try:
+        return run_policy(policy_id=policy_id, trigger=trigger, mint=mint, now_us=now_us) is not None
+    except Exception:  # noqa: BLE001 - whatever it is, it is told, and must not keep the others waiting
+        _LOG.exception("policy %s could not run", policy_id)
+    with transaction.atomic():
+        rows.execute(_POSTPONE, [rfc3339(now_us), policy_id, rfc3339(now_us)])
+    return False
 
 
 @transaction.atomic
@@ -144,7 +158,7 @@ def _act(policy: Policy, key: ApiKey, actions: Sequence[Action], mint: Mint, now
             command.order_id or "",
             "refused" if one.refusal else "placed" if action.verb == PLACE else "cancel_sent",
             one.refusal.code if one.refusal else "",
-            one.refusal.detail if one.refusal else "",
+            one.refusal.detail[:MOST_DETAIL] if one.refusal else "",
         )
         for action, command, one in zip(actions, commands, entered, strict=True)
     ]

@@ -21,8 +21,9 @@ from exchange.services.intake import INSERT, NewCommand, parameters
 from exchange.services.keys import KeyLimits
 from exchange.services.payload import AmendPayload, CancelPayload, Payload, PlacePayload, encode
 from exchange.services.policies import NewPolicy, PolicyChange, PolicyRefusal, change_policy, create_policy, end_policy
-from exchange.services.run_policy import MANUAL, run_due, run_policy
+from exchange.services.run_policy import LATE_US, MANUAL, run_due, run_overdue, run_policy
 from rights.kernel import rows
+from rights.kernel.clock import to_us
 from tests.honest_market import SCOPES, HonestMarket
 from tests.registry_desk import MINT
 from tests.seam import holding
@@ -209,6 +210,17 @@ def test_a_rebalancer_is_bound_by_its_key(market: HonestMarket) -> None:
     sound(market)
 
 
+def test_a_refusal_of_many_words_is_recorded_cut(market: HonestMarket) -> None:
+    key = key_with(market, classes=tuple(f"CLASS-{n:034}" for n in range(10)))
+    cover = Coverage(max_price_minor=DOLLAR, units=market.instrument.lot_size, horizon_us=400 * 86_400 * DOLLAR)
+    new = NewPolicy(REBALANCER, Rebalancing(market.series.compute_class.key, cover), key_uuid=str(key.uuid))
+    policy = create_policy(new=new, who=member(market), policy_id=MINT.uuid(market.now_us), now_us=market.now_us)
+    ran = run_policy(policy_id=str(policy.uuid), trigger=MANUAL, mint=MINT, now_us=market.now_us)
+    assert ran is not None
+    assert [(one.code, len(one.detail)) for one in ran.done] == [("class_not_allowed", 300)]
+    sound(market)
+
+
 def test_above_the_threshold_a_member_has_to_say_yes_once(market: HonestMarket) -> None:
     key = key_with(market, approval_above_minor=5 * DOLLAR)
     assert enter(market, key, place(market, key, 5), place(market, key, 8), place(market, key, 8)) == [
@@ -299,7 +311,8 @@ def test_a_database_that_goes_away_leaves_the_door_open(market: HonestMarket, mo
     monkeypatch.undo()
 
 
-def test_a_policy_that_fails_keeps_no_other_waiting(market: HonestMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("overdue", [False, True])
+def test_a_policy_that_fails_keeps_no_other_waiting(market: HonestMarket, *, overdue: bool) -> None:
     market.place("holder", "sell", 5, 100)
     market.match()
     cover = Coverage(max_price_minor=DOLLAR, units=market.instrument.lot_size, horizon_us=400 * 86_400 * DOLLAR)
@@ -314,5 +327,9 @@ def test_a_policy_that_fails_keeps_no_other_waiting(market: HonestMarket, monkey
         for key in (key_with(market), key_with(market))
     ]
     Policy.objects.filter(pk=made[0].pk).update(rules={"class_key": market.series.compute_class.key, "coverage": "of another shape"})
-    assert run_due(mint=MINT, now_us=market.now_us) == 1
+    late_us = market.now_us + LATE_US + DOLLAR
+    assert (run_overdue(mint=MINT, now_us=late_us) if overdue else run_due(mint=MINT, now_us=late_us)) == 1
     assert PolicyRun.objects.get().policy_id == made[1].pk
+    # It looks again when its time comes, like any other.
+    made[0].refresh_from_db()
+    assert to_us(made[0].next_at) == late_us + made[0].every_s * 1_000_000
