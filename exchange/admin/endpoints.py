@@ -27,7 +27,10 @@ class InsideForm(ReasonForm):
     """An address that only an operator may name."""
 
     base_url = forms.CharField(label="Address", max_length=300, widget=UnfoldAdminTextInputWidget())
-    field_order = ("base_url", "reason")
+    secret = forms.CharField(
+        label="Secret, anew for another host", max_length=endpoints.MOST_SECRET, required=False, widget=UnfoldAdminTextInputWidget()
+    )
+    field_order = ("base_url", "secret", "reason")
 
 
 @admin.register(Endpoint)
@@ -113,7 +116,8 @@ class EndpointAdmin(ReadOnlyAdmin):
         endpoint = get_object_or_404(Endpoint, pk=object_id)
 
         def run(data: Mapping[str, Any]) -> str:
-            said = msgspec.structs.replace(endpoints.setup_of(endpoint), base_url=data["base_url"], inside=True)
+            told = {"base_url": data["base_url"], "secret": data["secret"] or None, "inside": True}
+            said = msgspec.structs.replace(endpoints.setup_of(endpoint), **told)
             _change(request, endpoint, said, endpoint.status, data["reason"])
             return f"The endpoint is called at {said.base_url}."
 

@@ -5,6 +5,7 @@ The supplier's row is locked first, as in all that changes what a supplier can d
 """
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 from django.conf import settings
@@ -102,7 +103,8 @@ def change_endpoint(
 ) -> Endpoint:
     """Call the endpoint so from now on, or (`paused`) not at all. Raises as `register_endpoint`, and Endpoint.DoesNotExist.
 
-    What an operator let be inside stays so while its address stays; another address is judged anew.
+    What an operator let be inside stays so while its address stays; another address is judged anew. A secret is kept for the host it was
+    said for: elsewhere it has to be said again.
     """
     found = Endpoint.objects.get(uuid=endpoint_id)
     capability = _locked_capability(str(found.capability.uuid))
@@ -110,6 +112,8 @@ def change_endpoint(
     refusals = setup_refusals(said, is_operator=is_operator or _is_kept(row, said))
     if refusals:
         raise SupplyRefusedError(refusals)
+    if row.secret and said.secret is None and _goes_to(said.adapter, said.base_url) != _goes_to(row.adapter, row.base_url):
+        raise supply_refused("endpoint_setup", "the secret was said for another host or adapter: say it anew", "secret")
     if status == "active" and row.status != "active":
         _check_free(capability)
     for name, value in _columns(said).items():
@@ -132,6 +136,12 @@ def _locked_capability(capability_id: str) -> Capability:
     """The capability, its supplier locked. Raises Capability.DoesNotExist."""
     supplier = locked_supplier(str(Capability.objects.select_related("supplier").get(uuid=capability_id).supplier.uuid))
     return Capability.objects.get(uuid=capability_id, supplier=supplier)
+
+
+def _goes_to(adapter: str, base_url: str) -> tuple[str, str, str | None, int | None]:
+    """Who gets the secret of an endpoint: adapter, scheme, host and port."""
+    parts = urlsplit(base_url)
+    return adapter, parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _is_kept(row: Endpoint, said: Setup) -> bool:

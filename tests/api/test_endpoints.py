@@ -107,11 +107,21 @@ def test_fields_of_the_wrong_kind_are_named(boreal, place, body):
 
 def test_an_operator_may_let_it_be_inside_and_its_owner_keeps_it_there(caller, boreal, place, made):
     operator, one = caller("other", "operate"), f"{place}/{made['id']}"
-    inside = operator.patch(one, {"base_url": "http://10.0.0.7:8000/v1", "inside": True, "reason": "in our own rack"})
+    inside = operator.patch(one, {"base_url": "http://10.0.0.7:8000/v1", "inside": True, "secret": HIDDEN, "reason": "in our own rack"})
     assert (inside.status_code, inside.json()["inside"]) == (200, True)
     assert boreal.patch(one, {"timeout_ms": 9000}).json()["inside"] is True
     assert wrong(boreal.patch(one, {"base_url": "http://10.0.0.8:8000/v1"}))[0] == 422
-    assert boreal.patch(one, {"base_url": "https://supplier.example", "inside": False}).json()["inside"] is False
+    assert boreal.patch(one, {"base_url": "https://supplier.example", "inside": False, "secret": ""}).json()["inside"] is False
+
+
+@pytest.mark.parametrize("elsewhere", ["https://other.example/v1", "https://supplier.example:8443/v1"])
+def test_a_kept_secret_goes_to_no_other_host(boreal, place, made, elsewhere):
+    one = f"{place}/{made['id']}"
+    assert wrong(boreal.patch(one, {"base_url": elsewhere})) == (422, [("secret", "endpoint_setup")])
+    assert boreal.patch(one, {"base_url": "https://SUPPLIER.example:443/v2"}).json()["with_secret"] is True
+    assert boreal.patch(one, {"base_url": elsewhere, "secret": "sk-new"}).json()["base_url"] == elsewhere
+    assert boreal.patch(one, {"base_url": "https://supplier.example", "secret": ""}).json()["with_secret"] is False
+    assert boreal.patch(one, {"base_url": elsewhere}).status_code == 200
 
 
 def test_others_learn_nothing(caller, boreal, place, made):

@@ -59,6 +59,8 @@ def test_pausing_needs_a_reason(endpoint):
 def test_only_here_an_address_is_let_inside(endpoint):
     client = in_console(OPERATORS)
     assert act(client, "call_inside", endpoint, base_url="ftp://10.0.0.7", reason="our rack").status_code == 422
-    assert act(client, "call_inside", endpoint, base_url="http://10.0.0.7:8000/v1", reason="our rack").status_code == 302
+    inside = {"base_url": "http://10.0.0.7:8000/v1", "reason": "our rack"}
+    assert act(client, "call_inside", endpoint, **inside).status_code == 422  # the secret was said for another host
+    assert act(client, "call_inside", endpoint, **inside, secret="sk-inside").status_code == 302
     row = Endpoint.objects.get()
     assert (row.base_url, row.inside, row.model) == ("http://10.0.0.7:8000/v1", True, "large-1")
