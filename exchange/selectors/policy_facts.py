@@ -15,6 +15,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 
 MOST_BOOKS = 400
+MOST_LOOKS = 3
 DAY_US = 86_400_000_000
 
 _BOOKS = """
@@ -38,6 +39,7 @@ SELECT c.book_id, c.order_id::text, (c.payload::jsonb ->> 'side')::int, (c.paylo
 FROM exchange_book b JOIN exchange_command c ON c.book_id = b.instrument_id AND c.xid >= {UNREAD_SINCE}
 WHERE b.instrument_id = ANY(%(books)s::bigint[]) AND c.account_id = %(account)s AND c.kind = 0
   AND c.payload::jsonb ->> 'price_ticks' IS NOT NULL AND NOT EXISTS (SELECT 1 FROM exchange_order o WHERE o.id = c.order_id)
+ORDER BY 2
 """
 _OTHERS = """
 SELECT book_id, side, price_ticks, sum(remaining_lots)::bigint FROM exchange_order
@@ -62,6 +64,13 @@ LEFT JOIN exchange_order o ON o.id = a.order_id WHERE a.policy_id = %s AND a.at 
 """
 
 
+Mine = tuple[dict[int, int], dict[int, list[OwnOrder]]]
+
+
+class FactsMoved(Exception):
+    """The account's units or orders changed at every look: what was read is of no one moment."""
+
+
 def group_of(policy: Policy) -> str:
     """The group that a policy's orders bear."""
     return f"pol_{policy.uuid}"
@@ -74,18 +83,25 @@ def spent_today_minor(*, policy: Policy, now_us: int) -> int:
 
 
 def books_for(*, policy: Policy, rules: Rebalancing, now_us: int) -> list[BookFacts]:
-    """Every window of the policy's classes whose gate has not come, in order of time."""
+    """Every window of the policy's classes whose gate has not come, in order of time. Raises FactsMoved.
+
+    What the account has and what it already does are of one moment: a batch between the two reads would hide what it traded from both.
+    """
     found = rows.fetch_all(_BOOKS, [rows.text_array(rules.classes), rfc3339(now_us), MOST_BOOKS])
     ids = [row[0] for row in found]
     if not ids:
         return []
     books = {book_id: rules_of(book_id) for book_id in ids}
     account_id, participant_id = policy.account_id, policy.account.participant_id
-    held = dict(rows.fetch_all(_HELD, [account_id, rows.array(r.series_id for r in books.values())]))
-    own = _own(policy, ids)
-    best = _others(ids, participant_id)
-    stock = stocks(account_id=account_id, book_ids=ids, now_us=now_us)
-    owed = _owed(policy, rules, ids)
+    for _ in range(MOST_LOOKS):
+        held, own = mine = _mine(policy, books)
+        best = _others(ids, participant_id)
+        stock = stocks(account_id=account_id, book_ids=ids, now_us=now_us)
+        owed = _owed(policy, rules, ids)
+        if _mine(policy, books) == mine:
+            break
+    else:
+        raise FactsMoved
     return [
         _facts(
             books[book_id],
@@ -95,7 +111,7 @@ def books_for(*, policy: Policy, rules: Rebalancing, now_us: int) -> list[BookFa
             free_lots=stock[book_id].free_lots,
             bid=best.get((book_id, int(Side.BUY))),
             ask=best.get((book_id, int(Side.SELL))),
-            own=tuple(own[book_id]),
+            own=tuple(own.get(book_id, ())),
             owed=tuple(owed[book_id]),
         )
         for book_id, phase, post_only, fair in found
@@ -118,6 +134,12 @@ def _facts(book: Rules, **seen: Any) -> BookFacts:
         gate_us=book.gate_us,
         **seen,
     )
+
+
+def _mine(policy: Policy, books: dict[int, Rules]) -> Mine:
+    """Units by series, and orders by book."""
+    held = dict(rows.fetch_all(_HELD, [policy.account_id, rows.array(r.series_id for r in books.values())]))
+    return held, _own(policy, list(books))
 
 
 def _own(policy: Policy, ids: list[int]) -> dict[int, list[OwnOrder]]:

@@ -16,11 +16,11 @@ from exchange.domain.standing_policy import ACTIVE, REBALANCER, Rebalancing, rul
 from exchange.models import ApiKey, Policy, PolicyAction, PolicyRun
 from exchange.models.book import CommandKind
 from exchange.selectors import named
-from exchange.selectors.policy_facts import books_for, group_of, spent_today_minor
+from exchange.selectors.policy_facts import FactsMoved, books_for, group_of, spent_today_minor
 from exchange.services.entry import enter
 from exchange.services.intake import NewCommand
 from exchange.services.payload import CancelPayload, PlacePayload, encode
-from exchange.services.policies import key_fault, stop_policy
+from exchange.services.policies import PolicyRefusal, key_fault, stop_policy
 from exchange.services.rules import rules_of as rules_of_book
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_datetime
@@ -47,7 +47,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Ran(msgspec.Struct, frozen=True):
-    """What a run did; `number` 0: nothing, so nothing was recorded. `stopped`: why the policy can't go on."""
+    """What a run did; `number` 0: nothing, so nothing was recorded. `stopped`: why the policy can't go on, or not now."""
 
     number: int
     done: tuple[Done, ...] = ()
@@ -123,7 +123,12 @@ def run_policy(*, policy_id: str, trigger: str, mint: Mint, now_us: int) -> Ran 
     if fault := key_fault(key, REBALANCER, now_us):
         stop_policy(row=policy, reason=fault, actor=ACTOR, now_us=now_us)
         return Ran(0, stopped=fault)
-    plan = plan_of(policy, now_us)
+    try:
+        plan = plan_of(policy, now_us)
+    except PolicyRefusal as moved:
+        policy.next_at = to_datetime(now_us + AGAIN_US)
+        policy.save(update_fields=["next_at"])
+        return Ran(0, stopped=moved.detail)
     done = _act(policy, key, plan.actions, mint, now_us)
     again_us = AGAIN_US if any(one.action.verb == CANCEL for one in done) else policy.every_s * 1_000_000
     policy.next_at, policy.looked_at = to_datetime(now_us + again_us), to_datetime(now_us)
@@ -135,11 +140,14 @@ def run_policy(*, policy_id: str, trigger: str, mint: Mint, now_us: int) -> Ran 
 
 
 def plan_of(policy: Policy, now_us: int) -> Plan:
-    """What the policy would do now; nothing is done."""
+    """What the policy would do now; nothing is done. Raises PolicyRefusal `policy_state` while what it looks at does not stand still."""
     rules = rules_of(policy.kind, policy.rules)
     if not isinstance(rules, Rebalancing):
         return Plan((), ())
-    books = books_for(policy=policy, rules=rules, now_us=now_us)
+    try:
+        books = books_for(policy=policy, rules=rules, now_us=now_us)
+    except FactsMoved as moved:
+        raise PolicyRefusal("policy_state", "the account's units or orders changed at every look: run it again") from moved
     return plan_rebalancing(rules=rules, books=books, spent_today_minor=spent_today_minor(policy=policy, now_us=now_us), now_us=now_us)
 
 

@@ -11,11 +11,12 @@ from exchange.domain.standing_policy import ACTIVE, PAUSED, REBALANCER, STOPPED,
 from exchange.models import Command, Order, Policy, PolicyAction, PolicyRun
 from exchange.replay.run import replay
 from exchange.selectors import policies as reads
+from exchange.selectors import policy_facts
 from exchange.services import keys
 from exchange.services.identity import Principal
 from exchange.services.participants import suspend
 from exchange.services.policies import NewPolicy, PolicyChange, PolicyRefusal, change_policy, create_policy, end_policy
-from exchange.services.run_policy import FILL, MANUAL, SCHEDULE, WINDOW, due_policies, plan_of, run_due, run_policy
+from exchange.services.run_policy import AGAIN_US, FILL, MANUAL, SCHEDULE, WINDOW, due_policies, plan_of, run_due, run_policy
 from exchange.services.timetable import run_due as timetable
 from rights.kernel.clock import to_us
 from tests.honest_market import HonestMarket
@@ -95,6 +96,38 @@ def test_orders_that_no_batch_has_seen_yet_count(market: HonestMarket) -> None:
     market.match()
     assert ran(market, policy) == []
     sound(market)
+
+
+def test_what_a_batch_trades_while_it_looks_is_bought_once(market: HonestMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    market.place("holder", "sell", 9, 200)
+    market.match()
+    policy = made(market, "other", coverage=covered(market, 3))
+    first = run_policy(policy_id=str(policy.uuid), trigger=SCHEDULE, mint=MINT, now_us=market.now_us)
+    look = policy_facts._own
+
+    def meanwhile(*seen: Any) -> Any:
+        market.match()  # behind the units, before the orders
+        return look(*seen)
+
+    monkeypatch.setattr(policy_facts, "_own", meanwhile)
+    again = run_policy(policy_id=str(policy.uuid), trigger=SCHEDULE, mint=MINT, now_us=market.now_us)
+    assert first is not None
+    assert again is not None
+    assert [one.action.lots for one in first.done] == [3]
+    assert again.done == ()
+    sound(market)
+
+
+def test_what_never_stands_still_is_left_for_later(market: HonestMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = made(market, "other", coverage=covered(market, 3))
+    looks = iter(range(100))
+    monkeypatch.setattr(policy_facts, "_own", lambda *_: {0: [next(looks)]})
+    found = run_policy(policy_id=str(policy.uuid), trigger=MANUAL, mint=MINT, now_us=market.now_us)
+    assert found is not None
+    assert (found.number, next(looks)) == (0, 2 * policy_facts.MOST_LOOKS)
+    policy.refresh_from_db()
+    assert to_us(policy.next_at) == market.now_us + AGAIN_US
+    assert not PolicyRun.objects.exists()
 
 
 def test_what_is_more_than_needed_is_sold_near_the_end_and_an_ask_is_moved_to_the_bid(market: HonestMarket) -> None:

@@ -259,7 +259,8 @@ class PolicyRunsView(_PolicyApi):
         fields.members(self.body, "", ())
         row = self.policy(policy_id)
         if self.dry:
-            return Response(shown_plan(plan_of(row, self.now_us)))
+            with as_problems():
+                return Response(shown_plan(plan_of(row, self.now_us)))
         with as_problems():
             ran = run_policy(policy_id=str(row.uuid), trigger=MANUAL, mint=MINT, now_us=self.now_us)
             if ran is None or ran.stopped:
