@@ -361,7 +361,12 @@ SAID = {
 def test_nodes_answer_too_while_the_caller_waits(desk, holder, stream):
     endpoint = Endpoint.objects.get()
     change_endpoint(
-        endpoint_id=str(endpoint.uuid), said=Setup("node-network", secret=""), status="active", is_operator=False, actor="test", now_us=desk.now_us
+        endpoint_id=str(endpoint.uuid),
+        said=Setup("node-network", secret=""),
+        status="active",
+        is_operator=False,
+        actor="test",
+        now_us=desk.now_us,
     )
     node = register(desk.suppliers["boreal"].supplier, "one", desk.now_us)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
