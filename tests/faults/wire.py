@@ -88,7 +88,7 @@ class Wire:
 
 
 class Tenfold:
-    """A Rewrite for Redis clients: what is pushed to a queue of tasks is pushed `times` over. `rings` counts what clients pushed."""
+    """A Rewrite for Redis clients: what is pushed to a queue of tasks is pushed `times` over. `rings` counts what clients pushed to books' lanes."""
 
     def __init__(self, times: int = 10) -> None:
         self.times = times
@@ -102,7 +102,7 @@ class Tenfold:
         while (size := _command_size(sent)) > 0:
             words = _words(sent[:size])
             if words[0].upper() == b"LPUSH" and words[1].startswith((b"match.", b"sweep")):
-                self.rings += 1
+                self.rings += words[1].startswith(b"match.")
                 words[2:] *= self.times
                 out += b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
             else:

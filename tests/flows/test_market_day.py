@@ -10,11 +10,18 @@ from exchange.demo.day.live import PaperShop, live
 from exchange.demo.day.stage import BEGIN_US
 from exchange.demo.day.venue_shop import VenueShop
 from exchange.replay.run import replay
+from settlement.services.ledger import cash_asset
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("dollar")]
 SETTING = Setting(tenants=4, seed=7, window_s=60, session_s=4, windows=2)
 CALLS = [call for call in generate(3) if call.at_us < 4 * 60_000_000][::12]
 DAY = day_of(CALLS, SETTING)
+
+
+@pytest.fixture
+def dollar(db: None) -> None:
+    """A migration makes it; tests that commit take it away."""
+    cash_asset()
 
 
 def sums_up(figures: DayFigures) -> None:
