@@ -19,7 +19,7 @@ def read_answer(operation: str, body: Body, raw: bytes) -> Usage:
     """What a whole answer says it took. Raises Misfit."""
     try:
         found = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Misfit("the answer is not JSON") from None
     if not isinstance(found, dict):
         raise Misfit("the answer is no object")
@@ -96,7 +96,7 @@ def error_text(raw: bytes) -> str:
     """What an error answer says in words, if it does so as others do."""
     try:
         found = msgspec.json.decode(raw[:65_536])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     error = found.get("error") if isinstance(found, dict) else None
     text = error.get("message") if isinstance(error, dict) else error

@@ -116,7 +116,7 @@ def _read(raw: bytes) -> Usage:
     """Its answer is any JSON object; `usage` counts tokens where the right is of tokens, `items` what it did: one unless it says so."""
     try:
         found = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Misfit("the answer is not JSON") from None
     items = found.get("items", 1) if isinstance(found, dict) else None
     if type(items) is not int or not 0 <= items < 2**53:

@@ -21,6 +21,7 @@ from settlement.domain.work import Leg
 PATHS = {"chat.completions": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
 MOST_ANSWER = 64 * 1024 * 1024
 CONNECT_S = 5.0
+_MOST_DIGITS = 9  # of a number of seconds
 _BUSY = frozenset({429, 502, 503, 504})
 # What the caller sent is at fault: another supplier would refuse it too.
 _OF_CALLER = frozenset({400, 413, 415, 422})
@@ -100,7 +101,8 @@ def _check_busy(answer: httpx.Response, raw: bytes) -> None:
     """Raise Again where the supplier says that it is busy."""
     if answer.status_code in _BUSY:
         after = answer.headers.get("retry-after", "")
-        raise Again("supplier_busy", error_text(raw) or f"status {answer.status_code}", int(after) * 1000 if after.isdigit() else 0)
+        is_count = after.isascii() and after.isdigit() and len(after) <= _MOST_DIGITS
+        raise Again("supplier_busy", error_text(raw) or f"status {answer.status_code}", int(after) * 1000 if is_count else 0)
 
 
 def _refused(answer: httpx.Response, raw: bytes, watch: Watch, attempt: int) -> Report:
@@ -142,7 +144,7 @@ class _Tally:
         """One event, decoded. Raises Misfit."""
         try:
             found = msgspec.json.decode(event)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Misfit("an event is not JSON") from None
         if not isinstance(found, dict):
             raise Misfit("an event is no object")

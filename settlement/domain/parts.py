@@ -80,12 +80,23 @@ def pieces_of(operation: str, body: Body, places: Sequence[int]) -> list[Piece]:
     return [Piece({**body, name: [inputs[place] for place in chunk]}, chunk) for chunk in chunks]
 
 
+def is_mergeable(operation: str, body: Body, piece: Piece, answer: Any) -> bool:
+    """Whether `merged` can put the answer to a piece in its place: a list whose items say which they are, each once; anything for work that is one thing."""
+    if not piece.places:
+        return True
+    items = answer.get(_name_of(operation)) if isinstance(answer, dict) else None
+    if not isinstance(items, list) or not isinstance(answer.get("usage") or {}, dict):
+        return False
+    places = [item.get("index") if isinstance(item, dict) else None for item in items]
+    most = len(piece.places) * _choices_of(operation, body)
+    return all(type(place) is int and 0 <= place < most for place in places) and len(set(places)) == len(places)
+
+
 def merged(operation: str, body: Body, done: Sequence[tuple[Piece, Answer]]) -> Answer:
     """One answer of all that was done, in the order of the request's own inputs; its usage is the sum."""
     if len(done) == 1 and not done[0][0].places:
         return done[0][1]
-    name = "data" if operation == "embeddings" else "choices"
-    choices = 1 if operation == "embeddings" else max(1, body.get("n") or 1)
+    name, choices = _name_of(operation), _choices_of(operation, body)
     items: list[Answer] = []
     usage: dict[str, int] = {}
     for piece, answer in done:
@@ -96,3 +107,13 @@ def merged(operation: str, body: Body, done: Sequence[tuple[Piece, Answer]]) -> 
             if type(count) is int:
                 usage[kind] = usage.get(kind, 0) + count
     return {**done[0][1], name: sorted(items, key=lambda item: int(item["index"])), "usage": usage}
+
+
+def _name_of(operation: str) -> str:
+    """Where an answer keeps its items."""
+    return "data" if operation == "embeddings" else "choices"
+
+
+def _choices_of(operation: str, body: Body) -> int:
+    """The items of one input."""
+    return 1 if operation == "embeddings" else max(1, body.get("n") or 1)

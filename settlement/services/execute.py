@@ -19,7 +19,7 @@ from rights.kernel.ids import Mint
 from settlement.adapters import command, openai
 from settlement.adapters.base import Adapter, Report, StreamingAdapter, failed
 from settlement.domain.metering import COUNTED, ceiling_of, fitted
-from settlement.domain.parts import Part, merged, parts_of, pieces_of
+from settlement.domain.parts import Part, is_mergeable, merged, parts_of, pieces_of
 from settlement.domain.receipt_body import LegTold, NewProof, Told
 from settlement.domain.venue_proofs import venue_proofs
 from settlement.domain.work import Leg, Work
@@ -88,7 +88,7 @@ async def stream_work(work: Work, body: Body) -> AsyncGenerator[bytes | Executed
         if adapter is None:
             done.last = failed("operation_unknown", f"{leg.endpoint.adapter} has no streams")
         else:
-            async with aclosing(adapter.stream(_unsealed(leg), body, work.deadline_us)) as items:
+            async with aclosing(_streamed(adapter, leg, body, work.deadline_us)) as items:
                 async for item in items:
                     if isinstance(item, Report):
                         await _settle_stream(done, item)
@@ -170,7 +170,10 @@ async def _run_part(work: Work, body: Body, part: Part) -> PartDone:
         done.last = failed("adapter_unknown", f"nothing here speaks {leg.endpoint.adapter}")
         return done
     for piece in pieces_of(leg.operation, body, part.places):
-        report = await adapter.call(_unsealed(leg), piece.body, work.deadline_us)
+        report = await _called(adapter, leg, piece.body, work.deadline_us)
+        answer = msgspec.json.decode(report.output) if report.is_done else {}
+        if report.is_done and not is_mergeable(leg.operation, body, piece, answer):
+            report = failed("answer_malformed", "an answer without its place among the others", took_us=report.took_us)
         units = delivered_units(unit=leg.unit, report=report)
         if report.is_done and units is None:
             report = failed("usage_missing", f"the supplier does not say how many {leg.unit} it took", took_us=report.took_us)
@@ -183,8 +186,30 @@ async def _run_part(work: Work, body: Body, part: Part) -> PartDone:
         if not report.is_done:
             done.last = report
             break
-        done.take(piece, msgspec.json.decode(report.output), report, units or 0)
+        done.take(piece, answer, report, units or 0)
     return done
+
+
+async def _called(adapter: Adapter, leg: Leg, body: Body, deadline_us: int) -> Report:
+    """What the adapter reports. Whatever it stumbles over, a supplier has sent: his fault, so that the next one is asked."""
+    try:
+        return await adapter.call(_unsealed(leg), body, deadline_us)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it came of what was sent
+        _LOG.exception("%s stumbled over what %s sent", leg.endpoint.adapter, leg.supplier)
+        return failed("answer_malformed", type(error).__name__, attempts=1)
+
+
+async def _streamed(adapter: StreamingAdapter, leg: Leg, body: Body, deadline_us: int) -> AsyncGenerator[bytes | Report, None]:
+    """As `_called`, of a stream. What was said before stays said: nobody else is asked then."""
+    said = 0
+    try:
+        async with aclosing(adapter.stream(_unsealed(leg), body, deadline_us)) as items:
+            async for item in items:
+                said += isinstance(item, bytes)
+                yield item
+    except Exception as error:  # noqa: BLE001 - whatever it is, it came of what was sent
+        _LOG.exception("%s stumbled over what %s sent", leg.endpoint.adapter, leg.supplier)
+        yield msgspec.structs.replace(failed("answer_malformed", type(error).__name__, attempts=1), pieces=said)
 
 
 async def _settle_stream(done: PartDone, report: Report) -> None:

@@ -30,6 +30,9 @@ MODES = (
     "endless",
     "strangers",
     "numbers",
+    "deep",
+    "later",
+    "packed",
 )
 
 
@@ -135,6 +138,22 @@ class Faulty(Supplier):
     async def _numbers(self, scope, receive, send):
         """No list where a list has to be."""
         await self._events(send, [b'data: {"choices": 5}\n\n'])
+
+    async def _deep(self, scope, receive, send):
+        """Lists in lists in lists."""
+        await self._raw(send, 200, b"[" * 100_000)
+
+    async def _later(self, scope, receive, send):
+        """Busy, for a time that is no number."""
+        await self._raw(send, 429, b"[" * 60_000, (b"retry-after", b"\xb2"))
+
+    async def _packed(self, scope, receive, send):
+        """Says that its answer is packed, which it is not."""
+        await self._raw(send, 200, b"{}", (b"content-encoding", b"gzip"))
+
+    async def _raw(self, send, status, body, *headers):
+        await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        await send({"type": "http.response.body", "body": body})
 
     async def _events(self, send, parts):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})

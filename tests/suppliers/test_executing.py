@@ -82,6 +82,16 @@ def test_who_dies_gives_way_to_the_next_and_nothing_of_it_is_charged(pair, monke
     assert broken(desk) == []
 
 
+def test_what_no_adapter_can_read_is_a_suppliers_failure(pair, monkeypatch):
+    desk = Redeeming(pair[0], monkeypatch)
+    pair[0].misbehave("packed")
+    request = desk.ask("chat.completions", CHAT)
+    run(request)
+    assert told_by(request) == ("settled", "failed", 0)
+    assert "answer_malformed" in Receipt.objects.get(request=request).body
+    assert EndpointHealth.objects.get().failures_in_a_row == 1
+
+
 def test_a_substitute_is_taken_only_where_the_right_allows_one(pair, monkeypatch):
     first, second = pair
     desk = Redeeming(first, monkeypatch)

@@ -85,6 +85,8 @@ async def test_a_stream_comes_piece_by_piece_and_is_metered_whole(supplier):
         ("refuse", "request_refused", 1),
         ("lie", "usage_implausible", 1),
         ("half", "supplier_lost", 2),
+        ("deep", "answer_malformed", 1),
+        ("later", "supplier_busy", 2),
     ],
 )
 async def test_what_goes_wrong_has_a_name_and_delivers_nothing(supplier, mode, fault, attempts):

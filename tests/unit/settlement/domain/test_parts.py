@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settlement.domain.parts import PER_CALL, merged, parts_of, pieces_of
+from settlement.domain.parts import PER_CALL, is_mergeable, merged, parts_of, pieces_of
 from tests.suppliers.legs import a_leg
 
 TEXTS = st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=200)
@@ -77,6 +77,17 @@ def test_choices_of_many_prompts_keep_their_places():
         (0, "0:0"), (1, "0:1"), (2, "1:0"), (3, "1:1"), (4, "2:0"), (5, "2:1"),
     ]  # fmt: skip
     assert answer["usage"] == {"total_tokens": 2}
+
+
+def test_an_answer_that_has_no_place_is_none():
+    body = {"prompt": ["a", "b"], "n": 2}
+    (piece,) = pieces_of("completions", body, (0, 1))
+    assert is_mergeable("completions", body, piece, {"choices": [{"index": number} for number in (3, 0, 1, 2)], "usage": None})
+    for places in ([4], [-1], [True], [None], [[]], [1, 1], ["0"]):
+        assert not is_mergeable("completions", body, piece, {"choices": [{"index": place} for place in places]}), places
+    for answer in ([], {}, {"choices": 5}, {"choices": [5]}, {"choices": [{}]}, {"choices": [], "usage": [1]}):
+        assert not is_mergeable("completions", body, piece, answer), answer
+    assert is_mergeable("completions", {"prompt": "a"}, pieces_of("completions", {"prompt": "a"}, ())[0], {})
 
 
 def test_a_single_text_or_a_list_of_tokens_is_one_thing():
