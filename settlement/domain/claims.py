@@ -80,7 +80,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A capability and where it is executed. `capability` its UUID; `endpoint` "" is none; `capacity_units` what is left of its posted capacity, None if none is posted;
-    `delivered` of the last `asked` requests came out whole.
+    `delivered` of the last `asked` requests came out whole; `is_by_nodes`: each route becomes one job of one node.
     """
 
     capability_id: int
@@ -107,6 +107,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     capacity_units: int | None = None
     delivered: int = 0
     asked: int = 0
+    is_by_nodes: bool = False
 
     def cost_minor(self, units: int) -> int:
         """What so many units cost, rounded up."""

@@ -1,7 +1,8 @@
 """The router (SPEC §8): from the facts of rights and suppliers to quotes, and which of them do the request. Pure.
 
 Rights are used in the order the request names them. One right and one supplier where they suffice; several rights where one has too few
-units and the request lets it spill over; several suppliers where the work can be divided. A degradation only where nothing else is left.
+units and the request lets it spill over; several suppliers where the work can be divided. What nodes do is never divided, for each of
+them does the whole payload. A degradation only where nothing else is left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -146,7 +147,8 @@ def _chosen(
     if only is not None:
         by_pair = {quote.pair: quote for quote in quotes}
         named = [by_pair[pair] for pair in only if pair in by_pair]
-        return _filled(envelope, rooms, named) if len(named) == len(only) else []
+        found = _filled(envelope, rooms, named) if len(named) == len(only) else []
+        return [] if len(found) > 1 and any(quote.offer.is_by_nodes for quote in found) else found
     spans = [list(order)] if envelope.spill_over else [[right] for right in order]
     place = {right: number for number, right in enumerate(order)}
     for span in spans:
@@ -158,11 +160,14 @@ def _chosen(
 
 
 def _attempts(envelope: Envelope, span: Sequence[str], quotes: Sequence[Quote]) -> list[list[Quote]]:
-    """Orders in which to draw: each supplier by itself; and, where the work can be divided, the best of each right after another."""
+    """Orders in which to draw: each supplier by itself, one with nodes out of one right; and, where the work can be divided, the best of
+    each right after another.
+    """
     place = {right: number for number, right in enumerate(span)}
     mine = [quote for quote in quotes if quote.right_id in place]
+    alone, mine = [[quote] for quote in mine if quote.offer.is_by_nodes], [quote for quote in mine if not quote.offer.is_by_nodes]
     suppliers = sorted({quote.offer.capability_id for quote in mine})
-    attempts = [
+    attempts = alone + [
         sorted((quote for quote in mine if quote.offer.capability_id == supplier), key=lambda quote: place[quote.right_id])
         for supplier in suppliers
     ]

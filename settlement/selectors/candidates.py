@@ -51,6 +51,7 @@ _OFFERS = """
 SELECT c.id, c.uuid::text, s.id, s.slug, s.participant_id, s.status = 'active' AND p.status = 'active', s.region, c.unit, c.quality_band, c.latency_band,
        c.privacy_mode, c.constraints, c.tariff_minor, c.tariff_units, c.currency, c.reliability_bps, s.trust_bps,
        coalesce(e.status, ''), (extract(epoch from h.opened_until) * 1000000)::bigint, h.latency_us, coalesce(h.failures_in_a_row, 0),
+       coalesce(e.adapter = 'node-network', false),
        (SELECT k.units - coalesce(sum(t.units) FILTER (WHERE t.id IS NOT NULL), 0)::bigint FROM rights_postedcapacity k
         LEFT JOIN settlement_route t ON t.capability_id = c.id AND t.state IN ('locked', 'executing')
         WHERE k.capability_id = c.id AND k.window_start <= %s AND k.window_end > %s GROUP BY k.id ORDER BY k.window_end LIMIT 1)
@@ -139,7 +140,7 @@ def ask_facts(trip: Trip, *, wanted: Sequence[Wanted], workload: str, request_id
 _OFFER = (
     "capability_id", "capability", "supplier_id", "supplier", "participant_id", "is_active", "region", "unit", "quality_band", "latency_band",
     "privacy_mode", "constraints", "tariff_minor", "tariff_units", "currency", "reliability_bps", "trust_bps", "endpoint", "opened_until_us",
-    "latency_us", "failures", "capacity_units", "asked", "delivered",
+    "latency_us", "failures", "is_by_nodes", "capacity_units", "asked", "delivered",
 )  # fmt: skip
 
 

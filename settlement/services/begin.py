@@ -16,6 +16,7 @@ from rights.services.use_locked import manifests_of
 from settlement.domain import route_events
 from settlement.domain.work import Leg, Target, Work
 from settlement.models import Request, Route
+from settlement.services.node_jobs import ADAPTER as BY_NODES
 
 _REQUEST = """
 SELECT state, (extract(epoch from latest_at) * 1000000)::bigint, effective::text, envelope_hash, stream_id FROM settlement_request
@@ -43,6 +44,10 @@ class _Row(msgspec.Struct):
     expires_us: int
     terms_hash: str
 
+    @property
+    def is_by_nodes(self) -> bool:
+        return self.leg is not None and self.leg.endpoint.adapter == BY_NODES
+
 
 @transaction.atomic
 def begin_execution(*, request_id: str, actor: str, now_us: int) -> Work | None:
@@ -54,8 +59,10 @@ def begin_execution(*, request_id: str, actor: str, now_us: int) -> Work | None:
     if request is None:
         raise Request.DoesNotExist(request_id)
     state, latest_us, effective, envelope_hash, stream_id = request
-    # Where an endpoint was taken away meanwhile, the lock runs out and another choice is made.
+    # Where an endpoint was taken away meanwhile, or became one of nodes, which share with nobody, the lock runs out and another choice is made.
     if state != "matched" or not routes or any(route.expires_us <= now_us or route.leg is None for route in routes):
+        return None
+    if len(routes) > 1 and any(route.is_by_nodes for route in routes):
         return None
     deadline_us = _deadline_us(latest_us, orjson.loads(effective), routes)
     fact = route_events.started(routes=[route.route_id for route in routes], deadline_at=rfc3339(deadline_us))

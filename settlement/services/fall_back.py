@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 from django.db import transaction
+from django.db.models import Q
 
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint, public
@@ -19,6 +20,7 @@ from settlement.domain.work import Leg
 from settlement.models import Endpoint, Request, Route
 from settlement.services.begin import legs_of
 from settlement.services.ledger import LedgerRefusal
+from settlement.services.node_jobs import ADAPTER as BY_NODES
 from settlement.services.quotes import quoted_routes, quoting, write_routes
 from settlement.services.request_refusal import RequestRefused
 from settlement.services.request_source import source_of
@@ -57,7 +59,8 @@ def _fall_back(
     former = list(request.routes.filter(pk__in=released, state="executing").select_related("payer", "currency").order_by("number"))
     events = end_locks(request, former, state="released", reason=reason, now_us=now_us)
     envelope = msgspec.structs.replace(envelope_of(json.loads(request.envelope)), expected_units=units)
-    without = set(Endpoint.objects.filter(pk__in=tried).values_list("capability_id", flat=True))
+    shut = Q(pk__in=tried) | Q(adapter=BY_NODES, status="active")  # nodes share with nobody, and the caller waits for no job
+    without = set(Endpoint.objects.filter(shut).values_list("capability_id", flat=True))
     source = source_of(envelope=envelope, account_id=request.account_id, request_id=request_id, now_us=now_us)
     # Only rights whose policy in force was told when it was taken: another one, which came to the holder since, is no part of the request.
     kept = tuple(wanted for wanted in source.wanted if public("rgt", wanted.right_id) in request.effective)

@@ -9,7 +9,7 @@ from exchange.replay.run import replay
 from exchange.services.timetable import run_due
 from rights.models import Account, Right
 from settlement.domain.receipt_body import LegTold
-from settlement.models import Balance, Job, Node, Proof, Receipt, RequestPayload, Settlement
+from settlement.models import Balance, Endpoint, Job, Node, Proof, Receipt, RequestPayload, Settlement
 from settlement.services.begin import begin_execution
 from settlement.services.complete import complete_jobs, fail_jobs
 from settlement.services.gather import gather
@@ -18,6 +18,7 @@ from settlement.services.lease import lease_jobs
 from settlement.services.ledger import cash_asset
 from settlement.services.node_jobs import open_jobs, open_jobs_due, tell_legs
 from settlement.services.node_network import network_due
+from settlement.services.request_refusal import RequestRefused
 from tests.node_desk import Hand, register, result_of
 from tests.redeem_desk import MINT, RedeemDesk
 
@@ -50,6 +51,14 @@ class NodeDesk(RedeemDesk):
         by_nodes = [leg for leg in work.legs if leg.endpoint.adapter == "node-network"]
         assert open_jobs(request_id=str(request.pk), now_us=self.now_us) == len(by_nodes)
         return request
+
+    def begun_in_two(self):
+        """A request with its work, of two legs that began at another adapter's endpoint, which became one of nodes meanwhile."""
+        Endpoint.objects.update(adapter="openai")
+        request = self.submit(*[self.issue(600) for _ in range(2)], units=1_000)
+        work = begin_execution(request_id=str(request.pk), actor="test", now_us=self.now_us)
+        Endpoint.objects.update(adapter="node-network")
+        return request, work
 
     def lease(self, name: str = "honest", most: int = 1):
         return lease_jobs(node_id=self.hands[name].node_id, most=most, workloads=None, now_us=self.now_us)
@@ -172,9 +181,22 @@ def test_partial_is_said_and_proven(desk):
     assert (Receipt.objects.get(request=request).status, of(request).outcome, of(request).units) == ("partially_completed", "partial", 4)
 
 
-def test_two_nodes_share_a_request(desk):
+def test_nobody_shares_with_nodes(desk):
     small = [desk.issue(600) for _ in range(2)]
-    request = desk.begun(*small, units=1_000)
+    with pytest.raises(RequestRefused):
+        desk.begun(*small, units=1_000)
+    desk.begun(small[0], desk.right, units=1_000)
+    (lease,) = desk.lease(most=2)
+    assert lease.units == 1_000
+    Endpoint.objects.update(adapter="openai")
+    changed = desk.submit(*small, units=1_000)
+    Endpoint.objects.update(adapter="node-network")
+    assert begin_execution(request_id=str(changed.pk), actor="test", now_us=desk.now_us) is None
+
+
+def test_two_nodes_share_what_had_begun(desk):
+    request, _ = desk.begun_in_two()
+    assert open_jobs(request_id=str(request.pk), now_us=desk.now_us) == 2
     first, second = desk.lease(most=2)
     assert {first.units, second.units} == {600, 400}
     assert desk.answer("honest", desk.done(first)) == ["accepted"]
@@ -189,8 +211,7 @@ def test_two_nodes_share_a_request(desk):
 
 
 def test_what_another_adapter_did_waits_for_the_node(desk):
-    request = desk.submit(*[desk.issue(600) for _ in range(2)], units=1_000)
-    work = begin_execution(request_id=str(request.pk), actor="test", now_us=desk.now_us)
+    request, work = desk.begun_in_two()
     told = LegTold(route_id=work.legs[0].route_id, delivered_units=7, billable_units=7, latency_us=5, output_ref="x")
     assert tell_legs(request_id=str(request.pk), legs=[told], now_us=desk.now_us) == 1
     assert tell_legs(request_id=str(request.pk), legs=[told], now_us=desk.now_us) == 0

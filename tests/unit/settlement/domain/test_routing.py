@@ -121,6 +121,15 @@ def test_what_one_right_lacks_spills_over_to_the_next() -> None:
     assert picked(plan([rights[0], claim("r2")], [offer()], spill_over=False)) == [("r2", "boreal", 100)]
 
 
+def test_what_nodes_do_is_one_route() -> None:
+    """Each route is a job of the whole payload: two of them would do it twice."""
+    rights, nodes = [claim(free_units=60), claim("r2", free_units=60)], offer(is_by_nodes=True)
+    assert (picked(plan(rights, [nodes])), codes(plan(rights, [nodes]))) == ([], {("", None, "no_single_supplier")})
+    assert picked(plan([rights[0], claim("r2")], [nodes])) == [("r2", "boreal", 100)]
+    assert picked(plan([claim(), claim("r2")], [nodes], only=[("r1", 1), ("r2", 1)])) == [("r1", "boreal", 100)]
+    assert picked(plan(rights, [nodes], only=[("r1", 1), ("r2", 1)])) == []
+
+
 def test_max_spend_and_every_limit_bound_what_a_right_gives() -> None:
     assert room_units(claim(max_spend_units=30)) == 30
     assert room_units(claim(asked=Policy(max_units=20))) == 20
