@@ -1,5 +1,6 @@
 """Execution begins (SPEC §8): locked → executing, once. Whoever gets the work does it; everybody else gets nothing."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ JOIN rights_capability c ON c.id = t.capability_id JOIN rights_supplier s ON s.i
 LEFT JOIN settlement_endpoint e ON e.capability_id = c.id AND e.status = 'active' WHERE t.request_id = %s AND t.state = %s ORDER BY t.number
 """
 _BODY = "SELECT body FROM settlement_requestpayload WHERE request_id = %s"
+_KEEP = "INSERT INTO settlement_requestpayload (request_id, body, body_hash, created_at) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
 _ROUTES_BEGIN = "UPDATE settlement_route SET state = 'executing', expires_at = %s WHERE id = ANY(%s::uuid[])"
 _BEGIN = "UPDATE settlement_request SET state = 'executing', updated_at = %s WHERE id = %s"
 
@@ -50,12 +52,15 @@ class _Row(msgspec.Struct):
 
 
 @transaction.atomic
-def begin_execution(*, request_id: str, actor: str, now_us: int) -> Work | None:
-    """The work, or None when it is not (any more) this caller's to do: begun before, ended, or its locks are over."""
+def begin_execution(*, request_id: str, actor: str, now_us: int, payload: str | None = None) -> Work | None:
+    """The work, or None when it is not (any more) this caller's to do: begun before, ended, or its locks are over.
+
+    `payload`: what the caller has in hand and did not submit; it is kept from here on where nodes do it.
+    """
     trip = Trip()
     asked, legs, body = trip.ask(_REQUEST, [request_id]), trip.ask(_LEGS, [request_id, "locked"]), trip.ask(_BODY, [request_id])
     trip.go()
-    request, routes, payload = asked.one(), [_row(row) for row in legs.rows()], body.one()
+    request, routes, kept = asked.one(), [_row(row) for row in legs.rows()], body.one()
     if request is None:
         raise Request.DoesNotExist(request_id)
     state, latest_us, effective, envelope_hash, stream_id = request
@@ -71,12 +76,14 @@ def begin_execution(*, request_id: str, actor: str, now_us: int) -> Work | None:
         rows.write(_BEGIN, [rfc3339(now_us), request_id])
         event = NewEvent(route_events.STARTED, "request", public("req", request_id), fact)
         append(stream_id=stream_id, events=[event], actor=actor, now_us=now_us)
+        if payload is not None and routes[0].is_by_nodes:
+            rows.write(_KEEP, [request_id, payload, hashlib.sha256(payload.encode()).hexdigest(), rfc3339(now_us)])
     manifests = manifests_of(route.terms_hash for route in routes)
     return Work(
         request_id=request_id,
         envelope_hash=envelope_hash,
         deadline_us=deadline_us,
-        body=None if payload is None else payload[0],
+        body=None if kept is None else kept[0],
         legs=tuple(route.leg for route in routes if route.leg is not None),
         is_partial_allowed=all(manifest.document["limits"]["partial_fill_allowed"] for manifest in manifests.values()),
     )

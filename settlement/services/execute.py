@@ -5,7 +5,6 @@ connection back. Whoever calls has begun the execution; a route whose supplier f
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -14,7 +13,7 @@ from typing import Any, cast
 import msgspec
 from django.db import transaction
 
-from rights.kernel.clock import now_us, to_datetime
+from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint
 from settlement.adapters import command, openai
 from settlement.adapters.base import Adapter, Report, StreamingAdapter, failed
@@ -285,22 +284,19 @@ def is_for_nodes(work: Work) -> bool:
     return any(leg.endpoint.adapter == BY_NODES for leg in work.legs)
 
 
-async def share_with_nodes(work: Work, payload: str | None, *, is_new: bool = False) -> None:
-    """Do what is not for nodes, offer them the rest; whoever ends last records the receipt. `is_new`: the payload is not kept yet."""
+async def share_with_nodes(work: Work, payload: str | None) -> None:
+    """Do what is not for nodes, offer them the rest; whoever ends last records the receipt."""
     mine = msgspec.structs.replace(work, legs=tuple(leg for leg in work.legs if leg.endpoint.adapter != BY_NODES))
     legs: tuple[LegTold, ...] = ()
     if mine.legs:
         executed = _undone(mine) if payload is None else await execute(mine, msgspec.json.decode(payload), is_alone=False)
         legs = executed.told.legs
-    await in_thread(_hand_over, request_id=work.request_id, legs=legs, payload=payload if is_new else None, now_us=now_us())
+    await in_thread(_hand_over, request_id=work.request_id, legs=legs, now_us=now_us())
 
 
 @transaction.atomic
-def _hand_over(*, request_id: str, legs: Sequence[LegTold], payload: str | None, now_us: int) -> None:
+def _hand_over(*, request_id: str, legs: Sequence[LegTold], now_us: int) -> None:
     """What nodes do of the request is offered to them; what was done here waits beside it for the one receipt."""
-    if payload is not None:
-        digest = hashlib.sha256(payload.encode()).hexdigest()
-        RequestPayload.objects.create(request_id=request_id, body=payload, body_hash=digest, created_at=to_datetime(now_us))
     tell_legs(request_id=request_id, legs=legs, now_us=now_us)
     open_jobs(request_id=request_id, now_us=now_us)
 

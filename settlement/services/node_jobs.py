@@ -13,9 +13,10 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from settlement.domain.receipt_body import LegTold
 from settlement.services.job_ends import told_of
+from settlement.services.pulse import SILENT_US
 
 ADAPTER = "node-network"
-FORSAKEN_US = 2_000_000  # an execution without jobs for so long has lost its executor
+FORSAKEN_US = SILENT_US  # an execution without jobs for so long has lost its executor
 _OPEN = f"""
 INSERT INTO settlement_job (id, request_id, route_id, supplier_id, capability_id, workload, operation, model, unit, units, state, reason, leases, attempts,
        max_attempts, lease_ms, shunned, told, proofs, offered_at, deadline_at, ended_at)

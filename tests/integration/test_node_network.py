@@ -18,9 +18,10 @@ from settlement.services.lease import lease_jobs
 from settlement.services.ledger import cash_asset
 from settlement.services.node_jobs import open_jobs, open_jobs_due, tell_legs
 from settlement.services.node_network import network_due
+from settlement.services.pulse import SILENT_US
 from settlement.services.request_refusal import RequestRefused
 from tests.node_desk import Hand, register, result_of
-from tests.redeem_desk import MINT, RedeemDesk
+from tests.redeem_desk import BODY, MINT, RedeemDesk
 
 pytestmark = pytest.mark.django_db
 
@@ -162,14 +163,24 @@ def test_nobody_does_it_in_time(desk):
 def test_an_executor_that_died_is_no_loss(desk):
     request = desk.submit()
     assert begin_execution(request_id=str(request.pk), actor="test", now_us=desk.now_us) is not None
-    assert open_jobs_due(now_us=desk.now_us + SECOND_US) == 0
-    assert network_due(mint=MINT, now_us=desk.now_us + 3 * SECOND_US) == 1
+    assert open_jobs_due(now_us=desk.now_us + SILENT_US - 1) == 0
+    assert network_due(mint=MINT, now_us=desk.now_us + SILENT_US) == 1
     assert open_jobs(request_id=str(request.pk), now_us=desk.now_us) == 0
     (lease,) = desk.lease()
     told = complete_jobs(node_id=desk.hands["honest"].node_id, results=[desk.done(lease)], actor="n", now_us=desk.now_us)  # and dies
     assert told[0].verdict == "accepted"
     assert network_due(mint=MINT, now_us=desk.now_us + 3 * SECOND_US) == 1
     assert of(request).outcome == "full"
+
+
+def test_what_a_caller_has_in_hand_is_kept_before_anybody_may_look_for_it(desk):
+    request = desk.submit()
+    RequestPayload.objects.all().delete()  # as of one that was submitted without
+    assert begin_execution(request_id=str(request.pk), actor="test", now_us=desk.now_us, payload=BODY) is not None
+    assert open_jobs_due(now_us=desk.now_us + SILENT_US) == 1
+    (lease,) = desk.lease()
+    assert lease.body == BODY
+    assert desk.answer("honest", desk.done(lease)) == ["accepted"]
 
 
 def test_partial_is_said_and_proven(desk):

@@ -20,7 +20,7 @@ Answer = dict[str, Any]
 
 async def nodes_answer(work: Work, payload: str) -> tuple[Settlement, Answer | None]:
     """The settlement and what came out, once there is a receipt. Raises Problem `work_under_way` when a caller has waited long enough."""
-    await share_with_nodes(work, payload, is_new=True)
+    await share_with_nodes(work, payload)
     until_us = min(now_us() + PATIENCE_US, work.deadline_us)
     pause_s = LOOK_S
     while True:
