@@ -6,6 +6,7 @@ Outside any transaction: each receipt is one. Whoever ended the last job gathers
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import orjson
@@ -39,7 +40,9 @@ UPDATE settlement_job j SET gathered_at = %(now)s FROM settlement_request q
 WHERE q.id = j.request_id AND q.state <> 'executing' AND j.gathered_at IS NULL AND j.ended_at <= %(before)s
 """
 _LEFT = """
-SELECT request_id::text FROM settlement_job WHERE gathered_at IS NULL AND ended_at <= %s GROUP BY request_id ORDER BY min(ended_at) LIMIT %s
+SELECT DISTINCT j.request_id::text FROM settlement_job j WHERE j.gathered_at IS NULL AND j.ended_at <= %s AND j.request_id > %s
+  AND NOT EXISTS (SELECT 1 FROM settlement_job o WHERE o.request_id = j.request_id AND o.state IN ('open', 'leased'))
+ORDER BY 1 LIMIT %s
 """
 
 
@@ -80,11 +83,15 @@ def gather(*, request_ids: Iterable[str], mint: Mint, now_us: int) -> int:
 
 
 def gather_due(*, mint: Mint, now_us: int, most: int = 100) -> int:
-    """`gather` what was left over; how many receipts."""
+    """`gather` what was left over, page by page: what is refused each time keeps nothing else waiting; how many receipts."""
     before = rfc3339(now_us - LEFT_US)
     rows.execute(_GATHERED, {"now": rfc3339(now_us), "before": before})
-    left = rows.fetch_all(_LEFT, [before, most])
-    return gather(request_ids=[row[0] for row in left], mint=mint, now_us=now_us)
+    gathered, last, is_more = 0, str(UUID(int=0)), True
+    while is_more and gathered < most:
+        left = [row[0] for row in rows.fetch_all(_LEFT, [before, last, most])]
+        gathered += gather(request_ids=left, mint=mint, now_us=now_us)
+        is_more, last = len(left) == most, max(left, default=last)
+    return gathered
 
 
 def _is_over(part: Part, now_us: int) -> bool:

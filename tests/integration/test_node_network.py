@@ -12,7 +12,7 @@ from settlement.domain.receipt_body import LegTold
 from settlement.models import Balance, Endpoint, Job, Node, Proof, Receipt, RequestPayload, Settlement
 from settlement.services.begin import begin_execution
 from settlement.services.complete import complete_jobs, fail_jobs
-from settlement.services.gather import gather
+from settlement.services.gather import gather, gather_due
 from settlement.services.job_ends import expire_leases_due
 from settlement.services.lease import lease_jobs
 from settlement.services.ledger import cash_asset
@@ -219,6 +219,19 @@ def test_two_nodes_share_what_had_begun(desk):
     assert kept == {f"rte_{first.job_id}": "ten tokens", f"rte_{second.job_id}": "the rest of"}
     # Two signatures are of two things; none of them is of the whole.
     assert not Proof.objects.filter(type="supplier-signature").exists()
+
+
+def test_who_waits_for_a_sibling_keeps_nobody_waiting(desk):
+    waiting, _ = desk.begun_in_two()
+    open_jobs(request_id=str(waiting.pk), now_us=desk.now_us)
+    first, second = desk.lease(most=2)
+    assert desk.answer("honest", desk.done(first)) == ["accepted"]
+    other = desk.begun()
+    (lease,) = desk.lease()
+    complete_jobs(node_id=desk.hands["honest"].node_id, results=[desk.done(lease)], actor="n", now_us=desk.now_us)  # and dies
+    assert gather_due(mint=MINT, now_us=desk.now_us + 3 * SECOND_US, most=1) == 1
+    assert of(other).outcome == "full"
+    assert desk.answer("honest", desk.done(second)) == ["accepted"]
 
 
 def test_what_another_adapter_did_waits_for_the_node(desk):
