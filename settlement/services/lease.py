@@ -29,12 +29,12 @@ WITH node AS (
     SELECT n.id, n.supplier_id FROM settlement_node n JOIN rights_supplier s ON s.id = n.supplier_id
     WHERE n.uuid = %(node)s AND n.status = 'active' AND s.status = 'active'
 ), picked AS (
-    SELECT j.id FROM settlement_job j
+    SELECT j.id FROM settlement_job j JOIN settlement_request q ON q.id = j.request_id AND q.state = 'executing'
     WHERE j.supplier_id = (SELECT supplier_id FROM node) AND j.state = 'open' AND j.deadline_at > %(now)s
       AND NOT ((SELECT id FROM node) = ANY (j.shunned)) AND (%(workloads)s::text[] IS NULL OR j.workload = ANY (%(workloads)s::text[]))
     ORDER BY j.offered_at, j.id
     LIMIT least(%(most)s, %(held)s - (SELECT count(*) FROM settlement_job h WHERE h.node_id = (SELECT id FROM node) AND h.state = 'leased'))
-    FOR NO KEY UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE OF j SKIP LOCKED
 ), leased AS (
     UPDATE settlement_job j SET state = 'leased', node_id = node.id, leases = j.leases + 1, attempts = j.attempts + 1, leased_at = %(now)s,
            lease_expires_at = least(%(now)s::timestamptz + j.lease_ms * interval '1 millisecond', j.deadline_at)

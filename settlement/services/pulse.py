@@ -24,11 +24,14 @@ from settlement.services.receipt import record_receipt
 BEAT_S = 5
 SILENT_US = 30_000_000
 _BEAT = "UPDATE settlement_request SET updated_at = %s WHERE id = ANY(%s::uuid[]) AND state = 'executing'"
-# Work that nodes have is theirs to keep alive, by their leases.
+# Work that nodes have is theirs to keep alive, by their leases, whatever their endpoint is by now; what they are still to get is offered soon.
 _SILENT = """
 SELECT q.id::text, q.envelope_hash FROM settlement_request q WHERE q.state = 'executing' AND q.ended_at IS NULL AND q.updated_at < %s
   AND NOT EXISTS (SELECT 1 FROM settlement_route t JOIN settlement_endpoint e ON e.capability_id = t.capability_id AND e.adapter = 'node-network'
-                  WHERE t.request_id = q.id AND t.state = 'executing' AND e.status = 'active')
+                  WHERE t.request_id = q.id AND t.state = 'executing' AND e.status = 'active'
+                    AND NOT EXISTS (SELECT 1 FROM settlement_job o WHERE o.route_id = t.id))
+  AND NOT EXISTS (SELECT 1 FROM settlement_job j WHERE j.request_id = q.id
+                    AND (j.state IN ('open', 'leased') OR (j.ended_at IS NOT NULL AND j.gathered_at IS NULL)))
 ORDER BY q.updated_at LIMIT %s
 """
 _running: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, int]] = WeakKeyDictionary()

@@ -18,7 +18,7 @@ from settlement.services.lease import lease_jobs
 from settlement.services.ledger import cash_asset
 from settlement.services.node_jobs import open_jobs, open_jobs_due, tell_legs
 from settlement.services.node_network import network_due
-from settlement.services.pulse import SILENT_US
+from settlement.services.pulse import SILENT_US, abandoned_due
 from settlement.services.request_refusal import RequestRefused
 from tests.node_desk import Hand, register, result_of
 from tests.redeem_desk import BODY, MINT, RedeemDesk
@@ -219,6 +219,16 @@ def test_two_nodes_share_what_had_begun(desk):
     assert kept == {f"rte_{first.job_id}": "ten tokens", f"rte_{second.job_id}": "the rest of"}
     # Two signatures are of two things; none of them is of the whole.
     assert not Proof.objects.filter(type="supplier-signature").exists()
+
+
+def test_a_paused_endpoint_ends_no_work_that_a_node_has(desk):
+    request = desk.begun()
+    (lease,) = desk.lease()
+    Endpoint.objects.update(status="paused")
+    assert abandoned_due(mint=MINT, actor="test", now_us=desk.now_us + SILENT_US + 1) == 0
+    assert desk.answer("honest", desk.done(lease)) == ["accepted"]
+    assert of(request).outcome == "full"
+    Endpoint.objects.update(status="active")
 
 
 def test_who_waits_for_a_sibling_keeps_nobody_waiting(desk):
