@@ -3,7 +3,7 @@
 It needs room under the issuer's assurance, which is locked before rights; without room the holder is compensated in money.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from django.db import transaction
@@ -54,7 +54,7 @@ def plan_grants(case: Case, slices: Sequence[Slice], *, mint: Mint, actor: str, 
         amount = {**document["resource"], "amount": str(each.share.owed_units)}
         wanted[str(right.pk)] = Grant(right, holder, each.share.owed_units, {**document, "resource": amount})
     _lock_assurances(wanted.values())
-    grants = {right_id: grant for right_id, grant in sorted(wanted.items()) if _is_possible(grant, mint, actor, now_us)}
+    grants = _possible(wanted, mint, actor, now_us)
     told = [
         each
         if not each.share.owed_units or each.route.right_id in grants
@@ -94,15 +94,20 @@ def _lock_assurances(grants: Iterable[Grant]) -> None:
     list(Assurance.objects.select_for_update(no_key=True).filter(pk__in=behind).order_by("pk"))
 
 
-def _is_possible(grant: Grant, mint: Mint, actor: str, now_us: int) -> bool:
-    """Issue it, and take that back: the one way to know every rule."""
-    try:
-        with transaction.atomic():
-            _issue(grant, mint, actor, now_us)
-            transaction.set_rollback(True)
-    except RegistryRefusalError:
-        return False
-    return True
+def _possible(wanted: Mapping[str, Grant], mint: Mint, actor: str, now_us: int) -> dict[str, Grant]:
+    """Those that can be issued together, by right, in order. Each is issued beside those before it, for they may share an assurance's
+    room, and all is taken back: the one way to know every rule.
+    """
+    possible: dict[str, Grant] = {}
+    with transaction.atomic():
+        for right_id, grant in sorted(wanted.items()):
+            try:
+                _issue(grant, mint, actor, now_us)
+            except RegistryRefusalError:
+                continue
+            possible[right_id] = grant
+        transaction.set_rollback(True)
+    return possible
 
 
 def _issue(grant: Grant, mint: Mint, actor: str, now_us: int) -> Right:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from rights.domain.units import issuable_units
 from rights.models import Event, Right, RightLink
 from settlement.domain.receipt_body import NewProof
 from settlement.domain.settlement_states import TABLE, SettlementEvent, SettlementState, may_move, steps
@@ -176,6 +177,20 @@ def test_compensation_in_units_is_a_new_right_where_there_is_room(desk: Using) -
     link = RightLink.objects.get()
     assert (str(link.former_id), link.units, link.kind) == (str(right.pk), 100, "reissued")
     assert (desk.units(link.latter), link.latter.holder.name) == ((100, 0, "active"), "holder")
+
+
+def test_two_rights_of_one_assurance_share_its_room(desk: Using) -> None:
+    terms: dict[str, Any] = {"settlement": {"refund_policy": "credit-reissue"}, "fallback_policy": FALLBACK}
+    first, second = desk.basic(**terms), desk.basic(**terms)
+    desk.suppliers["boreal"].desk.now_us = desk.now_us
+    assurance = desk.suppliers["boreal"].refresh(first.assurance)
+    most = issuable_units(assurance.gross_units, assurance.haircut_bps, assurance.overbook_bps)
+    desk.basic(most - assurance.issued_units - 150, **terms)  # each of the two is owed 100
+    request = desk.running((first, 1_000), (second, 1_000))
+    degraded: dict[str, Any] = {"status": "fallback_completed", "fallbacks": ("substitute_providers",), "quality_loss_bps": 1_000}
+    assert desk.record(request, desk.told(request, 1_000, 1_000, **degraded)).state == "finalized"
+    assert RightLink.objects.get().units == 100
+    assert (desk.cash("holder"), desk.cash("boreal"), desk.cash("venue:escrow")) == (1_000, 19_000, 0)
 
 
 def test_without_room_it_is_money(desk: Using) -> None:
