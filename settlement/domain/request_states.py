@@ -33,6 +33,7 @@ class RouteState(StrEnum):
 REQUEST_STATES = tuple(str(state) for state in RequestState)
 ROUTE_STATES = tuple(str(state) for state in RouteState)
 BUDGETS = ("actual", "reserved-draw", "quoted-cap")
+STAKES = (str(RouteState.EXECUTING), str(RouteState.COMPLETED))  # of routes whose supplier and issuer are parties to the settlement
 DELIVERIES = ("sync", "async", "webhook", "queue", "artifact")
 
 _S, _R = RequestState, RouteState

@@ -29,6 +29,7 @@ from settlement.domain.dispute_rules import (
     text_fault,
 )
 from settlement.domain.proofs import read_proofs, required
+from settlement.domain.request_states import STAKES
 from settlement.domain.settlement_states import Outcome, SettlementEvent, SettlementState
 from settlement.models import Dispute, Evidence, Route, Settlement
 from settlement.services.case import bounds_of
@@ -68,8 +69,8 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def parties_of(request_id: str) -> Parties:
-    """Who has a stake in the request."""
-    found = Route.objects.filter(request_id=request_id, locked_at__isnull=False).values_list(
+    """Who has a stake in the request: of suppliers and issuers those whose route executed, and not who only had a lock for a time."""
+    found = Route.objects.filter(request_id=request_id, state__in=STAKES).values_list(
         "supplier__participant_id", "right__issuer__participant_id", "request__holder__participant_id", "request__account__participant_id"
     )
     rows = list(found)

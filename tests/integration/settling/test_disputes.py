@@ -10,8 +10,9 @@ from rights.domain.units import issuable_units
 from rights.models import Event, Right, RightLink
 from settlement.domain.receipt_body import NewProof
 from settlement.domain.settlement_states import TABLE, SettlementEvent, SettlementState, may_move, steps
-from settlement.models import Dispute, Posting, Settlement, SettlementRule
+from settlement.models import Dispute, Endpoint, Posting, Request, Settlement, SettlementRule
 from settlement.services.disputes import Decision, DisputeRefused, Opening, add_evidence, assign_reviewer, decide_dispute, open_dispute
+from settlement.services.fall_back import fall_back
 from settlement.services.finalize import finalize_due
 from settlement.services.receipt import add_proofs
 from settlement.services.settle import StepRefused, step
@@ -126,6 +127,18 @@ def test_a_supplier_gets_what_it_proved_out_of_what_the_dispute_locked(desk: Usi
     assert (final.units, desk.cash("boreal"), desk.units(right)) == (300, 3_000, (9_700, 0, "active"))
 
 
+def test_who_only_had_a_lock_is_no_party(desk: Using) -> None:
+    right = desk.basic(settlement=WINDOW, fallback_policy=FALLBACK)
+    request = desk.running((right, 1_000))
+    again(desk, request, (str(request.routes.get(state="executing").pk),))
+    told = desk.told(request, 1_000, status="fallback_completed", fallbacks=("substitute_providers",))
+    settlement = desk.record(request, told)
+    assert settlement.state == "pending_dispute_window"
+    with pytest.raises(DisputeRefused, match="opened by the holder"):
+        challenged(desk, settlement, by="boreal")
+    assert challenged(desk, settlement, by="cloudy").side == "supplier"
+
+
 def test_by_nobodys_word_is_charged_what_is_not_proven(desk: Using) -> None:
     _, settlement = settled(desk, status="failed")
     dispute = challenged(desk, settlement, by="boreal")
@@ -191,6 +204,14 @@ def test_two_rights_of_one_assurance_share_its_room(desk: Using) -> None:
     assert desk.record(request, desk.told(request, 1_000, 1_000, **degraded)).state == "finalized"
     assert RightLink.objects.get().units == 100
     assert (desk.cash("holder"), desk.cash("boreal"), desk.cash("venue:escrow")) == (1_000, 19_000, 0)
+
+
+def again(desk: Using, request: Request, released: tuple[str, ...] = ()) -> None:
+    """As much work goes to another supplier too, or `released` goes there."""
+    desk.supply("cloudy", constraints=("json-mode", "tool-use"))
+    tried = Endpoint.objects.filter(capability=desk.suppliers["boreal"].capability).values_list("pk", flat=True)
+    known = {"request_id": str(request.pk), "reason": "boreal failed", "mint": MINT, "now_us": desk.now_us, **WHO}
+    assert fall_back(released=released, without_endpoints=set(tried), units=1_000, **known)
 
 
 def test_without_room_it_is_money(desk: Using) -> None:
