@@ -98,6 +98,25 @@ def test_orders_that_no_batch_has_seen_yet_count(market: HonestMarket) -> None:
     sound(market)
 
 
+def test_what_a_batch_trades_while_it_looks_is_bought_once(market: HonestMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    market.place("holder", "sell", 9, 200)
+    market.match()
+    policy = made(market, "other", coverage=covered(market, 3))
+    first = run_policy(policy_id=str(policy.uuid), trigger=SCHEDULE, mint=MINT, now_us=market.now_us)
+    look = policy_facts._own
+
+    def meanwhile(*seen: Any) -> Any:
+        market.match()  # behind the units, before the orders
+        return look(*seen)
+
+    monkeypatch.setattr(policy_facts, "_own", meanwhile)
+    again = plan_of(policy, market.now_us)
+    assert first is not None
+    assert [one.action.lots for one in first.done] == [3]
+    assert again.actions == ()
+    sound(market)
+
+
 def test_what_never_stands_still_is_left_for_later(market: HonestMarket, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = made(market, "other", coverage=covered(market, 3))
     looks = iter(range(100))
