@@ -64,9 +64,8 @@ def enter(*, asked: Asked, named: Named, who: Principal, request_id: str, now_us
         envelope=envelope, account=account, payload=None, request_id=request_id, mint=MINT, actor=who.actor, now_us=now_us, choose=True
     )
     work = begin_execution(request_id=request_id, actor=who.actor, now_us=now_us, payload=asked.payload.decode())
-    if (
-        work is None
-    ):  # put off, or its endpoint was taken away this very moment: the caller does not wait that long, so nothing is left behind
+    if work is None:
+        # Put off, or its endpoint was taken away this very moment: the caller does not wait that long, so nothing is left behind.
         cancel_request(request_id=request_id, reason="its caller does not wait", mint=MINT, actor=who.actor, now_us=now_us)
         raise Problem("right_busy")
     return work
