@@ -57,7 +57,8 @@ def test_a_buyer_keeps_its_coverage_and_a_revoked_key_stops(venue: LiveExchange)
         assert (first["trigger"], [act["outcome"] for act in first["actions"]]) == ("schedule", ["placed"])
         bid = first["actions"][0]["order_id"]
         wait_until(lambda: buyer.get(f"{API}/orders/{bid}").json().get("status") == "open", PATIENCE_S, "the bid to rest")
-        sold = seller.post(f"{API}/orders", json={"instrument": symbol, "side": "sell", "quantity": "2", "price": price})
+        offered = buyer.get(f"{API}/orders/{bid}").json()["price"]  # the last price, where somebody has traded here before
+        sold = seller.post(f"{API}/orders", json={"instrument": symbol, "side": "sell", "quantity": "2", "price": offered})
         assert sold.status_code == 201, sold.text
         assert sold.json()["filled_quantity"] == "2", sold.text
         assert runs(buyer, policy)[0]["actions"][0]["filled_quantity"] == "2"
