@@ -89,22 +89,27 @@ class _Drawn(msgspec.Struct):
 
 @transaction.atomic
 def enter_by_key(*, key_id: int, commands: Sequence[NewCommand], now_us: int) -> list[Entered]:
-    """`enter` for a key that is still to be locked and looked at."""
+    """`enter` for a key that is still to be locked and looked at. The caller rings: he answers somebody, who waits for no doorbell."""
     key = ApiKey.objects.select_for_update(no_key=True).filter(pk=key_id).first()
     if key is None or key.revoked_at is not None or (key.expires_at is not None and to_us(key.expires_at) <= now_us):
         return [Entered(None, GONE) for _ in commands]
-    return enter(key=key, commands=commands, now_us=now_us)
+    return _enter(key, commands, now_us)
 
 
 def enter(*, key: ApiKey, commands: Sequence[NewCommand], now_us: int) -> list[Entered]:
     """Let the commands in, inside the caller's transaction, the key's row locked and live; rings after commit. One answer each, in order."""
+    answers = _enter(key, commands, now_us)
+    for book_id in sorted({c.book_id for c, answer in zip(commands, answers, strict=True) if answer.n is not None}):
+        bell.ring_after_commit(book_id, rules_of_book(book_id).lane)
+    return answers
+
+
+def _enter(key: ApiKey, commands: Sequence[NewCommand], now_us: int) -> list[Entered]:
     if not commands:
         return []
     refusals = _judged(key, commands, now_us)
     let_in = [msgspec.structs.replace(c, key_id=None) for c, refusal in zip(commands, refusals, strict=True) if refusal is None]
     inserted = rows.fetch_all(INSERT, parameters(let_in, now_us)) if let_in else []
-    for book_id in sorted({c.book_id for c in let_in}):
-        bell.ring_after_commit(book_id, rules_of_book(book_id).lane)
     answers: list[Entered] = []
     numbers = iter(inserted)
     row = next(numbers, None)

@@ -46,6 +46,19 @@ async def test_the_order_is_named_and_sent_again_is_found(http, order, in_thread
     assert (again.status_code, again.json()["id"], again.json()["replayed"]) == (200, told["order_id"], True)
 
 
+async def test_what_is_sent_again_waits_for_no_key_and_no_doorbell(http, order, monkeypatch):
+    """The door takes one gathering at a time: whoever keeps it waiting keeps everybody waiting."""
+
+    def asked(**_more):
+        raise AssertionError("an order that is there already is looked up, and nothing else")
+
+    body = order | {"client_order_id": "again"}
+    first = (await http.post("/orders", json=body)).json()
+    monkeypatch.setattr("exchange.api.order_entry.promise.enter_by_key", asked)
+    again = await http.post("/orders", json=body)
+    assert (again.status_code, again.json()["id"], again.json()["replayed"]) == (200, first["id"], True)
+
+
 async def test_cancels_and_every_operation_of_a_batch_are_told_so_too(http, order, monkeypatch):
     placed = (await http.post("/orders", json=order)).json()["id"]
     monkeypatch.setattr(Trip, "over", _heard_by_nobody)

@@ -13,7 +13,7 @@ from exchange.domain.standing_policy import AGENT, PAUSED, REBALANCER, Agency, C
 from exchange.models import ApiKey, Command, KeyDraw, Order, OrderApproval, Policy, PolicyRun
 from exchange.models.book import CommandKind
 from exchange.replay.run import replay
-from exchange.services import keys
+from exchange.services import entry, keys
 from exchange.services.approvals import decide_approval
 from exchange.services.entry import Entered, enter_by_key, preview_bounds
 from exchange.services.identity import Principal, principal_by_bearer
@@ -333,3 +333,16 @@ def test_a_policy_that_fails_keeps_no_other_waiting(market: HonestMarket, *, ove
     # It looks again when its time comes, like any other.
     made[0].refresh_from_db()
     assert to_us(made[0].next_at) == late_us + made[0].every_s * 1_000_000
+
+
+def test_the_door_rings_for_itself(market, monkeypatch):
+    """Whoever answers a caller waits for no doorbell behind his commit; a policy's own orders ring."""
+    rung: list[int] = []
+    monkeypatch.setattr("exchange.services.entry.bell.ring_after_commit", lambda book_id, _lane: rung.append(book_id))
+    key = key_with(market, max_order_minor=5 * DOLLAR)
+    (entered,) = enter_by_key(key_id=key.pk, commands=[place(market, key, 1)], now_us=market.now_us)
+    assert (entered.n is not None, rung) == (True, [])
+    within, beyond = place(market, key, 1), place(market, key, 50)
+    answers = entry.enter(key=key, commands=[within, beyond], now_us=market.now_us)
+    assert [answer.n is not None for answer in answers] == [True, False]
+    assert rung == [within.book_id]

@@ -171,13 +171,16 @@ async def _insert(commands: list[NewCommand]) -> list[Promise]:
             row = next(rest, None)
         else:
             promises.append(Promise(None))
-    await _enter_bounded([(c, p) for c, p in zip(commands, promises, strict=True) if p.n is None], at_us)
-    await _find_twins([(c, p) for c, p in zip(commands, promises, strict=True) if p.n is None and p.refused is None])
+    missed = [(c, p) for c, p in zip(commands, promises, strict=True) if p.n is None]
+    await _find_twins(missed)
+    unknown = [(c, p) for c, p in missed if p.twin_order_id is None and not p.failed]
+    await _enter_bounded(unknown, at_us)
+    await _find_twins([(c, p) for c, p in unknown if p.n is None and p.refused is None and not p.failed])  # of a call beside this one
     return promises
 
 
 async def _enter_bounded(missed: Sequence[tuple[NewCommand, Promise]], at_us: int) -> None:
-    """What keys with limits give is judged one by one; and so what any other key gave that was not stored, which finds nothing new."""
+    """What keys with limits give is judged one by one; and so what a key gave that lives no more, which finds that out."""
     by_key: dict[int, list[tuple[NewCommand, Promise]]] = {}
     for command, promise in missed:
         if command.key_id is not None:
