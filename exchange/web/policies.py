@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from exchange.domain.standing_policy import AGENT, REBALANCER, STATES
+from exchange.services.policies import NEEDED
 from exchange.web.page import page, reader_of
 
 # A beginning to write on: every rule once, with bounds that do little.
@@ -28,8 +29,8 @@ def policies(request: HttpRequest) -> HttpResponse:
     context = {
         "reader": reader_of(request),
         "kinds": [
-            (REBALANCER, "Sells what would perish, keeps what is needed, rolls, swaps."),
-            (AGENT, "Bounds a program's key: classes, hours, spend, approvals, fallbacks."),
+            (REBALANCER, "Sells what would perish, keeps what is needed, rolls, swaps.", " ".join(NEEDED[REBALANCER])),
+            (AGENT, "Bounds a program's key: classes, hours, spend, approvals, fallbacks.", " ".join(NEEDED[AGENT])),
         ],
         "states": [(state, state.capitalize()) for state in STATES],
         "beginnings": {kind: json.dumps(rules, indent=2) for kind, rules in _BEGINNINGS.items()},

@@ -21,13 +21,16 @@ import json
 from exchange.demo.parties import account_of
 from exchange.models.access import SCOPES
 from exchange.services import keys
+from exchange.services.keys import KeyLimits
 from rights.kernel.clock import now_us
 wanted = {"buyer": SCOPES, "seller": SCOPES, "issuer": SCOPES, "operator": ["read", "operate", "audit", "clearing"], "auditor": ["read", "audit"]}
 made = {}
 for slug, scopes in wanted.items():
     many = [keys.create(account_id=account_of(slug).pk, scopes=scopes, label=slug, expires_us=None, now_us=now_us()) for _ in range(6)]
     made[slug] = {"scopes": list(scopes), "token": many[0].token, "spare": [f"key_{new.key.uuid}" for new in many[1:]], "account": f"acc_{account_of(slug).uuid}"}
-print("KEYS " + json.dumps(made))
+buyer, limits = account_of("buyer"), KeyLimits(approval_above_minor=1)
+asks = keys.create(account_id=buyer.pk, scopes=["read", "trade"], label="asks", expires_us=None, limits=limits, now_us=now_us())
+print("KEYS " + json.dumps([made, asks.token]))
 """
 
 
@@ -66,6 +69,10 @@ class Role:
         assert answer.status_code < 300, (path, body, answer.text)
         return answer.json()
 
+    def refused(self, path: str, body: Any, code: str) -> None:
+        answer = self.session.post(f"{self.base_url}/api/v1/{path}", json=body, headers=self.headers, timeout=30)
+        assert answer.json()["code"] == code, answer.text
+
     def order(self, **body: str) -> dict[str, Any]:
         answer = self.session.post(f"{self.base_url}/api/v1/orders", json=body, headers=self.headers, timeout=30)
         assert answer.status_code == 201, answer.text
@@ -86,12 +93,14 @@ class Cast:
         self.asleep: list[str] = []
         venue.manage("seed_demo", "--password", PASSWORD)
         printed = venue.manage("shell", "-v", "0", "-c", _MAKE_KEYS).stdout
-        made = json.loads(next(line for line in printed.splitlines() if line.startswith("KEYS "))[5:])
+        made, asks = json.loads(next(line for line in printed.splitlines() if line.startswith("KEYS "))[5:])
         self.roles = {
             slug: Role(slug, venue.base_url, frozenset(key["scopes"]), {"Authorization": f"Bearer {key['token']}"}, key["account"])
             for slug, key in made.items()
         }
         self.roles["member"] = _log_in(venue.base_url, "issuer", self.roles["issuer"])
+        # Not one of those who are drawn: whatever it orders waits for the buyer's word.
+        self.bounded = Role("bounded", venue.base_url, frozenset({"read", "trade"}), {"Authorization": f"Bearer {asks}"})
         self.roles["nobody"] = Role("nobody", venue.base_url, None, {})
         self.roles["forged"] = Role("forged", venue.base_url, None, {"Authorization": f"Bearer {made['buyer']['token'][:-1]}!"})
         self._trade()

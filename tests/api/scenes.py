@@ -46,7 +46,7 @@ class Scenes:
     def __init__(self, cast: Cast) -> None:
         roles = cast.roles
         self._buyer, self._seller, self._issuer, self._operator = (roles[name] for name in ("buyer", "seller", "issuer", "operator"))
-        self._second = cast.log_in("operator")
+        self._second, self._owner, self._bounded = cast.log_in("operator"), cast.log_in("buyer"), cast.bounded
         self._count = itertools.count(1)
         self._in_use = self._worker = self._by_nodes = ""
         self._node = roles["node"]
@@ -112,6 +112,12 @@ class Scenes:
 
     def _asked(self) -> dict[str, str]:
         return {"consent_id": self._post(self._issuer, "consents", self._wish_for_consent())["id"]}
+
+    def _waiting_for_a_word(self) -> dict[str, str]:
+        """What the answer to an order above the threshold names."""
+        order = {"instrument": self._buyer.known["resting in"][0], "side": "buy", "quantity": "1", "price": "1.000"}
+        self._bounded.refused("orders", order, "approval_needed")
+        return {"approval_id": self._bounded.get("approvals", state="pending")["data"][0]["id"]}
 
     def _attestation(self) -> dict[str, Any]:
         return {"holder": self._buyer.account, "kind": f"word-{next(self._count)}", "evidence": "a scene"}
@@ -366,6 +372,7 @@ _SCENES: dict[str, Callable[[Scenes], Scene]] = {
     "POST rights/{right_id}/replace": lambda s: Scene(s._issuer, s._own(), {"manifest": s._terms(metadata={"label": "another"}), **_WHY}),
     "POST consents": _by("issuer", "", "wish_for_consent"),
     "GET consents/{consent_id}": _by("issuer", "asked"),
+    "POST approvals/{approval_id}/decide": _by("owner", "waiting_for_a_word", {"decision": "grant"}),
     "POST consents/{consent_id}/approve": _by("issuer", "asked", {}),
     "POST consents/{consent_id}/deny": _by("issuer", "asked", _WHY),
     "POST consents/{consent_id}/revoke": _by("issuer", "asked", _WHY),

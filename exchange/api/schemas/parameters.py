@@ -50,7 +50,7 @@ PATH: dict[str, dict[str, Any]] = {
     "job_id": {"schema": public_id("job")},
     "settlement_id": {"schema": public_id("stl")},
     "dispute_id": {"schema": public_id("dsp")},
-    "issuer_id": {"description": "An issuer's slug", "schema": _NAME},
+    "issuer_id": {"description": "An issuer's slug", "schema": {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"}},
 }
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {"schema": {**_whole(1, 1000), "default": 100}},

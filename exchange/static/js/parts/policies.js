@@ -99,14 +99,26 @@ define("sx-policies", Policies);
 /** Let the form try and make a policy; each kind begins with rules to write on. */
 export function connectPolicy(form, beginnings, made) {
   const rules = form.querySelector("[data-rules]");
-  const kind = () => form.querySelector("[name=kind]:checked").value;
+  const chosen = () => form.querySelector("[name=kind]:checked");
+  const kind = () => chosen().value;
   const written = new Map();
   let last = kind();
   const keys = form.querySelector("[data-keys]");
+  let live = [];
+  // Keys that can do what the kind does come first; the others stay to be seen, with what they lack.
+  const offerKeys = () => {
+    const needs = chosen().dataset.needs.split(" ").filter(Boolean);
+    const rows = live.map((key) => ({ key, lacks: needs.filter((scope) => !key.scopes.includes(scope)) }));
+    rows.sort((one, other) => one.lacks.length - other.lacks.length);
+    const named = ({ key, lacks }) => `${key.label || shortId(key.id).textContent} (${key.scopes.join(", ")})${lacks.length ? `, lacks ${lacks.join(" and ")}` : ""}`;
+    const before = keys.value;
+    keys.replaceChildren(...(rows.length ? rows.map((row) => h("option", { value: row.key.id, disabled: row.lacks.length > 0 }, named(row))) : [h("option", { value: "" }, "You have no key yet")]));
+    if (rows.some((row) => row.key.id === before && !row.lacks.length)) keys.value = before;
+  };
   get("/keys", { limit: 100 }).then(
     ({ data }) => {
-      const live = data.filter((key) => !key.revoked_at);
-      keys.replaceChildren(...(live.length ? live.map((key) => h("option", { value: key.id }, `${key.label || shortId(key.id).textContent} (${key.scopes.join(", ")})`)) : [h("option", { value: "" }, "You have no key yet")]));
+      live = data.filter((key) => !key.revoked_at);
+      offerKeys();
     },
     () => keys.replaceChildren(h("option", { value: "" }, "Keys could not be loaded")),
   );
@@ -115,6 +127,7 @@ export function connectPolicy(form, beginnings, made) {
     choice.addEventListener("change", () => {
       written.set(last, rules.value);
       last = kind();
+      offerKeys();
       rules.value = written.get(last) ?? beginnings[last];
     });
   }
