@@ -11,11 +11,10 @@ CHECKS = (
         SELECT a.run_id, a.place, a.verb, a.order_id FROM exchange_policyaction a
         LEFT JOIN exchange_policyrun r ON r.id = a.run_id AND r.policy_id = a.policy_id AND r.at = a.at
         LEFT JOIN exchange_policy p ON p.id = a.policy_id LEFT JOIN exchange_apikey k ON k.id = p.key_id
-        LEFT JOIN LATERAL (
-            SELECT count(*) AS found FROM exchange_command c WHERE c.book_id = a.book_id AND c.order_id = a.order_id
-              AND c.kind = CASE a.verb WHEN 'place' THEN 0 ELSE 2 END AND c.accepted_at = a.at AND c.actor = 'key:' || k.uuid::text
-              AND c.account_id = p.account_id) c ON true
-        WHERE r.id IS NULL OR (a.outcome = 'refused') = (c.found > 0)
+        LEFT JOIN exchange_command c ON c.book_id = a.book_id AND c.order_id = a.order_id
+            AND c.kind = CASE a.verb WHEN 'place' THEN 0 ELSE 2 END AND c.accepted_at = a.at AND c.actor = 'key:' || k.uuid::text
+            AND c.account_id = p.account_id
+        WHERE r.id IS NULL OR (a.outcome = 'refused') = (c.n IS NOT NULL)
            OR (a.place > 1 AND NOT EXISTS (SELECT 1 FROM exchange_policyaction b WHERE b.run_id = a.run_id AND b.place = a.place - 1))
         """,
     ),
