@@ -89,6 +89,28 @@ CHECKS = (
     ),
     Check(
         "S2",
+        "settlement_budget",
+        "Done work is charged as its request's budget says: what was delivered, all that was locked with whoever did not fail, or what was "
+        "delivered up to the quote.",
+        """
+        WITH parts AS (
+            SELECT t.request_id, t.units AS locked, coalesce((leg ->> 'delivered_units')::numeric, 0) AS delivered,
+                   coalesce(leg ->> 'error', '-') <> '' AS is_broken
+            FROM settlement_settlement s JOIN settlement_receipt c ON c.id = s.receipt_id JOIN settlement_route t ON t.request_id = s.request_id
+            LEFT JOIN LATERAL (SELECT leg FROM jsonb_array_elements(c.body::jsonb -> 'legs') leg WHERE leg ->> 'route' = 'rte_' || t.id) l ON true
+            WHERE t.state = 'completed'),
+        due AS (
+            SELECT s.id, CASE WHEN s.outcome NOT IN ('full', 'fallback', 'partial') THEN 0
+                WHEN q.budget = 'reserved-draw' AND s.outcome <> 'partial' THEN sum(CASE WHEN p.is_broken THEN p.delivered ELSE p.locked END)
+                WHEN q.budget = 'quoted-cap' THEN least(sum(least(p.delivered, p.locked)), q.expected_units) ELSE sum(p.delivered) END AS units
+            FROM settlement_settlement s JOIN settlement_request q ON q.id = s.request_id LEFT JOIN parts p ON p.request_id = q.id
+            WHERE s.outcome <> '' GROUP BY s.id, q.id)
+        SELECT s.id AS settlement, s.outcome, s.units, coalesce(d.units, 0)::text AS due FROM settlement_settlement s JOIN due d USING (id)
+        WHERE s.units <> coalesce(d.units, 0)
+        """,
+    ),
+    Check(
+        "S2",
         "settlement_money",
         "payout + compensation + release = escrow, posted once and whole when a settlement is final, and not before.",
         """

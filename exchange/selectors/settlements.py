@@ -11,7 +11,8 @@ from exchange.selectors.registry import EVERYTHING
 from exchange.services.identity import Principal
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import public
-from settlement.domain.settlement_states import DEDUCTING
+from settlement.domain.consequences import Part, charged_units
+from settlement.domain.settlement_states import DEDUCTING, Outcome
 from settlement.models import Dispute, Posting, Receipt, Route, Settlement
 
 CURRENCY, SCALE = "USD", 6
@@ -74,6 +75,7 @@ def _settlement(row: Settlement, paid: Sequence[Posting], now_us: int) -> dict[s
         "outcome": row.outcome or None,
         "rule": row.rule or None,
         "digest": row.digest or None,
+        "budget": row.request.budget,
         "reserved_units": str(row.reserved_units),
         "units": str(row.units),
         "charges": _charges(row, routes, legs),
@@ -98,15 +100,25 @@ def _settlement(row: Settlement, paid: Sequence[Posting], now_us: int) -> dict[s
 
 
 def _charges(row: Settlement, routes: Sequence[Route], legs: dict[str, Any]) -> list[dict[str, Any]]:
-    """Of each right that was used, what it was charged."""
+    """Of each right that was used, what it was charged: as its budget says (SPEC §8)."""
     if row.outcome not in DEDUCTING:
         return []
-    named = ((route, legs.get(f"rte_{route.pk}")) for route in routes)
+    done = [route for route in routes if route.state == "completed"]
+    charged = charged_units(
+        outcome=Outcome(row.outcome),
+        budget=row.request.budget,
+        quoted_units=row.request.expected_units,
+        parts=[_part(route, legs.get(f"rte_{route.pk}")) for route in done],
+    )
     return [
-        {"route_id": public("rte", str(route.pk)), "right_id": public("rgt", str(route.right_id)), "units": leg["delivered_units"]}
-        for route, leg in named
-        if leg is not None and leg["delivered_units"] != "0"
+        {"route_id": public("rte", str(route.pk)), "right_id": public("rgt", str(route.right_id)), "units": str(units)}
+        for route, units in zip(done, charged, strict=True)
+        if units
     ]
+
+
+def _part(route: Route, leg: dict[str, Any] | None) -> Part:
+    return Part(route.units, 0, is_broken=True) if leg is None else Part(route.units, int(leg["delivered_units"]), bool(leg["error"]))
 
 
 def _right(route: Route, now_us: int) -> dict[str, Any]:

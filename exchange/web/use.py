@@ -24,8 +24,8 @@ FALLBACK_WORDS = {
 }
 BUDGET_WORDS = {
     "actual": "What was used is deducted, the rest is free again",
-    "reserved-draw": "What was reserved is deducted",
-    "quoted-cap": "What was used, at most what was quoted",
+    "reserved-draw": "What was reserved is deducted, used or not",
+    "quoted-cap": "What was used, at most what is asked; more is done for nothing",
 }
 _RIGHT = re.compile(r"rgt_[0-9a-f-]{36}", re.ASCII)
 

@@ -24,6 +24,7 @@ class Bounds(msgspec.Struct, frozen=True):
     max_latency_expansion_bps: int
     latest_us: int  # the window's end, or the request's own deadline when that is sooner
     reserved_units: int  # what the route lock took
+    is_capped: bool = False  # by its budget: what goes beyond the lock is not charged, and breaks no bound
 
 
 class Leg(msgspec.Struct, frozen=True, order=True):
@@ -58,7 +59,7 @@ class Pending(msgspec.Struct, frozen=True):
 
 
 class Classified(msgspec.Struct, frozen=True):
-    """The outcome, the units it deducts, and the rule that decided. `digest` is of the facts and the verdict together."""
+    """The outcome, the units that are proven for it (its budget says what of them is charged), and the rule that decided. `digest` is of the facts and the verdict together."""
 
     outcome: Outcome
     units: int
@@ -116,8 +117,9 @@ def _verdict(bounds: Bounds, facts: Facts, proven: int | None, *, is_sufficient:
         (not is_sufficient, Outcome.FAILED, "proofs_unrecoverable"),
         (facts.status == "expired" or is_late, Outcome.EXPIRED, "after_the_window"),
         (facts.status == "failed" or facts.completed_us is None, Outcome.FAILED, "nothing_valid"),
-        (proven is None or proven != facts.delivered_units or proven > bounds.reserved_units, Outcome.FAILED, "units_not_proven"),
-        (any(leg.delivered_units > leg.locked_units for leg in facts.legs), Outcome.FAILED, "more_than_locked"),
+        (proven is None or proven != facts.delivered_units, Outcome.FAILED, "units_not_proven"),
+        (not bounds.is_capped and (proven or 0) > bounds.reserved_units, Outcome.FAILED, "units_not_proven"),
+        (not bounds.is_capped and any(leg.delivered_units > leg.locked_units for leg in facts.legs), Outcome.FAILED, "more_than_locked"),
         (facts.status not in bounds.success_states, Outcome.FAILED, "not_a_success"),
         (not used <= bounds.fallbacks, Outcome.FAILED, "fallback_not_allowed"),
         (any(leg.quality_loss_bps > bounds.max_quality_loss_bps for leg in facts.legs), Outcome.FAILED, "quality_bound_broken"),

@@ -1,10 +1,21 @@
 """What an outcome does to units and money (SPEC §9). Whole units and minor units; what goes in comes out (TRUST S2)."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from settlement.domain.settlement_states import DEDUCTING, Outcome
 
 WHOLE_BPS = 10_000
+CAPPED = "quoted-cap"  # the budget under which work beyond what was quoted is done for nothing
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One route's part of the work: the units it had locked, those it delivered, and whether its supplier failed on the way."""
+
+    locked_units: int
+    delivered_units: int
+    is_broken: bool = False
 
 
 class Lock(msgspec.Struct, frozen=True):
@@ -29,14 +40,34 @@ class Share(msgspec.Struct, frozen=True):
     owed_units: int = 0
 
 
-def share_of(*, outcome: Outcome, lock: Lock, delivered_units: int, quality_loss_bps: int, custom_minor: int | None = None) -> Share:
-    """One route's share. Only done work deducts units and pays; the rest goes back.
+def charged_units(*, outcome: Outcome, budget: str, quoted_units: int, parts: Sequence[Part]) -> list[int]:
+    """What each part costs the holder, in the order given; `quoted_units` are the request's (docs/adr/0017).
 
-    Paid is what was proven, rounded down. A fallback is worth less by `quality_loss_bps`: under `pro-rata` that part of the payout goes
+    `actual`: what was delivered. `reserved-draw`: all that was locked, used or not, once the work is done as agreed; a supplier that
+    failed on the way, and a part of the whole, only get what they delivered. `quoted-cap`: what was delivered, of every route at most what
+    it was quoted at, and of all of them at most what the request was.
+    """
+    if outcome not in DEDUCTING:
+        return [0] * len(parts)
+    if budget == "reserved-draw" and outcome is not Outcome.PARTIAL:
+        return [part.delivered_units if part.is_broken else part.locked_units for part in parts]
+    if budget != CAPPED:
+        return [part.delivered_units for part in parts]
+    charged, left = [], quoted_units
+    for part in parts:
+        charged.append(min(part.delivered_units, part.locked_units, left))
+        left -= charged[-1]
+    return charged
+
+
+def share_of(*, outcome: Outcome, lock: Lock, units: int, quality_loss_bps: int, custom_minor: int | None = None) -> Share:
+    """One route's share, of which `units` are charged. Only done work deducts units and pays; the rest goes back.
+
+    Paid is what is charged, rounded down. A fallback is worth less by `quality_loss_bps`: under `pro-rata` that part of the payout goes
     to the holder, under `credit-reissue` he is owed that part of the units, under `custom` what the venue's own rule says (`custom_minor`,
     never more than was earned; None: as pro-rata).
     """
-    used = delivered_units if outcome in DEDUCTING else 0
+    used = units if outcome in DEDUCTING else 0
     if not 0 <= used <= lock.units:
         raise ValueError(f"{used} units of {lock.units} reserved")
     if not 0 <= quality_loss_bps <= WHOLE_BPS:

@@ -36,11 +36,11 @@ def text_fault(text: str, longest: int) -> str | None:
 
 
 def reclassification_fault(
-    *, outcome: Outcome, status: str, reading: Reading, delivered_units: int, locks: Iterable[tuple[int, int]]
+    *, outcome: Outcome, status: str, reading: Reading, delivered_units: int, locks: Iterable[tuple[int, int]], is_capped: bool = False
 ) -> str | None:
     """Why a reviewer may not decide on this outcome: what is not proven is not charged, by whoever's word.
 
-    `locks`: by route, what it delivered and what it had locked.
+    `locks`: by route, what it delivered and what it had locked; `is_capped`: by its budget what goes beyond costs nothing.
     """
     if outcome not in DEDUCTING:
         return None
@@ -48,6 +48,6 @@ def reclassification_fault(
         return "nothing was delivered"
     if not reading.is_sufficient or reading.proven_units != delivered_units:
         return "what was delivered is not proven"
-    if any(delivered > locked for delivered, locked in locks):
+    if not is_capped and any(delivered > locked for delivered, locked in locks):
         return "more was delivered than was locked for it"
     return None

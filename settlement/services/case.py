@@ -12,11 +12,13 @@ from rights.kernel.clock import rfc3339
 from rights.kernel.trip import Answer, Trip
 from rights.services.use_locked import manifests_of
 from settlement.domain.classification import Bounds, Facts, Leg
+from settlement.domain.consequences import CAPPED
 from settlement.domain.receipt_body import Told
 
 _REQUEST = """
 SELECT q.id::text, q.state, q.account_id, q.holder_id, h.uuid::text, q.stream_id, q.workload, q.envelope_hash, q.effective::text,
-       (extract(epoch from q.latest_at) * 1000000)::bigint, d.uuid::text
+       (extract(epoch from q.latest_at) * 1000000)::bigint, d.uuid::text,
+       q.budget, q.expected_units
 FROM settlement_request q JOIN rights_account h ON h.id = q.holder_id LEFT JOIN rights_delegation d ON d.id = q.delegation_id
 WHERE q.id = %s FOR NO KEY UPDATE OF q
 """
@@ -72,6 +74,8 @@ class Case(msgspec.Struct):
     effective: dict[str, Any]
     latest_us: int
     delegation_id: str | None
+    budget: str
+    expected_units: int
     routes: list[LockedRoute]
 
     @property
@@ -108,8 +112,10 @@ class Asked(msgspec.Struct):
         row = self.request.one()
         if row is None:
             return None
-        *head, effective, latest_us, delegation = row
-        return Case(*[*head, orjson.loads(effective), latest_us, delegation, [LockedRoute(*found) for found in self.routes.rows()]])
+        *head, effective, latest_us, delegation, budget, units = row
+        return Case(
+            *[*head, orjson.loads(effective), latest_us, delegation, budget, units, [LockedRoute(*found) for found in self.routes.rows()]]
+        )
 
 
 def ask_case(trip: Trip, *, request_id: str, states: Iterable[str] = HELD) -> Asked:
@@ -134,6 +140,7 @@ def bounds_of(case: Case) -> Bounds:
         max_latency_expansion_bps=min((word.max_latency_expansion_bps or 0 for word in words), default=0),
         latest_us=min([case.latest_us, *(word.latest_us for word in words if word.latest_us is not None)]),
         reserved_units=case.reserved_units,
+        is_capped=case.budget == CAPPED,
     )
 
 

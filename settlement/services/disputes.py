@@ -253,6 +253,7 @@ def _outcome(settled: Settled, decision: Decision) -> Outcome:
         reading=reading,
         delivered_units=sum(leg.delivered_units for leg in receipt.legs),
         locks=[(leg.delivered_units, units[leg.route_id]) for leg in receipt.legs],
+        is_capped=bounds.is_capped,
     )
     if fault is not None:
         raise DisputeRefused("outcome_unproven", f"it can't be {outcome}: {fault}", "outcome")

@@ -1,12 +1,12 @@
 """What an outcome does to the lock of every route of a request (SPEC §9), and how events tell it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from rights.services.use_locked import Take
 from settlement.domain import settlement_events as told
-from settlement.domain.consequences import Lock, Share, share_of
+from settlement.domain.consequences import Lock, Part, Share, charged_units, share_of
 from settlement.domain.receipt_body import LegTold, Told
 from settlement.domain.settlement_states import Outcome
 from settlement.models import Settlement
@@ -27,16 +27,24 @@ def slices_of(case: Case, receipt: Told, outcome: Outcome) -> list[Slice]:
     legs = {leg.route_id: leg for leg in receipt.legs}
     manifests = case.manifests()
     found = []
-    for route in case.routes:
+    for route, units in zip(case.routes, _charged(case, legs, outcome), strict=True):
         leg = legs.get(route.id)
         policy = manifests[route.id].document["settlement_policy"]["refund_policy"]
         loss = 0 if leg is None else leg.quality_loss_bps
         lock = Lock(route.units, route.escrow_minor, policy)
         own = custom_minor(case=case, route=route, leg=leg) if policy == "custom" and outcome is Outcome.FALLBACK else None
-        units = 0 if leg is None else leg.delivered_units
-        share = share_of(outcome=outcome, lock=lock, delivered_units=units, quality_loss_bps=loss, custom_minor=own)
+        share = share_of(outcome=outcome, lock=lock, units=units, quality_loss_bps=loss, custom_minor=own)
         found.append(Slice(route, share, leg))
     return found
+
+
+def _charged(case: Case, legs: Mapping[str, LegTold], outcome: Outcome) -> list[int]:
+    """What every route is charged, as the request's budget says. One of which nothing was told has done nothing."""
+    parts = []
+    for route in case.routes:
+        leg = legs.get(route.id)
+        parts.append(Part(route.units, 0, is_broken=True) if leg is None else Part(route.units, leg.delivered_units, bool(leg.error)))
+    return charged_units(outcome=outcome, budget=case.budget, quoted_units=case.expected_units, parts=parts)
 
 
 def takes_of(slices: Sequence[Slice]) -> list[Take]:

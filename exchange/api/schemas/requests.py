@@ -157,7 +157,11 @@ COMPONENTS: dict[str, Schema] = {
                 request({name: maybe(_WEIGHT) for name in PREFERENCES}, description="Weights; they only order what is allowed")
             ),
             "fallback_policy": maybe(_FALLBACKS),
-            "budget": maybe(one_of(*BUDGETS)),
+            "budget": {
+                **maybe(one_of(*BUDGETS)),
+                "description": "What done work is charged: actual, what was delivered; reserved-draw, all that was reserved, also what was "
+                "not used; quoted-cap, what was delivered, at most the units asked: more is done for nothing. actual unless said",
+            },
             "spill_over": {**maybe(FLAG), "description": "Whether the next right gives what one has too little of; yes unless said"},
             "delivery": maybe(one_of(*DELIVERIES)),
             "payload": {

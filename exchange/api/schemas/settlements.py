@@ -25,6 +25,7 @@ from rights.models.right import STATUSES as RIGHT_STATUSES
 from settlement.domain.dispute_rules import DECISIONS, LONGEST_CLAIM, LONGEST_EVIDENCE
 from settlement.domain.proofs import ProofType
 from settlement.domain.receipt_body import STATUSES
+from settlement.domain.request_states import BUDGETS
 from settlement.domain.settlement_states import Outcome, SettlementState
 from settlement.models.outcome import DISPUTE_STATES, SIDES
 from settlement.services.proof_rows import MOST_PROOFS
@@ -146,6 +147,7 @@ COMPONENTS: dict[str, Schema] = {
             "digest": {**maybe(HASH), "description": "Of the facts, the proofs and the verdict together"},
             "reserved_units": WHOLE,
             "units": WHOLE,
+            "budget": one_of(*BUDGETS),
             "charges": many(answer({"route_id": public_id("rte"), "right_id": public_id("rgt"), "units": WHOLE})),
             "rights": many(
                 answer({"right_id": public_id("rgt"), "status": one_of(*RIGHT_STATUSES), "remaining_units": WHOLE, "is_usable": FLAG})

@@ -17,6 +17,11 @@ USE_BREAKAGES: tuple[Breakage, ...] = (
     breakage("settlement_units", "S2", f"UPDATE settlement_settlement SET units = units - 1 WHERE id = {FINAL}"),
     breakage("settlement_units", "S2", f"UPDATE settlement_settlement SET reserved_units = reserved_units + 1 WHERE id = {WAITING}"),
     breakage(
+        "settlement_budget",
+        "S2",
+        f"UPDATE settlement_request SET budget = 'reserved-draw' WHERE id = (SELECT request_id FROM settlement_settlement WHERE id = {FINAL})",
+    ),
+    breakage(
         "settlement_money",
         "S2",
         f"UPDATE settlement_settlement SET payout_minor = payout_minor - 1, release_minor = release_minor + 1 WHERE id = {FINAL}",

@@ -64,6 +64,17 @@ def test_a_window_passes_and_the_escrow_empties(desk: Using) -> None:
         challenged(desk, settlement)
 
 
+def test_what_was_drawn_unused_goes_back_with_the_rest(desk: Using) -> None:
+    """A correction charges nothing, whatever the budget; a part of the whole costs what was delivered."""
+    right = desk.basic(settlement=WINDOW, limits={"partial_fill_allowed": True})
+    for decision, outcome, left in (("uphold", None, 10_000), ("reclassify", "partial", 9_600)):
+        request = desk.running((right, 1_000), budget="reserved-draw")
+        settlement = desk.record(request, desk.told(request, 400))
+        assert desk.units(right) == (9_000, 0, "active")
+        decide(desk, challenged(desk, settlement), decision, outcome)
+        assert desk.units(right) == (left, 0, "active")
+
+
 def test_an_empty_right_is_used_up_when_its_last_settlement_is_final(desk: Using) -> None:
     right = desk.basic(1_000, settlement=WINDOW)
     first, second = desk.running((right, 400)), desk.running((right, 600))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from rights.models import Event, UnitLock
@@ -151,6 +152,41 @@ def test_more_than_a_route_locked_is_not_proven(desk: Using) -> None:
     request = desk.running((desk.basic(), 300), (desk.basic(), 700))
     settlement = desk.record(request, desk.told(request, 301, 100))
     assert (settlement.outcome, settlement.rule) == ("failed", "more_than_locked")
+
+
+@pytest.mark.parametrize(
+    ("budget", "status", "delivered", "outcome", "units"),
+    [
+        ("actual", "completed", 400, "full", 400),
+        ("actual", "completed", 1_100, "failed", 0),
+        ("reserved-draw", "completed", 400, "full", 1_000),
+        ("reserved-draw", "fallback_completed", 400, "fallback", 1_000),
+        ("reserved-draw", "partially_completed", 400, "partial", 400),
+        ("reserved-draw", "completed", 1_100, "failed", 0),
+        ("reserved-draw", "failed", 400, "failed", 0),
+        ("quoted-cap", "completed", 400, "full", 400),
+        ("quoted-cap", "completed", 1_100, "full", 1_000),
+        ("quoted-cap", "partially_completed", 1_100, "partial", 1_000),
+    ],
+)
+def test_the_budget_says_what_is_charged(desk: Using, budget: str, status: str, delivered: int, outcome: str, units: int) -> None:
+    right = desk.basic(fallback_policy=FALLBACK, limits={"partial_fill_allowed": True})
+    request = desk.running((right, 1_000), budget=budget)
+    fallbacks = ("substitute_providers",) if status == "fallback_completed" else ()
+    settlement = desk.record(request, desk.told(request, delivered, status=status, fallbacks=fallbacks))
+    assert (settlement.outcome, settlement.units) == (outcome, units)
+    assert desk.units(right) == (10_000 - units, 0, "active")
+    assert desk.cash("boreal") == units * TARIFF_MINOR
+
+
+def test_a_reserved_draw_pays_nobody_who_failed_on_the_way(desk: Using) -> None:
+    first, second = desk.basic(), desk.basic()
+    request = desk.running((first, 300), (second, 700), budget="reserved-draw")
+    told = desk.told(request, 100, 500)
+    broken = msgspec.structs.replace(told.legs[0], error="gone")
+    settlement = desk.record(request, msgspec.structs.replace(told, legs=(broken, told.legs[1])))
+    assert (settlement.outcome, settlement.units) == ("full", 800)
+    assert (desk.units(first), desk.units(second)) == ((9_900, 0, "active"), (9_300, 0, "active"))
 
 
 @pytest.mark.parametrize("status", ["failed", "expired", "cancelled"])

@@ -8,9 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.domain.classification import Bounds, Classified, Facts, Leg, Pending, classify
-from settlement.domain.consequences import Lock, in_money, share_of
+from settlement.domain.consequences import CAPPED, Lock, Part, charged_units, in_money, share_of
 from settlement.domain.proofs import Proof, ProofType, required
-from settlement.domain.settlement_states import CLASSIFIED, ENDED, TABLE, Outcome, SettlementEvent, SettlementState, may_move, steps
+from settlement.domain.request_states import BUDGETS
+from settlement.domain.settlement_states import (
+    CLASSIFIED,
+    DEDUCTING,
+    ENDED,
+    TABLE,
+    Outcome,
+    SettlementEvent,
+    SettlementState,
+    may_move,
+    steps,
+)
 
 STATUSES = ("completed", "fallback_completed", "partially_completed", "failed", "expired", "cancelled")
 FALLBACKS = ("substitute_providers", "downgrade_priority")
@@ -76,7 +87,7 @@ def test_one_verdict_whatever_the_order(b: Bounds, f: Facts, p: list[Proof], is_
         return
     for policy in ("none", "pro-rata", "credit-reissue", "custom"):
         lock = Lock(b.reserved_units, 977, policy)
-        share = share_of(outcome=first.outcome, lock=lock, delivered_units=first.units, quality_loss_bps=130)
+        share = share_of(outcome=first.outcome, lock=lock, units=first.units, quality_loss_bps=130)
         paid = in_money(share, quality_loss_bps=130)
         for each in (share, paid):
             assert each.used + each.released == b.reserved_units
@@ -128,6 +139,38 @@ def test_each_outcome_has_its_plain_case() -> None:
 
 def test_more_than_was_reserved_is_not_proven() -> None:
     assert outcome(*plain(bounds={"reserved_units": 39})) == (Outcome.FAILED, 0)
+
+
+def test_work_beyond_the_quote_breaks_no_bound_where_it_costs_nothing() -> None:
+    legs = (Leg("a", 60, locked_units=50), Leg("b", 50, locked_units=50))
+    assert outcome(*plain(legs=legs)) == (Outcome.FAILED, 0)
+    assert outcome(*plain(legs=legs, bounds={"is_capped": True})) == (Outcome.FULL, 110)
+    assert charged_units(outcome=Outcome.FULL, budget=CAPPED, quoted_units=100, parts=[Part(50, 60), Part(50, 50)]) == [50, 50]
+
+
+parts = st.lists(
+    st.integers(0, 60).flatmap(lambda locked: st.builds(Part, st.just(locked), st.integers(0, locked), st.booleans())),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(parts, st.sampled_from(list(Outcome)), st.integers(1, 200), st.integers(0, 9))
+def test_a_budget_says_what_done_work_costs(done: list[Part], what: Outcome, quoted: int, beyond: int) -> None:
+    costs = {budget: charged_units(outcome=what, budget=budget, quoted_units=quoted, parts=done) for budget in BUDGETS}
+    delivered = [part.delivered_units for part in done]
+    if what not in DEDUCTING:
+        assert all(sum(cost) == 0 for cost in costs.values())
+        return
+    assert costs["actual"] == delivered
+    drawn = [part.delivered_units if part.is_broken else part.locked_units for part in done]
+    assert costs["reserved-draw"] == (delivered if what is Outcome.PARTIAL else drawn)
+    assert sum(costs["quoted-cap"]) == min(sum(delivered), quoted)
+    # Whatever is done beyond a lock, a capped request pays no more for it.
+    more = [Part(part.locked_units, part.delivered_units + beyond, part.is_broken) for part in done]
+    capped = charged_units(outcome=what, budget="quoted-cap", quoted_units=quoted, parts=more)
+    assert sum(capped) <= quoted
+    assert all(cost <= part.locked_units for cost, part in zip(capped, more, strict=True))
 
 
 def test_the_table_of_states_leads_to_an_end_from_everywhere() -> None:
