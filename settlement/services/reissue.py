@@ -42,17 +42,19 @@ def may_grant(case: Case) -> bool:
 
 def plan_grants(case: Case, slices: Sequence[Slice], *, mint: Mint, actor: str, now_us: int) -> tuple[list[Slice], list[Grant]]:
     """The slices, with money in the place of units nobody can issue, and what is to be issued. Locks the assurances it would rest on."""
-    owed = {each.route.right_id: each for each in slices if each.share.owed_units}
+    owed: dict[str, list[Slice]] = {}
+    for each in slices:
+        if each.share.owed_units:  # by right: after a fallback two routes may use the same one
+            owed.setdefault(each.route.right_id, []).append(each)
     if not owed:
         return list(slices), []
     rights = Right.objects.select_related("issuer").in_bulk(list(owed))
     manifests, holder = case.manifests(), Account.objects.get(pk=case.holder_id)
     wanted: dict[str, Grant] = {}
     for right in rights.values():
-        each = owed[str(right.pk)]
-        document = manifests[each.route.id].document
-        amount = {**document["resource"], "amount": str(each.share.owed_units)}
-        wanted[str(right.pk)] = Grant(right, holder, each.share.owed_units, {**document, "resource": amount})
+        mine = owed[str(right.pk)]
+        document, units = manifests[mine[0].route.id].document, sum(each.share.owed_units for each in mine)
+        wanted[str(right.pk)] = Grant(right, holder, units, {**document, "resource": {**document["resource"], "amount": str(units)}})
     _lock_assurances(wanted.values())
     grants = _possible(wanted, mint, actor, now_us)
     told = [

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 
 from rights.domain.units import issuable_units
 from rights.models import Event, Right, RightLink
+from settlement.domain.envelope import Candidate
 from settlement.domain.receipt_body import NewProof
 from settlement.domain.settlement_states import TABLE, SettlementEvent, SettlementState, may_move, steps
 from settlement.models import Dispute, Endpoint, Posting, Request, Settlement, SettlementRule
@@ -215,6 +216,17 @@ def test_two_rights_of_one_assurance_share_its_room(desk: Using) -> None:
     assert desk.record(request, desk.told(request, 1_000, 1_000, **degraded)).state == "finalized"
     assert RightLink.objects.get().units == 100
     assert (desk.cash("holder"), desk.cash("boreal"), desk.cash("venue:escrow")) == (1_000, 19_000, 0)
+
+
+def test_two_routes_on_one_right_are_compensated_for_both(desk: Using) -> None:
+    right = desk.basic(settlement={"refund_policy": "credit-reissue"}, fallback_policy=FALLBACK)
+    desk.suppliers["boreal"].desk.now_us = desk.now_us
+    desk.suppliers["boreal"].refresh(right.assurance)
+    request = desk.running((right, 1_000), candidates=(Candidate(str(right.pk)),))
+    again(desk, request)
+    told = desk.told(request, 1_000, 1_000, status="fallback_completed", fallbacks=("substitute_providers",), quality_loss_bps=1_000)
+    assert desk.record(request, told).outcome == "fallback"
+    assert RightLink.objects.get().units == 200
 
 
 def again(desk: Using, request: Request, released: tuple[str, ...] = ()) -> None:
