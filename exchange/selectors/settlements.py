@@ -12,6 +12,7 @@ from exchange.services.identity import Principal
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import public
 from settlement.domain.consequences import Part, charged_units
+from settlement.domain.request_states import STAKES
 from settlement.domain.settlement_states import DEDUCTING, Outcome
 from settlement.models import Dispute, Posting, Receipt, Route, Settlement
 
@@ -21,18 +22,23 @@ _TO = {"payout": "supplier", "compensation": "holder", "release": "issuer"}
 
 def _parties(principal: Principal, request: str) -> Q:
     """Whose a request is, by the name that leads to it."""
-    routes = Route.objects.filter(request=OuterRef(f"{request}_id"), locked_at__isnull=False)
+    routes = Route.objects.filter(request=OuterRef(f"{request}_id"), state__in=STAKES)
     mine = Q(supplier__participant_id=principal.participant_id) | Q(right__issuer__participant_id=principal.participant_id)
     account = principal.account_id
     return Q(**{f"{request}__account_id": account}) | Q(**{f"{request}__holder_id": account}) | Q(Exists(routes.filter(mine)))
 
 
-def visible_settlements(principal: Principal) -> QuerySet[Settlement]:
-    """What the caller is a party to or reviews; everything for operators and auditors."""
+def every_settlement() -> QuerySet[Settlement]:
+    """All, with what their documents tell."""
     routes = Route.objects.filter(locked_at__isnull=False).select_related("right", "supplier", "currency").order_by("number")
-    every = Settlement.objects.select_related("receipt", "request").prefetch_related(
+    return Settlement.objects.select_related("receipt", "request").prefetch_related(
         Prefetch("request__routes", routes, to_attr="used"), Prefetch("disputes", Dispute.objects.order_by("pk"), to_attr="told")
     )
+
+
+def visible_settlements(principal: Principal) -> QuerySet[Settlement]:
+    """What the caller is a party to or reviews; everything for operators and auditors."""
+    every = every_settlement()
     if principal.scopes & EVERYTHING:
         return every
     reviewed = Dispute.objects.filter(settlement=OuterRef("pk"), reviewer=principal.participant_slug)

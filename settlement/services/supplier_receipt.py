@@ -40,7 +40,9 @@ def take_receipt(*, supplier: Supplier, signed: Signed, mint: Mint, actor: str, 
     """
     _check_signature(supplier, signed)
     request = Request.objects.select_for_update(no_key=True).filter(pk=signed.request_id).first()
-    routes = Route.objects.filter(request_id=signed.request_id, locked_at__isnull=False).exclude(state__in=("expired", "replaced"))
+    routes = Route.objects.filter(request_id=signed.request_id, locked_at__isnull=False).exclude(
+        state__in=("expired", "replaced", "released")
+    )
     suppliers = set(routes.values_list("supplier_id", flat=True))
     if request is None or supplier.pk not in suppliers:
         raise ReceiptRefused("request_missing", "there is no such request to this supplier")
