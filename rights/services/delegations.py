@@ -54,8 +54,9 @@ def delegate(
     delegation_id: str,
     actor: str,
     now_us: int,
+    pending_units: int = 0,
 ) -> Delegation:
-    """Let `to` use a right or a package within `bounds`, or pass on a part of what `parent` allows.
+    """Let `to` use a right or a package within `bounds`, or pass on a part of what `parent` allows beside `pending_units` under way.
 
     Raises LifecycleRefusedError: `delegation_bounds`, `not_delegable`, `right_not_held`, `delegation_looser`, `delegation_exhausted`.
     """
@@ -64,7 +65,7 @@ def delegate(
         raise lifecycle_refused("delegation_bounds", "a delegation goes to somebody else")
     if parent is not None:
         held = _locked(str(parent.uuid))
-        _check_parent(held, delegator, bounds)
+        _check_parent(held, delegator, bounds, pending_units)
         held.passed_units += bounds.max_units
         held.save(update_fields=["passed_units"])
         right, package = held.right, held.package
@@ -133,17 +134,24 @@ def use_delegation(*, use: Use, units: int, now_us: int) -> Delegation:
     return row
 
 
-def count_use(*, delegation_id: str, units: int) -> bool:
-    """Count units that were used under a lock the delegation allowed, in the caller's transaction; whether it still counts.
+def count_use(*, delegation_id: str, units: int) -> int:
+    """Count units that were used under a lock the delegation allowed, in the caller's transaction; how many of them count.
 
-    What ended meanwhile has given back what it did not use, so nothing is counted against it any more.
+    What ended meanwhile has given back what it did not use, so nothing is counted against it any more. Nor is ever more counted than it
+    allows, or less than nothing: the work is done, and what a dispute had given back may have been passed on since.
     """
     row = _locked(delegation_id)
     if row.state != "active":
-        return False
-    row.used_units += units
+        return 0
+    counted = max(-row.used_units, min(units, row.max_units - row.used_units - row.passed_units))
+    row.used_units += counted
     row.save(update_fields=["used_units"])
-    return True
+    return counted
+
+
+def lock_delegation(delegation_id: str) -> Delegation:
+    """The delegation, under lock, for whoever counts what is under way before it passes on. Raises Delegation.DoesNotExist."""
+    return _locked(delegation_id)
 
 
 def covers(row: Delegation, right_id: str) -> bool:
@@ -239,7 +247,7 @@ def _check_bounds(bounds: Bounds, now_us: int) -> None:
             raise lifecycle_refused("delegation_bounds", words)
 
 
-def _check_parent(parent: Delegation, delegator: Account, bounds: Bounds) -> None:
+def _check_parent(parent: Delegation, delegator: Account, bounds: Bounds, pending_units: int) -> None:
     """What is passed on is never more than what there is."""
     if parent.state != "active" or parent.delegate_id != delegator.pk or not parent.subdelegation_allowed:
         raise lifecycle_refused("not_delegable", "this delegation may not be passed on")
@@ -251,7 +259,7 @@ def _check_parent(parent: Delegation, delegator: Account, bounds: Bounds) -> Non
     )
     if looser:
         raise lifecycle_refused("delegation_looser", "its bounds are wider than those of the delegation it is passed on from")
-    left = parent.max_units - parent.used_units - parent.passed_units
+    left = parent.max_units - parent.used_units - parent.passed_units - pending_units
     if bounds.max_units > left:
         raise lifecycle_refused("delegation_exhausted", f"{bounds.max_units} units asked, {left} may still be passed on")
 

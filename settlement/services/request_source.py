@@ -11,10 +11,10 @@ from settlement.domain.envelope import Envelope
 from settlement.selectors.candidates import Wanted
 from settlement.services.request_refusal import refused_as
 
-# What routes of the delegation may still come to, but for this request's own.
+# What routes of the delegation may still come to, but for this request's own locks, which new ones take the place of.
 _PENDING = """
 SELECT coalesce(sum(t.units), 0)::bigint FROM settlement_request q JOIN settlement_route t ON t.request_id = q.id
-WHERE q.delegation_id = %s AND q.id <> %s AND t.state IN ('locked', 'executing')
+WHERE q.delegation_id = %s AND (t.state = 'executing' OR t.state = 'locked' AND q.id IS DISTINCT FROM %s::uuid)
 """
 
 
@@ -52,8 +52,13 @@ def _admitted(envelope: Envelope, account_id: int, request_id: str, now_us: int)
     use = Use(str(row.uuid), account_id, envelope.workload)
     # Under its lock what is pending no longer grows.
     admit_use(use=use, units=envelope.expected_units, now_us=now_us)
-    found = rows.fetch_one(_PENDING, [row.pk, request_id])
-    return admit_use(use=use, units=envelope.expected_units, now_us=now_us, pending_units=found[0] if found else 0)
+    return admit_use(use=use, units=envelope.expected_units, now_us=now_us, pending_units=pending_units(row.pk, request_id))
+
+
+def pending_units(delegation_id: int, request_id: str | None = None) -> int:
+    """What is under way of the delegation, whose row is locked, beside what `request_id` has locked and has not begun."""
+    found = rows.fetch_one(_PENDING, [delegation_id, request_id])
+    return found[0] if found else 0
 
 
 def _word(envelope: Envelope) -> Policy:

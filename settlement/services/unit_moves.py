@@ -123,7 +123,8 @@ def _delegated(
     ref, facts = public("stl", str(settlement.id)), list[Fact]()
     changes = [(take.right_id, take.used) for take in takes if take.used] + [(right, -units) for right, units in sorted(back.items())]
     for right_id, units in changes:
-        if count_use(delegation_id=delegation, units=units):
-            fact = package_events.used(right=right_id, units=units, ref=ref)
+        counted = count_use(delegation_id=delegation, units=units)
+        if counted:
+            fact = package_events.used(right=right_id, units=counted, ref=ref)
             facts.append((streams[right_id], NewEvent(package_events.USED, "delegation", public("dlg", delegation), fact)))
     return facts

@@ -17,6 +17,7 @@ from rights.domain.capability import WORKLOADS
 from rights.kernel.ids import bare
 from rights.models import Account, Delegation, Package, Right
 from rights.services import delegations as services
+from settlement.services.delegate import delegate
 
 _WORKLOADS = {workload: workload for workload in WORKLOADS}
 _OF = {"right_id": "rgt", "package_id": "pkg", "parent_delegation_id": "dlg"}
@@ -65,15 +66,15 @@ class DelegationsView(ApiView):
             fallback_allowed=fields.boolean(body.get("fallback_allowed", False), "fallback_allowed"),
             subdelegation_allowed=fields.boolean(body.get("subdelegation_allowed", False), "subdelegation_allowed"),
         )
-        delegate = taker_of(body["delegate"], "delegate")
+        to = taker_of(body["delegate"], "delegate")
         of = self._of(named[0], uuid)
 
         def act() -> Done:
             with as_problems():
-                row = services.delegate(
+                row = delegate(
                     **of,
                     delegator=Account.objects.get(pk=self.principal.account_id),
-                    to=delegate,
+                    to=to,
                     bounds=bounds,
                     delegation_id=MINT.uuid(self.now_us),
                     actor=self.principal.actor,
