@@ -119,6 +119,18 @@ def use_more_than_was_delegated(bodies: Bodies) -> None:
     of_type(bodies, "delegation.used")["payload"]["units"] = str(2 * LOT + 1)
 
 
+def use_nothing(bodies: Bodies) -> None:
+    of_type(bodies, "delegation.used")["payload"]["units"] = "0"
+
+
+def give_back_what_no_settlement_took(bodies: Bodies) -> None:
+    of_type(bodies, "delegation.used")["payload"]["units"] = str(-LOT)
+
+
+def give_back_more_than_was_used(bodies: Bodies) -> None:
+    of_type(bodies, "delegation.used")["payload"] |= {"units": str(-LOT), "ref": "stl_0192e4a0-0000-7000-8000-000000000000"}
+
+
 def use_another_right_than_was_delegated(bodies: Bodies) -> None:
     of_type(bodies, "delegation.used")["payload"]["right"] = of_type(bodies, "right.issued")["payload"]["right"]
 
@@ -135,6 +147,9 @@ EVENTS: tuple[tuple[str, Callable[[Bodies], None]], ...] = (
     ("events_apply", use_the_delegation_before_its_time),
     ("events_apply", use_the_delegation_when_it_had_ended),
     ("events_apply", use_more_than_was_delegated),
+    ("events_apply", use_nothing),
+    ("events_apply", give_back_what_no_settlement_took),
+    ("events_apply", give_back_more_than_was_used),
     ("events_apply", use_another_right_than_was_delegated),
     ("objects", forget_one_end_of_a_link),
 )

@@ -38,14 +38,19 @@ def _delegated(states: dict[str, Fields], object_id: str, payload: Payload, at: 
 
 
 def _used(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:
-    """Within its bounds. What a settlement tells was admitted when it was locked: it may come after the delegation's time, as work does."""
-    held = states[object_id]
-    used = int(held["used_units"]) + int(payload["units"])
-    if not 0 < used <= int(held["max_units"]) or int(payload["units"]) <= 0:
+    """Within its bounds. What a settlement tells was admitted when it was locked: it may come after the delegation's time, as work does;
+    and what it tells below zero gives back, after a dispute.
+    """
+    held, units, is_settled = states[object_id], int(payload["units"]), payload["ref"].startswith(SETTLEMENT)
+    used = int(held["used_units"]) + units
+    if not units or (units < 0 and not is_settled):
+        raise ValueError(f"{object_id} was used for {units} units")
+    # A package's rights may have streams of their own, read one after another: of them the sum counts, which the table has too.
+    if held["package"] is None and not 0 <= used <= int(held["max_units"]):
         raise ValueError(f"{object_id} allows {held['max_units']} units, {used} were used")
     if held["right"] not in (None, payload["right"]):
         raise ValueError(f"{object_id} is not of {payload['right']}")
-    if at < held["valid_from"] or (at >= held["valid_until"] and not payload["ref"].startswith(SETTLEMENT)):
+    if at < held["valid_from"] or (at >= held["valid_until"] and not is_settled):
         raise ValueError(f"{object_id} may be used from {held['valid_from']} to {held['valid_until']}")
     # The registry's stream is read first. Two moments are read before the locks are taken by which one act comes before the other.
     if held["ended_at"] is not None and parse_us(at) > parse_us(held["ended_at"]) + GRACE_US:

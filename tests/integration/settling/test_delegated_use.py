@@ -11,6 +11,7 @@ from rights.services.refusals import LifecycleRefusedError
 from settlement.models import Endpoint
 from settlement.services.begin import begin_execution
 from settlement.services.delegate import delegate
+from settlement.services.disputes import Decision, Opening, assign_reviewer, decide_dispute, open_dispute
 from settlement.services.fall_back import fall_back
 from tests.redeem_desk import END_US
 from tests.registry_desk import MINT, START_US
@@ -23,6 +24,7 @@ FALLBACK = {"allow_fallback": True, "substitute_providers": True, "max_quality_l
 @pytest.fixture
 def desk() -> Iterator[Using]:
     made = Using()
+    made.accounts["judge"] = made.desk.open("judge")
     yield made
     made.sound()
 
@@ -66,3 +68,24 @@ def test_another_route_of_a_delegates_request_counts_beside_what_it_executes(des
     known: dict[str, Any] = {"request_id": str(request.pk), "reason": "boreal failed", "mint": MINT, "now_us": desk.now_us, **WHO}
     assert fall_back(released=(), without_endpoints=tried, units=501, **known) == ()
     assert len(fall_back(released=(), without_endpoints=tried, units=500, **known)) == 1
+
+
+def test_what_a_dispute_gives_back_may_be_used_again(desk: Using) -> None:
+    right = desk.basic(settlement={"dispute_window_seconds": 600})
+    row = lent(desk, right)
+    for _ in range(2):
+        request = desk.submit(by="other", delegation_id=str(row.uuid), candidates=())
+        assert begin_execution(request_id=str(request.pk), now_us=desk.now_us, **WHO) is not None
+        settlement = desk.record(request, desk.told(request, 1_000))
+        opening = Opening(MINT.uuid(desk.now_us), desk.accounts["holder"], "the answer was empty", "see for yourself")
+        dispute = open_dispute(settlement_id=str(settlement.pk), opening=opening, now_us=desk.now_us, **WHO)
+        known: dict[str, Any] = {
+            "dispute_id": str(dispute.pk),
+            "reviewer": desk.accounts["judge"].participant,
+            "now_us": desk.now_us,
+            **WHO,
+        }
+        assign_reviewer(**known)
+        decide_dispute(decision=Decision("uphold", "it was", None), mint=MINT, **known)
+        row.refresh_from_db()
+        assert (row.used_units, desk.units(right)) == (0, (10_000, 0, "active"))
