@@ -17,6 +17,7 @@ from settlement.domain.route_score import score_of
 # Work of many parts, each of which may be done by another supplier.
 DIVISIBLE = frozenset({"text.embedding", "text.classification", "image.generation", "image.edit", "audio.transcription", "gpu.batch"})
 MOST_QUOTES = 24
+_ALONE = Reason("no_single_supplier", "no supplier may serve all of it, and such work is not divided")
 Pair = tuple[str, int]  # right, capability
 
 
@@ -145,10 +146,8 @@ def _chosen(
 ) -> list[Quote]:
     """The quotes that do all of it, or none."""
     if only is not None:
-        by_pair = {quote.pair: quote for quote in quotes}
-        named = [by_pair[pair] for pair in only if pair in by_pair]
-        found = _filled(envelope, rooms, named) if len(named) == len(only) else []
-        return [] if len(found) > 1 and any(quote.offer.is_by_nodes for quote in found) else found
+        found = _named(envelope, rooms, quotes, only)
+        return [] if _is_divided(envelope, found) else found
     spans = [list(order)] if envelope.spill_over else [[right] for right in order]
     place = {right: number for number, right in enumerate(order)}
     for span in spans:
@@ -157,6 +156,20 @@ def _chosen(
         if complete:
             return min(complete, key=lambda found: _preference(found, place))
     return []
+
+
+def _named(envelope: Envelope, rooms: Mapping[str, int], quotes: Sequence[Quote], only: Sequence[Pair]) -> list[Quote]:
+    """The caller's choice as far as it is needed; [] where it does not make up the request."""
+    by_pair = {quote.pair: quote for quote in quotes}
+    named = [by_pair[pair] for pair in only if pair in by_pair]
+    return _filled(envelope, rooms, named) if len(named) == len(only) else []
+
+
+def _is_divided(envelope: Envelope, found: Sequence[Quote]) -> bool:
+    """Whether it would have several do what one does whole: suppliers what is no work of many parts, or nodes anything."""
+    suppliers = {quote.offer.capability_id for quote in found}
+    by_nodes = any(quote.offer.is_by_nodes for quote in found)
+    return (len(suppliers) > 1 and envelope.workload not in DIVISIBLE) or (len(found) > 1 and by_nodes)
 
 
 def _attempts(envelope: Envelope, span: Sequence[str], quotes: Sequence[Quote]) -> list[list[Quote]]:
@@ -215,13 +228,14 @@ def _why_not(
     if sum(able.values()) < asked:
         return Reason("units_short", f"{asked} units asked, the rights together may give {sum(able.values())} to one request now")
     if only is not None:
-        return Reason("routes_short", "the routes that were chosen do not make up the request now")
+        is_divided = _is_divided(envelope, _named(envelope, rooms, quotes, only))
+        return _ALONE if is_divided else Reason("routes_short", "the routes that were chosen do not make up the request now")
     unpaid = [msgspec.structs.replace(quote, payer=None) for quote in quotes]
     if _chosen(envelope, order, rooms, unpaid, None):
         return Reason("issuer_cash", "the rights' issuer has too little free cash to pay for all of it", temporary=True)
     if not envelope.spill_over and max(able.values()) < asked:
         return Reason("no_single_right", "no right alone may give that many units, and the request lets it not spill over")
-    return Reason("no_single_supplier", "no supplier may serve all of it, and such work is not divided")
+    return _ALONE
 
 
 def _may_wait(claims: Sequence[Claim], refusals: Sequence[Refused]) -> bool:

@@ -13,6 +13,7 @@ from rights.domain.signing import Signer
 from settlement.domain.receipt_body import signed_bytes
 from settlement.models import Settlement
 from settlement.services.begin import begin_execution
+from settlement.services.route import lock_routes, release_routes
 from tests.registry_desk import MINT
 from tests.using_desk import Using
 
@@ -74,6 +75,24 @@ def test_parties_see_it_and_nobody_else(desk, settled, caller):
         assert caller(stranger, "read").get(path).status_code == 404
         assert caller(stranger, "read").get("settlements").json()["data"] == []
     assert caller("other", "read", "audit").get(path).status_code == 200
+
+
+def test_who_only_had_a_lock_sees_nothing_and_stands_in_nobodys_way(desk, keyed, caller):
+    """Cloudy's route was locked first, and replaced by boreal's before any work began."""
+    right = desk.basic(settlement=WINDOW, fallback_policy={"allow_fallback": True, "substitute_providers": True})
+    desk.supply("cloudy", constraints=("json-mode", "tool-use"))
+    request = desk.without_payload((right, 1_000))
+    routes = {route.supplier.slug: route for route in request.routes.select_related("supplier")}
+    known = {"request_id": str(request.pk), "mint": MINT, "actor": "test", "now_us": desk.now_us}
+    lock_routes(route_ids=[str(routes["cloudy"].pk)], **known)
+    release_routes(request_id=str(request.pk), reason="another choice", actor="test", now_us=desk.now_us)
+    lock_routes(**known)
+    made = caller("boreal", "supply", "read").post("receipts", signed(desk, told(desk, request, 1_000), proofs(1_000)))
+    assert made.status_code == 201, made.json()
+    path = f"settlements/{made.json()['id']}"
+    assert caller("cloudy", "read").get(path).status_code == 404
+    assert caller("cloudy", "read").get("settlements").json()["data"] == []
+    assert caller("boreal", "read").get(path).status_code == 200
 
 
 def test_a_dispute_from_claim_to_decision(desk, settled, caller):

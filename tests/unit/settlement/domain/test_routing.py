@@ -127,7 +127,8 @@ def test_what_nodes_do_is_one_route() -> None:
     assert (picked(plan(rights, [nodes])), codes(plan(rights, [nodes]))) == ([], {("", None, "no_single_supplier")})
     assert picked(plan([rights[0], claim("r2")], [nodes])) == [("r2", "boreal", 100)]
     assert picked(plan([claim(), claim("r2")], [nodes], only=[("r1", 1), ("r2", 1)])) == [("r1", "boreal", 100)]
-    assert picked(plan(rights, [nodes], only=[("r1", 1), ("r2", 1)])) == []
+    shared = plan(rights, [nodes], only=[("r1", 1), ("r2", 1)])
+    assert (picked(shared), codes(shared)) == ([], {("", None, "no_single_supplier")})
 
 
 def test_max_spend_and_every_limit_bound_what_a_right_gives() -> None:
@@ -266,7 +267,20 @@ def test_the_callers_own_choice_is_kept_or_refused() -> None:
     assert codes(plan([claim(own_suppliers=own)], offers, only=[("r1", 9)])) == {("", None, "routes_short")}
     rights = [claim(own_suppliers=own, free_units=60), claim("r2", own_suppliers=own, free_units=60)]
     assert codes(plan(rights, offers, only=[("r2", 2)])) == {("", None, "routes_short")}
-    assert picked(plan(rights, offers, only=[("r2", 2), ("r1", 1)])) == [("r2", "cloudy", 60), ("r1", "boreal", 40)]
+    assert picked(plan(rights, offers, only=[("r2", 2), ("r1", 2)])) == [("r2", "cloudy", 60), ("r1", "cloudy", 40)]
+
+
+def test_the_callers_own_choice_divides_only_what_can_be_divided() -> None:
+    own, chosen = frozenset({"boreal", "cloudy"}), [("r2", 2), ("r1", 1)]
+    offers = [offer(), offer("cloudy", 2, CLOUDY)]
+    rights = [claim(own_suppliers=own, free_units=60), claim("r2", own_suppliers=own, free_units=60)]
+    text = plan(rights, offers, only=chosen)
+    assert (picked(text), codes(text)) == ([], {("", None, "no_single_supplier")})
+    many = [msgspec.structs.replace(right, resource="embeddings") for right in rights]
+    divided = plan(many, offers, only=chosen, workload="text.embedding")
+    assert picked(divided) == [("r2", "cloudy", 60), ("r1", "boreal", 40)]
+    # One of them that does it all is no division, whatever else was named.
+    assert picked(plan([claim(own_suppliers=own)], offers, only=[("r1", 2), ("r1", 1)])) == [("r1", "cloudy", 100)]
 
 
 def test_what_was_put_off_is_degraded_work() -> None:
