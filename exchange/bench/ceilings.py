@@ -31,7 +31,7 @@ def raw_commits(market: Market) -> dict[str, float]:
             [market.book_id, MOST_BATCHES],
         )
         batches = cursor.fetchall()
-        data = [[(table, _read(sql.format(book=market.book_id, seq=seq))) for table, sql in _ROWS.items()] for seq, _ in batches]
+        data = [[(table, read_rows(sql.format(book=market.book_id, seq=seq))) for table, sql in _ROWS.items()] for seq, _ in batches]
         for table in _ROWS:
             cursor.execute(f"CREATE TABLE bench_{table} (LIKE {table} INCLUDING ALL)")
     try:
@@ -48,7 +48,8 @@ def raw_commits(market: Market) -> dict[str, float]:
     return {"orders_per_s": round(median(rates), 1), "orders_per_batch": round(orders / max(len(batches), 1), 1)}
 
 
-def _read(sql: str) -> bytes:
+def read_rows(sql: str) -> bytes:
+    """What a query finds, as COPY writes it."""
     with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
         return b"".join(bytes(part) for part in copy)
 

@@ -1,6 +1,7 @@
 """A lean HTTP/1.1 client over asyncio streams: a load generator must cost less than what it loads."""
 
 import asyncio
+import time
 from typing import NamedTuple, Self
 
 ORDERS = "/api/v1/orders"
@@ -45,6 +46,20 @@ class Connection:
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         size = _number(head, b"content-length:") or 0
         return Reply(int(head[9:12]), await self._reader.readexactly(size), _number(head, b"x-book-seq:"))
+
+    async def follow(self, request: bytes) -> tuple[float, bytes]:
+        """When the first piece of an answer in pieces came (`perf_counter`), and all of it; an answer that is whole is one piece."""
+        self._writer.write(request)
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        if b"\r\ntransfer-encoding: chunked" not in head:
+            body = await self._reader.readexactly(_number(head, b"content-length:") or 0)
+            return time.perf_counter(), body
+        first, pieces = 0.0, list[bytes]()
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            pieces.append((await self._reader.readexactly(size + 2))[:-2])
+            first = first or time.perf_counter()
+        await self._reader.readuntil(b"\r\n")
+        return first, b"".join(pieces)
 
     async def close(self) -> None:
         self._writer.close()

@@ -35,6 +35,10 @@ class Command(BaseCommand):
         parser.add_argument("--fills", type=int, default=10_000, help="in which a right of the registry is sold")
         parser.add_argument("--times", type=int, default=200, help="how often each page of the registry is asked for")
         parser.add_argument("--keep", type=Path, metavar="DIR", help="where the registry stays; one that is there already is asked again")
+        parser.add_argument("--use", action="store_true", help="what using rights costs: requests, gateway, streams, nodes, instead")
+        parser.add_argument("--part", default="all", choices=["all", "requests", "gateway", "slow", "streams", "nodes"], help="of --use")
+        parser.add_argument("--nodes", type=int, default=8, help="of --use: how many are at work")
+        parser.add_argument("--streams", type=int, default=200, help="of --use: how many at once")
         parser.add_argument("--attach", type=int, default=0, metavar="PORT", help="a running exchange on this machine, data in DATA_DIR")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -42,6 +46,8 @@ class Command(BaseCommand):
             self._measure_registry(options)
         elif options["registry"]:
             self._in_servers_of_its_own(options)
+        elif options["use"] and options["attach"]:
+            self._measure_use(options)
         elif options["attach"]:
             self._measure(options)
         else:
@@ -59,6 +65,22 @@ class Command(BaseCommand):
             doors=list(DOORS) if options["door"] == "all" else [options["door"]],
         )
         self.stdout.write(json.dumps(figures) if options["json"] else text(figures))
+
+    def _measure_use(self, options: dict[str, Any]) -> None:
+        from benchmarks.use import PARTS, run, text  # noqa: PLC0415 - needs the tree's database
+
+        figures = run(
+            host="127.0.0.1",
+            port=options["attach"],
+            data_dir=Path(settings.DATA_DIR),
+            seconds=options["seconds"],
+            parts=list(PARTS) if options["part"] == "all" else [options["part"]],
+            nodes=options["nodes"],
+            streams=options["streams"],
+        )
+        self.stdout.write(json.dumps(figures) if options["json"] else text(figures))
+        if any(found["lost"] for found in figures["parts"].values()):
+            raise CommandError("something was lost")
 
     def _measure_registry(self, options: dict[str, Any]) -> None:
         from benchmarks.registry import run  # noqa: PLC0415 - needs the servers' database
@@ -100,6 +122,8 @@ class Command(BaseCommand):
             self._await_ready(tree, data / "bench-up.log")
             again = [*manage, "bench", "--attach", str(port), "--seconds", str(options["seconds"])]
             again += ["--profile", options["profile"], "--door", options["door"], *(["--json"] if options["json"] else [])]
+            if options["use"]:
+                again += ["--use", "--part", options["part"], "--nodes", str(options["nodes"]), "--streams", str(options["streams"])]
             if subprocess.run(again, cwd=settings.BASE_DIR, env=env, check=False).returncode:
                 raise CommandError("the bench failed; see above")
         finally:
