@@ -6,16 +6,22 @@ tenants' shares follow Zipf's law. Forecasts know only what has been: each windo
 
 from collections.abc import Iterable, Sequence
 from random import Random
+from statistics import NormalDist
 
 import msgspec
 
 from exchange.demo.bots.trace import Call
 
 SECOND_US = 1_000_000
+RESALE_PERCENT = 20  # of what a right costs: the least at which a tenant sells what would perish
+PERMILLE = 1000
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One day's numbers. `session_s` 0: every call by itself. `smoothing` in percent of the newest window."""
+    """One day's numbers. `session_s` 0: every call by itself. `smoothing` in percent of the newest window.
+
+    `value_percent`: what being served is worth to a tenant, in percent of what the rights for it cost; so much it pays at most.
+    """
 
     tenants: int = 20
     seed: int = 1
@@ -23,11 +29,17 @@ class Setting(msgspec.Struct, frozen=True):
     session_s: int = 4
     scale: int = 1000
     smoothing: int = 70
+    value_percent: int = 180
     windows: int = 0  # of the day, behind the one that teaches the forecast; 0: as many as the requests last
 
     @property
     def window_us(self) -> int:
         return self.window_s * SECOND_US
+
+    @property
+    def critical_permille(self) -> int:
+        """How often a buyer wants to have bought enough: what a unit too few loses it, out of that and what a unit too many does."""
+        return (self.value_percent - 100) * PERMILLE // (self.value_percent - RESALE_PERCENT)
 
 
 class Ask(msgspec.Struct, frozen=True, order=True):
@@ -39,10 +51,11 @@ class Ask(msgspec.Struct, frozen=True, order=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """`asks` by window, the first of which only teaches; `forecasts`: units by window and tenant, none for the first."""
+    """`asks` by window, the first of which only teaches. Units by window and tenant, none for the first: what it expects, what it buys."""
 
     asks: tuple[tuple[Ask, ...], ...]
     forecasts: tuple[tuple[int, ...], ...]
+    bought: tuple[tuple[int, ...], ...]
 
     @property
     def windows(self) -> range:
@@ -61,7 +74,8 @@ def day_of(calls: Sequence[Call], setting: Setting) -> Day:
         number = ask.at_us // setting.window_us
         if number < count:
             windows[number].append(ask)
-    return Day(tuple(map(tuple, windows)), tuple(_forecasts(windows, setting)))
+    forecasts, bought = zip(*_expected_and_bought(windows, setting), strict=True)
+    return Day(tuple(map(tuple, windows)), forecasts, bought)
 
 
 def _spread(calls: Sequence[Call], setting: Setting) -> Iterable[Ask]:
@@ -76,16 +90,39 @@ def _spread(calls: Sequence[Call], setting: Setting) -> Iterable[Ask]:
         yield Ask(call.at_us, tenant, (call.context + call.generated) * setting.scale)
 
 
-def _forecasts(windows: Sequence[Sequence[Ask]], setting: Setting) -> Iterable[tuple[int, ...]]:
-    yield (0,) * setting.tenants
-    known: list[int] | None = None
+def _expected_and_bought(windows: Sequence[Sequence[Ask]], setting: Setting) -> Iterable[tuple[tuple[int, ...], tuple[int, ...]]]:
+    yield (0,) * setting.tenants, (0,) * setting.tenants
+    pasts = [Past() for _ in range(setting.tenants)]
     for window in windows[:-1]:
         seen = [0] * setting.tenants
         for ask in window:
             seen[ask.tenant] += ask.units
-        weight = setting.smoothing
-        known = seen if known is None else [(new * weight + old * (100 - weight)) // 100 for new, old in zip(seen, known, strict=True)]
-        yield tuple(known)
+        for past, units in zip(pasts, seen, strict=True):
+            past.learn(units, setting.smoothing)
+        yield tuple(past.expected_units for past in pasts), tuple(past.wanted_units(setting.critical_permille) for past in pasts)
+
+
+class Past(msgspec.Struct):
+    """What one tenant knows: what it expects of a window, and how far it was out in each of those before."""
+
+    expected_units: int = 0
+    missed_units: int = 0
+    windows: int = 0
+
+    def learn(self, units: int, smoothing: int) -> None:
+        """A window is over, in which it asked for so many units."""
+        self.windows += 1
+        if self.windows == 1:
+            self.expected_units = units
+            return
+        self.missed_units += abs(units - self.expected_units)
+        self.expected_units = (units * smoothing + self.expected_units * (100 - smoothing)) // 100
+
+    def wanted_units(self, critical_permille: int) -> int:
+        """What it buys: enough so often. Its errors are taken for normal ones, whose deviation is five quarters of their mean size."""
+        deviation_units = self.missed_units * 5 // (4 * max(1, self.windows - 1))
+        above_permille = round(NormalDist().inv_cdf(critical_permille / PERMILLE) * PERMILLE)
+        return max(0, self.expected_units + above_permille * deviation_units // PERMILLE)
 
 
 def expected_units(*, forecast: int, seen: int, gone_us: int, window_us: int) -> int:

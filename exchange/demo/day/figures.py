@@ -58,7 +58,7 @@ def floor_of(day: Day) -> Floor:
     """With all rights in one hand."""
     issued = asked = stranded = unserved = 0
     for number in day.windows:
-        have, want = sum(day.forecasts[number]), sum(ask.units for ask in day.asks[number])
+        have, want = sum(day.bought[number]), sum(ask.units for ask in day.asks[number])
         issued, asked = issued + have, asked + want
         stranded, unserved = stranded + max(0, have - want), unserved + max(0, want - have)
     return Floor(stranded * BPS // max(1, issued), unserved * BPS // max(1, asked))

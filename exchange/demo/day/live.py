@@ -12,8 +12,25 @@ import msgspec
 from exchange.demo.day.demand import SECOND_US, Ask, Day, Setting, expected_units
 from exchange.demo.day.figures import DayFigures, WindowFigures
 
-TICK_US = 15 * SECOND_US
-LAST_US = 5 * SECOND_US  # before the end: the last look
+
+class Looks(msgspec.Struct, frozen=True):
+    """When policies look: each `tick_us` and `last_us` before the window's end, each time `turns` times a second apart.
+
+    Several, because one takes back what rests beside a better price, and the next takes that price; or one sells and the next uses it.
+    """
+
+    tick_us: int = 15 * SECOND_US
+    last_us: int = 3 * SECOND_US
+    turns: int = 3
+
+    def moments_us(self, window_us: int) -> list[int]:
+        """After the window's start."""
+        starts = [*range(self.tick_us, window_us - self.last_us, self.tick_us), window_us - self.last_us]
+        return [start + turn * SECOND_US for start in starts for turn in range(self.turns)]
+
+
+LOOKS = Looks()
+AT_THE_END = Looks(last_us=0, turns=1)  # a last one when every request of the window has come
 
 
 class Shop(Protocol):
@@ -69,31 +86,59 @@ class PaperShop:
         figures.stranded = sum(self._free)
 
 
-def live(day: Day, setting: Setting, shop: Shop, tell: Callable[[int, WindowFigures], object] = lambda *_: None) -> DayFigures:
+class OneHandShop(PaperShop):
+    """Rights that one hand moves at every look from who has too many to who has too few: no prices, no orders, no book.
+
+    What policies on a book don't reach of it is the book's; `lot_units` 1 shows what lots cost.
+    """
+
+    def __init__(self, lot_units: int) -> None:
+        super().__init__()
+        self._lot_units = lot_units
+
+    def trade(self, needs: tuple[int, ...], at_us: int) -> None:  # noqa: ARG002
+        lot, free = self._lot_units, self._free
+        over_lots = [max(0, have - need) // lot for have, need in zip(free, needs, strict=True)]
+        for tenant, need in enumerate(needs):
+            missing = need - free[tenant]
+            short_lots = -(-missing // lot) if missing > lot // 2 else 0
+            for other, spare in enumerate(over_lots):
+                lots = min(short_lots, spare)
+                short_lots, over_lots[other] = short_lots - lots, spare - lots
+                free[tenant], free[other] = free[tenant] + lots * lot, free[other] - lots * lot
+
+
+def live(
+    day: Day,
+    setting: Setting,
+    shop: Shop,
+    tell: Callable[[int, WindowFigures], object] = lambda *_: None,
+    looks: Looks = LOOKS,
+) -> DayFigures:
     """What the day came to in that shop. `tell` hears of each window when it is over."""
     figures = DayFigures([], [(0, 0)] * setting.tenants)
     for number in day.windows:
-        figures.windows.append(_window(day, number, setting, shop, figures))
+        figures.windows.append(_window(day, number, setting, shop, figures, looks))
         tell(number, figures.windows[-1])
     return figures
 
 
-def _window(day: Day, number: int, setting: Setting, shop: Shop, figures: DayFigures) -> WindowFigures:
-    found = WindowFigures(issued=sum(day.forecasts[number]))
+def _window(day: Day, number: int, setting: Setting, shop: Shop, figures: DayFigures, looks: Looks) -> WindowFigures:
+    found = WindowFigures(issued=sum(day.bought[number]))
     tenants = [Tenant() for _ in range(setting.tenants)]
-    shop.open(number, day.forecasts[number])
+    shop.open(number, day.bought[number])
     start_us = number * setting.window_us
-    looks = deque([*range(TICK_US, setting.window_us - LAST_US, TICK_US), setting.window_us - LAST_US])
+    moments = deque(looks.moments_us(setting.window_us))
     for ask in day.asks[number]:
-        while looks and start_us + looks[0] <= ask.at_us:
-            _look(day.forecasts[number], tenants, start_us, looks.popleft(), setting, shop, found, figures)
+        while moments and start_us + moments[0] <= ask.at_us:
+            _look(day.forecasts[number], tenants, start_us, moments.popleft(), setting, shop, found, figures)
         tenants[ask.tenant].waiting.append(ask)
         tenants[ask.tenant].seen += ask.units
         found.asked, found.requests = found.asked + ask.units, found.requests + 1
         _count(figures, ask.tenant, asked=ask.units)
         _serve(tenants[ask.tenant], ask.tenant, ask.at_us, shop, found, figures)
-    while looks:
-        _look(day.forecasts[number], tenants, start_us, looks.popleft(), setting, shop, found, figures)
+    while moments:
+        _look(day.forecasts[number], tenants, start_us, moments.popleft(), setting, shop, found, figures)
     found.unserved = sum(tenant.waiting_units for tenant in tenants)
     shop.close(found)
     return found

@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
-from exchange.demo.day.demand import Setting
-from exchange.demo.day.figures import BPS, DayFigures, Floor
-from exchange.demo.day.stage import CAP_MINOR, FLOOR_MINOR, WARE, WORTH_MINOR
+from exchange.demo.day.causes import Cut, Otherwise, Shares, Steps, shares_of
+from exchange.demo.day.demand import RESALE_PERCENT, Setting
+from exchange.demo.day.figures import BPS, DayFigures
+from exchange.demo.day.live import LOOKS
+from exchange.demo.day.stage import FLOOR_MINOR, WARE, WORTH_MINOR, cap_minor
 
 _MILLION = 1_000_000
 WIDTH, HEIGHT, LEFT, BOTTOM = 760, 240, 56, 34
@@ -16,16 +18,15 @@ _INK, _SOFT = "#1c3d5a", "#c9d6e2"
 
 
 class Told(msgspec.Struct, frozen=True):
-    """Both days and what no market could mend."""
+    """Both days, what keeps the market's where it is, and how others would have fared."""
 
     setting: Setting
     source: str
     without: DayFigures
     market: DayFigures
-    floor: Floor
-    # The same requests, each call by itself, without a market: (stranded, unserved) in basis points, and what is beyond any market of it.
-    calm: tuple[int, int]
-    calm_floor: Floor
+    steps: Steps
+    cut: Cut | None
+    otherwise: tuple[Otherwise, ...]
 
 
 def document(told: Told) -> dict[str, Any]:
@@ -35,8 +36,10 @@ def document(told: Told) -> dict[str, Any]:
         "source": told.source,
         "without": _figures(told.without),
         "market": _figures(told.market),
-        "floor": msgspec.to_builtins(told.floor),
-        "calm": {"stranded_bps": told.calm[0], "unserved_bps": told.calm[1], "floor": msgspec.to_builtins(told.calm_floor)},
+        "floor": msgspec.to_builtins(told.steps.floor),
+        "causes": [{"cause": cause.code, **msgspec.to_builtins(cause.cost)} for cause in causes(told)],
+        "cut": msgspec.to_builtins(told.cut),
+        "otherwise": msgspec.to_builtins(told.otherwise),
         "halved": {
             "stranded": halved(told.without.stranded_bps, told.market.stranded_bps),
             "unserved": halved(told.without.unserved_bps, told.market.unserved_bps),
@@ -84,36 +87,78 @@ def _dollars(minor: int) -> str:
 
 
 def _percent(bps: int) -> str:
-    return f"{bps // 100}.{bps % 100:02d} %"
+    return f"{'-' if bps < 0 else ''}{abs(bps) // 100}.{abs(bps) % 100:02d} %"
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """One hindrance, what it costs, and why it is there."""
+
+    code: str
+    title: str
+    cost: Shares
+    words: str
+
+
+def causes(told: Told) -> list[Cause]:
+    """What keeps the market's shares from falling further; the costs add up to them."""
+    steps = told.steps
+    floor = Shares(steps.floor.stranded_bps, steps.floor.unserved_bps)
+    last_s = LOOKS.last_us // 1_000_000 - LOOKS.turns + 1
+    return [
+        Cause(
+            "totals",
+            "All tenants together bought too much or too little",
+            floor,
+            "In such a window the units could be used, or the demand served, by nobody, whoever held the rights. A right ends with its window, so "
+            "no trade carries units into the next one; only better forecasts, or rights issued later, lower this." + _cut_words(told.cut),
+        ),
+        Cause(
+            "books",
+            "Policies and books instead of one hand",
+            shares_of(told.market).less(steps.one_hand),
+            "Each policy knows its own tenant's needs alone and meets the others in the book: an ask that rests for one turn too long, or a bid "
+            "that waits for the next, is what this counts. Less than nothing means that the book moved units early that one hand kept.",
+        ),
+        Cause(
+            "lots",
+            "Whole lots",
+            steps.one_hand.less(steps.units),
+            f"The book trades lots of {WARE.lot_units:,} units; parts of one stay where they are.",
+        ),
+        Cause(
+            "last_look",
+            "Behind the last look",
+            steps.units.less(steps.at_the_end),
+            f"Policies look for the last time {last_s} s before the end. What is asked for afterwards has what its tenant kept for it, and what was "
+            "kept for too much of it perishes.",
+        ),
+        Cause(
+            "whole_requests",
+            "Requests that are served whole",
+            steps.at_the_end.less(floor),
+            "One that is larger than what is left waits in vain, and so do the units.",
+        ),
+    ]
+
+
+def _cut_words(cut: Cut | None) -> str:
+    if cut is None:
+        return ""
+    return (
+        f" {_percent(cut.stranded_bps)} of all units perish only because the requests end {cut.lasted_s} s into the last window, "
+        "for the whole of which rights were bought."
+    )
 
 
 def limits(told: Told) -> list[str]:
-    """What keeps the shares from falling further, in words."""
-    market, floor = told.market, told.floor
-    more = market.stranded_bps - floor.stranded_bps
-    short = market.unserved_bps - floor.unserved_bps
+    """The causes in words, with their figures, and what the router refused."""
     lines = [
-        (
-            f"All tenants together expected more than they asked for in some windows and less in others: {_percent(floor.stranded_bps)} of all units "
-            f"and {_percent(floor.unserved_bps)} of all demand could be used or served by nobody, whoever held the rights. A right ends with its window, "
-            "so no trade carries units into the next one; only a better forecast, or rights issued later, lowers this."
-        ),
-        (
-            f"Of the rest, {_percent(max(0, more))} of the units and {_percent(max(0, short))} of the demand were there and did not meet: what came in "
-            f"the last seconds, behind the last look of the policies; parts of a lot ({WARE.lot_units:,} units), which the book does not trade; and units "
-            "that a tenant kept because its forecast still expected a use for them."
-        ),
+        f"{one.title}: {_percent(one.cost.stranded_bps)} of units, {_percent(one.cost.unserved_bps)} of demand. {one.words}"
+        for one in causes(told)
     ]
-    calm, beyond = told.calm, told.calm_floor
-    lines.append(
-        f"How much a market can do depends on how differently its tenants fare. Spread call by call instead of in sessions, the same requests would leave "
-        f"{_percent(calm[0])} of the units and {_percent(calm[1])} of the demand without each other, of which {_percent(beyond.stranded_bps)} and "
-        f"{_percent(beyond.unserved_bps)} are beyond any market."
-    )
-    if market.refused:
-        lines.append(
-            "The router refused some requests: " + ", ".join(f"{code} {count}" for code, count in sorted(market.refused.items())) + "."
-        )
+    if told.market.refused:
+        refused = ", ".join(f"{code} {count}" for code, count in sorted(told.market.refused.items()))
+        lines.append(f"The router refused some requests: {refused}.")
     return lines
 
 
@@ -135,20 +180,26 @@ def page(told: Told) -> str:
     """The report as one HTML page without anything from elsewhere."""
     numbers = [str(number) for number in range(1, len(told.market.windows) + 1)]
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>A market day</title><style>",
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>A market day</title><style>",
         "body{font:16px/1.5 system-ui,sans-serif;max-width:820px;margin:2rem auto;padding:0 1rem;color:#1a1a1a}",
         "table{border-collapse:collapse;width:100%}td,th{text-align:right;padding:.3rem .5rem;border-bottom:1px solid #ddd}",
-        "td:first-child,th:first-child{text-align:left}svg{width:100%;height:auto}figure{margin:1.5rem 0}figcaption{font-size:.9rem}</style>",
+        "td:first-child,th:first-child{text-align:left}td+td{white-space:nowrap}.wide,figure{overflow-x:auto}.wide td:first-child{min-width:9rem}svg{width:100%;min-width:600px;height:auto}figure{margin:1.5rem 0}figcaption{font-size:.9rem}</style>",
         f"<h1>A market day</h1><p>{html.escape(_opening(told))}</p>",
         _table(told),
+        _bars("Rights bought (light) and demand (dark), in lots by window", numbers, _supply_and_demand(told)),
         _bars("Units that perished unused, in lots by window", numbers, _lots(told, "stranded")),
         _bars("Demand unserved, in lots by window", numbers, _lots(told, "unserved")),
         _bars("Demand served, in lots by window", numbers, _lots(told, "served")),
         _bars("Share of each tenant's demand that was served, in percent", _tenants(told), _served(told)),
         _bars("Lots traded by window", numbers, [[0] * len(numbers), [w.traded_units // WARE.lot_units for w in told.market.windows]]),
-        "<h2>What stops the shares from falling further</h2><ul>",
+        "<h2>What stops the shares from falling further</h2>",
+        _causes(told),
+        "<ul>",
         *(f"<li>{html.escape(line)}</li>" for line in limits(told)),
-        f"</ul><h2>What was done</h2><p>{html.escape(_closing())}</p>",
+        "</ul><h2>Had they bought or come otherwise</h2>",
+        f"<p>{html.escape(_buying(told.setting))}</p>",
+        _otherwise(told),
+        f"<h2>What was done</h2><p>{html.escape(_closing(told.setting))}</p>",
         _counts("What policies did", told.market.actions),
         _counts("Outcomes of settlements", told.market.outcomes),
         "</html>",
@@ -160,15 +211,43 @@ def _opening(told: Told) -> str:
     setting = told.setting
     return (
         f"{told.market.total('requests')} requests ({told.source}), each standing for {setting.scale} alike, spread over {setting.tenants} tenants by Zipf's "
-        f"law in sessions of {setting.session_s} s on average. For each window of {setting.window_s} s every tenant was given a right for what its "
-        "own past let it expect. The dark bars are the day on which standing policies traded surplus and deficit; the light ones the same day without."
+        f"law in sessions of {setting.session_s} s on average. The first {setting.window_s} s of the requests only teach the forecasts and are not lived "
+        "through. For each window behind them every tenant was given a right for what its own past let it expect. The dark bars are the day on which standing policies traded surplus and deficit; the light ones the same day without."
     )
 
 
-def _closing() -> str:
+def _buying(setting: Setting) -> str:
     return (
-        f"A policy covers what is still needed of the running window at up to {_dollars(CAP_MINOR)} a lot and sells the rest at no less than "
-        f"{_dollars(FLOOR_MINOR)}; a lot is worth {_dollars(WORTH_MINOR)}. Orders went through intake, batches and delivery against payment; each request "
+        f"A lot of rights costs {_dollars(WORTH_MINOR)}; being served with it is worth {_dollars(cap_minor(setting))} to a tenant, and what is too much "
+        f"of it brings {RESALE_PERCENT} percent of its price at worst. So a tenant buys what suffices in {setting.critical_permille / 10:.1f} of a hundred "
+        "windows: what it expects, and more or less than that by its own errors so far. For the rows below the same calls were lived through in "
+        "accounts of units, with one hand in the place of the market: who buys less leaves more demand unserved, who buys more lets more units "
+        "perish, with a market as without."
+    )
+
+
+def _causes(told: Told) -> str:
+    rows = [("With the market", shares_of(told.market)), *((one.title, one.cost) for one in causes(told))]
+    cells = "".join(f"<tr><td>{html.escape(name)}<td>{_percent(cost.stranded_bps)}<td>{_percent(cost.unserved_bps)}" for name, cost in rows)
+    return f"<table><tr><th>&nbsp;<th>of units<th>of demand{cells}</table>"
+
+
+def _otherwise(told: Told) -> str:
+    steps = told.steps
+    now = Otherwise("as they did", shares_of(told.without), steps.one_hand, steps.floor)
+    cells = "".join(
+        f"<tr><td>{html.escape(row.name)}"
+        + "".join(f"<td>{_percent(part.stranded_bps)}<td>{_percent(part.unserved_bps)}" for part in (row.without, row.one_hand, row.floor))
+        for row in (now, *told.otherwise)
+    )
+    heads = "<tr><th>&nbsp;<th colspan=2>without a market<th colspan=2>one hand<th colspan=2>beyond any market"
+    return f"<div class=wide><table>{heads}<tr><th>&nbsp;{'<th>of units<th>of demand' * 3}{cells}</table></div>"
+
+
+def _closing(setting: Setting) -> str:
+    return (
+        f"A policy covers what is still needed of the running window at up to {_dollars(cap_minor(setting))} a lot and sells the rest at no less than "
+        f"{_dollars(FLOOR_MINOR)}. Orders went through intake, batches and delivery against payment; each request "
         "was submitted, routed, executed by an instant supplier, receipted and settled. The day without a market needs no venue: it is an account of units."
     )
 
@@ -190,6 +269,10 @@ def _table(told: Told) -> str:
 
 def _lots(told: Told, name: str) -> list[list[int]]:
     return [[getattr(window, name) // WARE.lot_units for window in figures.windows] for figures in (told.without, told.market)]
+
+
+def _supply_and_demand(told: Told) -> list[list[int]]:
+    return [[getattr(window, name) // WARE.lot_units for window in told.market.windows] for name in ("issued", "asked")]
 
 
 def _tenants(told: Told) -> list[str]:
@@ -215,10 +298,10 @@ def _bars(title: str, names: Sequence[str], pairs: Sequence[Sequence[int]]) -> s
                 f"<title>{html.escape(name)}: {series[place]}</title></rect>"
             )
         drawn.append(
-            f'<text x="{(x + step // 2) // 1000}" y="{HEIGHT - 14}" font-size="11" text-anchor="middle">{html.escape(name)}</text>'
+            f'<text x="{(x + step // 2) // 1000}" y="{HEIGHT - 14}" font-size="13" text-anchor="middle">{html.escape(name)}</text>'
         )
     drawn += [
-        f'<text x="{LEFT - 6}" y="{y}" font-size="11" text-anchor="end">{value}</text>' for y, value in ((HEIGHT - BOTTOM, 0), (24, most))
+        f'<text x="{LEFT - 6}" y="{y}" font-size="13" text-anchor="end">{value}</text>' for y, value in ((HEIGHT - BOTTOM, 0), (24, most))
     ]
     line = f'<line x1="{LEFT}" x2="{WIDTH}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}" stroke="#888"/>'
     alt = html.escape(title)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from exchange.demo.catalog import ASSURANCE_MODE, WARES, manifest
-from exchange.demo.day.demand import SECOND_US, Setting
+from exchange.demo.day.demand import RESALE_PERCENT, SECOND_US, Setting
 from exchange.domain.standing_policy import REBALANCER, Coverage, Limits, Rebalancing, SellUnused
 from exchange.models import Instrument, Policy
 from exchange.services import keys
@@ -32,8 +32,8 @@ WARE = WARES[0]
 BEGIN_US = 1_796_083_200_000_000  # 2026-12-01T00:00:00Z, when the first window of every day starts
 HOUR_US = 3600 * SECOND_US
 TAKER_BPS, MAKER_BPS = 8, 2
-# Per lot: what a right is worth, the least a tenant sells at before it perishes, the most it pays before it goes without.
-WORTH_MINOR, FLOOR_MINOR, CAP_MINOR = WARE.worth_minor, WARE.worth_minor // 5, WARE.worth_minor * 3 // 2
+# Per lot: what a right costs, and the least a tenant sells at before it perishes.
+WORTH_MINOR, FLOOR_MINOR = WARE.worth_minor, WARE.worth_minor * RESALE_PERCENT // 100
 HOUSE = "issuer"
 
 
@@ -55,15 +55,26 @@ class Stage(msgspec.Struct):
     tenants: list[Tenant]
 
 
-def coverage_of(units: int) -> Coverage:
-    """Hold what is needed until the window ends; a lot more or less is left alone."""
-    return Coverage(max_price_minor=CAP_MINOR, units=units, tolerance_units=WARE.lot_units // 2, horizon_us=0, slippage_bps=10_000)
+def cap_minor(setting: Setting) -> int:
+    """The most a tenant pays for a lot before it goes without."""
+    return WORTH_MINOR * setting.value_percent // 100
+
+
+def coverage_of(units: int, setting: Setting) -> Coverage:
+    """Hold what is needed until the window ends; half a lot less is left alone."""
+    return Coverage(
+        max_price_minor=cap_minor(setting),
+        units=units,
+        tolerance_units=WARE.lot_units // 2,
+        horizon_us=0,
+        slippage_bps=10_000,
+    )
 
 
 def rules_for(class_key: str, units: int, setting: Setting) -> Rebalancing:
     """A tenant's policy: cover what is needed of the window that runs, sell the rest of it."""
     selling = SellUnused(min_price_minor=FLOOR_MINOR, before_end_us=setting.window_us, slippage_bps=10_000)
-    return Rebalancing(class_key, coverage_of(units), selling, limits=Limits(max_orders_per_run=10))
+    return Rebalancing(class_key, coverage_of(units, setting), selling, limits=Limits(max_orders_per_run=10))
 
 
 def set_up(setting: Setting) -> Stage:

@@ -41,7 +41,6 @@ FROM exchange_trade WHERE book_id = %s
 _OUTCOMES = "SELECT coalesce(nullif(outcome, ''), state), count(*) FROM settlement_settlement GROUP BY 1 ORDER BY 1"
 _ACTIONS = "SELECT rule || ' ' || verb || ' ' || outcome, count(*) FROM exchange_policyaction GROUP BY 1 ORDER BY 1"
 _BODY_HASH = hashlib.sha256(b"").hexdigest()
-ROUNDS = 3  # of policies at one look: some cancel first, some rest where others then take
 
 
 class VenueShop:
@@ -60,14 +59,16 @@ class VenueShop:
         self.refused: Counter[str] = Counter()
 
     def open(self, number: int, units: tuple[int, ...]) -> None:
-        """Issue and list the window, a minute ahead, and open its book."""
+        """Issue and list the window, a minute ahead, and open its book; none where nobody has bought anything."""
         self._number = number
         start_us = BEGIN_US + number * self._setting.window_us
-        instrument = open_window(self._stage, number, units, self._setting, start_us - 60_000_000)
-        self._book, self._series = instrument.pk, instrument.series_id
+        self._needs = [-1] * self._setting.tenants
+        self._book = self._series = 0
+        if any(units):
+            instrument = open_window(self._stage, number, units, self._setting, start_us - 60_000_000)
+            self._book, self._series = instrument.pk, instrument.series_id
         timetable(now_us=start_us)
         self._match(start_us)
-        self._needs = [-1] * self._setting.tenants
         self._look()
 
     def free(self, tenant: int) -> int:
@@ -119,17 +120,17 @@ class VenueShop:
 
     def trade(self, needs: tuple[int, ...], at_us: int) -> None:
         """Each tenant writes down what it needs now, and the policies that are due act, as the scheduler would have them."""
-        if not self._trades:
+        if not self._trades or not self._book:
             return
         now_us = BEGIN_US + at_us
         for number, (tenant, units) in enumerate(zip(self._stage.tenants, needs, strict=True)):
-            if abs(units - self._needs[number]) >= WARE.lot_units // 4 or not units:
+            change = abs(units - self._needs[number])
+            if change >= WARE.lot_units // 4 or (change and not units):
                 rules = rules_for(self._stage.compute_class.key, units, self._setting)
                 change_policy(policy_id=str(tenant.policy.uuid), change=PolicyChange(rules=rules), who=tenant.principal, now_us=now_us)
                 self._needs[number] = units
-        for turn in range(ROUNDS):
-            run_due(mint=self._stage.mint, now_us=now_us + turn * 1_000_000)
-            self._match(now_us + turn * 1_000_000 + 1)
+        run_due(mint=self._stage.mint, now_us=now_us)
+        self._match(now_us + 1)
         self._look()
 
     def close(self, figures: WindowFigures) -> None:
@@ -151,7 +152,7 @@ class VenueShop:
         figures.refused = dict(self.refused)
 
     def _match(self, now_us: int) -> None:
-        while match_once(self._lane, book_id=self._book, now_us=now_us).outcome is Outcome.MATCHED:
+        while self._book and match_once(self._lane, book_id=self._book, now_us=now_us).outcome is Outcome.MATCHED:
             pass
 
     def _look(self) -> None:

@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from exchange.audit.run import audit
 from exchange.demo.bots.trace import generate
+from exchange.demo.day.causes import cut_of, otherwise, steps_of
 from exchange.demo.day.demand import Setting, day_of
-from exchange.demo.day.figures import WindowFigures, floor_of
+from exchange.demo.day.figures import WindowFigures
 from exchange.demo.day.live import PaperShop, live
 from exchange.demo.day.report import Told, document, page, text
 from exchange.demo.day.requests import Unreadable, read_requests
@@ -26,15 +26,21 @@ from exchange.demo.day.venue_shop import VenueShop
 from exchange.replay.run import replay
 from rights.models import Participant
 
-_NUMBERS = {
-    "tenants": (20, "over whom the requests are spread"),
-    "seed": (1, "of the spreading, and of the requests where no file is given"),
-    "windows": (0, "how many to live through, behind the one that teaches the forecast; 0: as many as the requests last"),
-    "window_s": (300, "seconds of a window"),
-    "session_s": (4, "mean seconds for which a service's calls are one tenant's; 0: each call by itself"),
-    "smoothing": (70, "percent of a forecast that the newest window makes; the rest are those before it"),
-    "scale": (1000, "how many alike a call stands for"),
-    "every": (1, "take only every so-manieth request"),
+_NUMBERS = {  # what is taken unless given, between what, and about what
+    "tenants": (20, 1, 500, "over whom the requests are spread"),
+    "seed": (1, 0, 2**31, "of the spreading, and of the requests where no file is given"),
+    "windows": (0, 0, 10_000, "how many to live through, behind the one that teaches the forecast; 0: as many as the requests last"),
+    "window_s": (300, 20, 86_400, "seconds of a window"),
+    "session_s": (4, 0, 86_400, "mean seconds for which a service's calls are one tenant's; 0: each call by itself"),
+    "smoothing": (70, 1, 100, "percent of a forecast that the newest window makes; the rest are those before it"),
+    "value_percent": (
+        180,
+        101,
+        900,
+        "what being served is worth to a tenant, in percent of what its rights cost; it says how much is bought",
+    ),
+    "scale": (1000, 1, 1_000_000, "how many alike a call stands for"),
+    "every": (1, 1, 1_000_000, "take only every so-manieth request"),
 }
 
 
@@ -45,7 +51,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--requests", type=Path, metavar="CSV|DIR", help="time, context tokens, generated tokens; made up when not given"
         )
-        for name, (value, about) in _NUMBERS.items():
+        for name, (value, _, _, about) in _NUMBERS.items():
             parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value, help=f"{about} (default {value})")
         parser.add_argument("--report", type=Path, metavar="FILE.html")
         parser.add_argument("--json", action="store_true")
@@ -53,6 +59,9 @@ class Command(BaseCommand):
         parser.add_argument("--attach", action="store_true", help="use the present database, which has to be empty")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        for name, (_, least, most, _) in _NUMBERS.items():
+            if not least <= options[name] <= most:
+                raise CommandError(f"--{name.replace('_', '-')} is a number from {least} to {most}")
         if options["attach"]:
             self._live(options)
             return
@@ -73,16 +82,16 @@ class Command(BaseCommand):
             calls = read_requests(options["requests"]) if options["requests"] else generate(setting.seed)
         except (Unreadable, OSError) as error:
             raise CommandError(str(error)) from error
-        day = day_of(calls[:: options["every"]], setting)
+        calls = calls[:: options["every"]]
+        day = day_of(calls, setting)
         if not day.windows:
             raise CommandError("the requests last for one window alone, which teaches the forecast; take smaller windows")
         without, shop = live(day, setting, PaperShop()), VenueShop(setting)
         market = live(day, setting, shop, self._told)
         shop.tell(market)
         source = options["requests"].name if options["requests"] else f"made up, seed {setting.seed}"
-        calm = day_of(calls[:: options["every"]], msgspec.structs.replace(setting, session_s=0))
-        alone = live(calm, setting, PaperShop())
-        told = Told(setting, source, without, market, floor_of(day), (alone.stranded_bps, alone.unserved_bps), floor_of(calm))
+        steps, others = steps_of(day, setting, WARE.lot_units), otherwise(calls, setting, WARE.lot_units)
+        told = Told(setting, source, without, market, steps, cut_of(day, setting), others)
         if options["report"]:
             options["report"].write_text(page(told), encoding="utf-8")
         self.stdout.write(json.dumps(document(told)) if options["json"] else text(told))

@@ -6,10 +6,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from exchange.demo.bots.trace import Call, generate
-from exchange.demo.day.demand import SECOND_US, Ask, Day, Setting, day_of, expected_units
+from exchange.demo.day.causes import Cut, Otherwise, Shares, Steps, cut_of, otherwise, shares_of, steps_of
+from exchange.demo.day.demand import SECOND_US, Ask, Day, Past, Setting, day_of, expected_units
 from exchange.demo.day.figures import DayFigures, Floor, WindowFigures, floor_of
-from exchange.demo.day.live import PaperShop, live
-from exchange.demo.day.report import Told, document, page, shares, text
+from exchange.demo.day.live import AT_THE_END, Looks, OneHandShop, PaperShop, live
+from exchange.demo.day.report import Told, causes, document, page, shares, text
 from exchange.demo.day.requests import Unreadable, read_requests
 
 SMALL = Setting(tenants=3, window_s=60, scale=1)
@@ -63,7 +64,23 @@ def test_forecasts_know_only_what_has_been() -> None:
     calls = [Call(number * 60 * SECOND_US, 100 * (number + 1), 0, "one") for number in range(4)]
     day = day_of(calls, Setting(tenants=1, window_s=60, scale=1, smoothing=50))
     assert day.forecasts == ((0,), (100,), (150,), (225,))
+    assert day.bought == day.forecasts
     assert list(day.windows) == [1, 2, 3]
+
+
+def test_who_loses_more_by_a_unit_too_few_buys_more_than_it_expects_by_its_own_errors() -> None:
+    assert Setting().critical_permille == 500
+    past = Past()
+    past.learn(1_000, 50)
+    assert past.wanted_units(750) == 1_000  # no error is known yet
+    past.learn(1_400, 50)
+    past.learn(1_000, 50)
+    assert (past.expected_units, past.missed_units, past.windows) == (1_100, 600, 3)
+    # An error of 300 on average is a deviation of 375; three quarters of a normal one's outcomes lie below 0.674 deviations above.
+    assert [past.wanted_units(permille) for permille in (500, 750, 250)] == [1_100, 1_352, 847]
+    calls = [Call(number * 60 * SECOND_US, 100 * (number % 2 + 1), 0, "one") for number in range(6)]
+    bought = [sum(map(sum, day_of(calls, Setting(tenants=1, window_s=60, scale=1, value_percent=v)).bought)) for v in (130, 180, 400)]
+    assert bought == sorted(set(bought))
 
 
 def test_what_is_expected_gives_way_to_what_was_seen() -> None:
@@ -77,6 +94,7 @@ def test_without_a_market_everybody_has_what_it_was_given() -> None:
     day = Day(
         asks=((), (Ask(60 * SECOND_US, 0, 70), Ask(61 * SECOND_US, 0, 40), Ask(62 * SECOND_US, 0, 30), Ask(63 * SECOND_US, 1, 10))),
         forecasts=((0, 0, 0), (100, 50, 5)),
+        bought=((0, 0, 0), (100, 50, 5)),
     )
     figures = live(day, SMALL, PaperShop())
     (window,) = figures.windows
@@ -84,6 +102,45 @@ def test_without_a_market_everybody_has_what_it_was_given() -> None:
     assert figures.tenants == [(140, 100), (10, 10), (0, 0)]
     floor = floor_of(day)
     assert (floor.stranded_bps, floor.unserved_bps) == (5 * 10_000 // 155, 0)
+
+
+def test_looks_come_in_turns_and_the_last_before_the_end() -> None:
+    assert Looks(tick_us=20 * SECOND_US).moments_us(60 * SECOND_US) == [s * SECOND_US for s in (20, 21, 22, 40, 41, 42, 57, 58, 59)]
+    assert AT_THE_END.moments_us(30 * SECOND_US) == [15 * SECOND_US, 30 * SECOND_US]
+
+
+def test_one_hand_moves_whole_lots_from_who_has_too_many() -> None:
+    shop = OneHandShop(100)
+    shop.open(1, (1_000, 20, 399, 0))
+    shop.trade((450, 70, 100, 651), 0)
+    # The last lacks seven lots, the first can spare five and the third two; the second lacks half a lot, which is left alone.
+    assert [shop.free(tenant) for tenant in range(4)] == [500, 20, 199, 700]
+    units = OneHandShop(1)
+    units.open(1, (1_000, 20, 399, 0))
+    units.trade((450, 70, 100, 651), 0)
+    assert [units.free(tenant) for tenant in range(4)] == [450, 70, 248, 651]
+
+
+def test_each_hindrance_fewer_leaves_less_and_the_last_step_is_beyond_any_market() -> None:
+    calls, setting = generate(1), Setting(tenants=8, window_s=120)
+    day = day_of(calls, setting)
+    without, steps = shares_of(live(day, setting, PaperShop())), steps_of(day, setting, 1_000_000)
+    ladder = [without, steps.one_hand, steps.units, steps.at_the_end, Shares(steps.floor.stranded_bps, steps.floor.unserved_bps)]
+    for more, less in zip(ladder, ladder[1:], strict=False):
+        assert more.stranded_bps >= less.stranded_bps
+        assert more.unserved_bps >= less.unserved_bps
+    others = {other.name: other for other in otherwise(calls, setting, 1_000_000)}
+    assert len(others) == 5
+    assert others["being served is worth 1.5 times its price"].without.unserved_bps > without.unserved_bps
+    assert others["being served is worth 3 times its price"].without.stranded_bps > without.stranded_bps
+    assert others["each call by itself instead of in sessions"].floor == steps.floor
+
+
+def test_what_perishes_because_the_requests_end_is_said() -> None:
+    calls = [Call(second * SECOND_US, 10, 0, "one") for second in range(150)]
+    setting = Setting(tenants=1, window_s=60, scale=1)
+    assert cut_of(day_of(calls, setting), setting) == Cut(29, 300 * 10_000 // 1200)
+    assert cut_of(day_of(calls[:120], setting), setting) is None
 
 
 def told() -> Told:
@@ -96,16 +153,31 @@ def told() -> Told:
         {"full": 8},
         {"coverage place placed": 3},
     )
-    return Told(SMALL, "a <file>.csv", before, after, floor_of(Day((), ())), (1_200, 900), Floor(1_000, 700))
+    steps = Steps(Shares(950, 960), Shares(900, 910), Shares(500, 510), Floor(480, 470))
+    other = Otherwise("a <rule>", Shares(1_200, 900), Shares(1_000, 700), Floor(800, 600))
+    return Told(SMALL, "a <file>.csv", before, after, steps, Cut(213, 150), (other,))
+
+
+def test_the_causes_add_up_to_what_is_left() -> None:
+    found = causes(told())
+    assert [(one.code, one.cost.stranded_bps, one.cost.unserved_bps) for one in found] == [
+        ("totals", 480, 470),
+        ("books", 50, 40),
+        ("lots", 50, 50),
+        ("last_look", 400, 400),
+        ("whole_requests", 20, 40),
+    ]
+    assert sum(one.cost.stranded_bps for one in found) == told().market.stranded_bps
+    assert "1.50 % of all units perish only because the requests end 213 s into the last window" in found[0].words
 
 
 def test_the_report_says_both_days_and_draws_them_itself() -> None:
     found = page(told())
-    for part in ("40.00 %", "10.00 %", "What stops the shares from falling further", "a &lt;file&gt;.csv"):
+    for part in ("40.00 %", "10.00 %", "What stops the shares from falling further", "a &lt;file&gt;.csv", "a &lt;rule&gt;"):
         assert part in found
     assert "http" not in found.replace("http://www.w3.org", "")
     drawings = [part.split("</svg>")[0] + "</svg>" for part in found.split("<figure>")[1:]]
-    assert len(drawings) == 5
+    assert len(drawings) == 6
     for drawing in drawings:
         bars = [bar for bar in ET.fromstring(drawing) if bar.tag == "rect"]
         assert len(bars) == 2
