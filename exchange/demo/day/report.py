@@ -52,6 +52,18 @@ def halved(without_bps: int, market_bps: int) -> bool:
     return market_bps * 2 <= without_bps
 
 
+def shares(told: Told) -> tuple[int, int]:
+    """How much of the stranded and of the unserved share the market took away, in basis points of what it was without."""
+    pairs = ((told.without.stranded_bps, told.market.stranded_bps), (told.without.unserved_bps, told.market.unserved_bps))
+    stranded, unserved = (BPS - market * BPS // max(1, without) for without, market in pairs)
+    return stranded, unserved
+
+
+def _fallen(told: Told) -> str:
+    stranded, unserved = shares(told)
+    return f"With the market the share of units that perished fell by {_percent(stranded)}, the share of demand unserved by {_percent(unserved)}."
+
+
 def _figures(figures: DayFigures) -> dict[str, Any]:
     names = ("issued", "asked", "served", "unserved", "stranded", "traded_units", "turnover_minor", "fees_minor")
     return {
@@ -171,6 +183,7 @@ def text(told: Told) -> str:
         share = f"{_percent(figures.stranded_bps)} of units perished unused, {_percent(figures.unserved_bps)} of demand unserved"
         spend = _spend(figures)
         lines.append(f"{name}: {share}; spend {spend['rights']} + {spend['fees']} fees, {spend['per_served_lot']} per served lot")
+    lines.append(_fallen(told))
     market = told.market
     lines.append(f"{market.total('trades')} trades of {market.total('traded_units') // WARE.lot_units} lots; outcomes {market.outcomes}")
     return "\n".join([*lines, *limits(told)])
@@ -185,6 +198,7 @@ def page(told: Told) -> str:
         "table{border-collapse:collapse;width:100%}td,th{text-align:right;padding:.3rem .5rem;border-bottom:1px solid #ddd}",
         "td:first-child,th:first-child{text-align:left}td+td{white-space:nowrap}.wide,figure{overflow-x:auto}.wide td:first-child{min-width:9rem}svg{width:100%;min-width:600px;height:auto}figure{margin:1.5rem 0}figcaption{font-size:.9rem}</style>",
         f"<h1>A market day</h1><p>{html.escape(_opening(told))}</p>",
+        f"<p>{html.escape(_fallen(told))}</p>",
         _table(told),
         _bars("Rights bought (light) and demand (dark), in lots by window", numbers, _supply_and_demand(told)),
         _bars("Units that perished unused, in lots by window", numbers, _lots(told, "stranded")),
@@ -312,10 +326,3 @@ def _bars(title: str, names: Sequence[str], pairs: Sequence[Sequence[int]]) -> s
 def _counts(title: str, counts: dict[str, int]) -> str:
     cells = "".join(f"<tr><td>{html.escape(name)}<td>{count}" for name, count in counts.items())
     return f"<table><tr><th>{html.escape(title)}<th>&nbsp;{cells}</table>"
-
-
-def shares(told: Told) -> tuple[int, int]:
-    """How much of the stranded and of the unserved share the market took away, in basis points of what it was without."""
-    pairs = ((told.without.stranded_bps, told.market.stranded_bps), (told.without.unserved_bps, told.market.unserved_bps))
-    stranded, unserved = (BPS - market * BPS // max(1, without) for without, market in pairs)
-    return stranded, unserved
