@@ -26,7 +26,7 @@ class Looks(msgspec.Struct, frozen=True):
     def moments_us(self, window_us: int) -> list[int]:
         """After the window's start."""
         starts = [*range(self.tick_us, window_us - self.last_us, self.tick_us), window_us - self.last_us]
-        return [start + turn * SECOND_US for start in starts for turn in range(self.turns)]
+        return sorted({start + turn * SECOND_US for start in starts for turn in range(self.turns)})
 
 
 LOOKS = Looks()
