@@ -69,10 +69,13 @@ def test_a_receipt_is_shown_with_its_proofs_and_its_hash_can_be_made_again(desk,
 
 def test_parties_see_it_and_nobody_else(desk, settled, caller):
     path = f"settlements/stl_{settled.pk}"
+    told = {part: f"requests/req_{settled.request_id}/{part}" for part in ("receipt", "settlement")}
     for party in ("holder", "boreal", "issuer"):
         assert caller(party, "read").get(path).json()["id"] == f"stl_{settled.pk}"
+        assert caller(party, "read").get(told["settlement"]).json()["id"] == f"stl_{settled.pk}"
+        assert caller(party, "read").get(told["receipt"]).json()["id"] == f"rcp_{settled.receipt_id}"
     for stranger in ("other", "judge"):
-        assert caller(stranger, "read").get(path).status_code == 404
+        assert [caller(stranger, "read").get(one).status_code for one in (path, *told.values())] == [404] * 3
         assert caller(stranger, "read").get("settlements").json()["data"] == []
     assert caller("other", "read", "audit").get(path).status_code == 200
 

@@ -14,7 +14,6 @@ from exchange.api.permissions import PUBLIC
 from exchange.api.problems import MOST_DETAIL, Problem
 from exchange.api.refusals import as_problems
 from exchange.api.views.receipt_form import signed_receipt
-from exchange.api.views.requests import OneRequest
 from exchange.api.views.rights import MINT
 from exchange.selectors.outcomes import issuer_outcomes
 from exchange.selectors.settlements import every_settlement, receipt_document, settlement_documents, visible_settlements
@@ -22,7 +21,7 @@ from exchange.services.idempotency import Done
 from rights.kernel.ids import bare
 from rights.models import Issuer, Supplier
 from settlement.domain.settlement_states import Outcome, SettlementState
-from settlement.models import Receipt, Settlement
+from settlement.models import Settlement
 from settlement.services.disputes import DisputeRefused
 from settlement.services.proof_rows import ReceiptRefused
 from settlement.services.supplier_receipt import take_receipt
@@ -92,26 +91,40 @@ class SettlementView(OneSettlement):
         return Response(self.shown(self.row(settlement_id)))
 
 
-class RequestReceiptView(OneRequest):
-    scopes: ClassVar = {"GET": "read"}
-    docs: ClassVar = {"GET": Doc("The receipt of a request, with its proofs", "UseReceipt")}
+class OfRequest(OneSettlement):
+    """Views of what a request came to, for its parties: also the suppliers and issuers who may not look at the request itself."""
 
-    def get(self, _request: HttpRequest, request_id: str) -> Response:
-        found = Receipt.objects.select_related("request").filter(request=self.row(request_id), invalidated_at=None).first()
+    def of(self, request_id: str) -> Settlement:
+        uuid = bare("req", request_id)
+        found = visible_settlements(self.principal).filter(request_id=uuid).first() if uuid else None
         if found is None:
             raise not_found()
-        return Response(receipt_document(found))
+        return found
 
 
-class RequestSettlementView(OneRequest):
+class RequestReceiptView(OfRequest):
+    scopes: ClassVar = {"GET": "read"}
+    docs: ClassVar = {
+        "GET": Doc(
+            "The receipt of a request, with its proofs",
+            "UseReceipt",
+            description="For every party: a supplier signs and hands in again what the venue tells of its work, where a right asks for that.",
+        )
+    }
+
+    def get(self, _request: HttpRequest, request_id: str) -> Response:
+        receipt = self.of(request_id).receipt
+        if receipt.invalidated_at is not None:
+            raise not_found()
+        return Response(receipt_document(receipt))
+
+
+class RequestSettlementView(OfRequest):
     scopes: ClassVar = {"GET": "read"}
     docs: ClassVar = {"GET": Doc("The settlement of a request", "Settlement")}
 
     def get(self, _request: HttpRequest, request_id: str) -> Response:
-        found = visible_settlements(self.principal).filter(request=self.row(request_id)).first()
-        if found is None:
-            raise not_found()
-        return Response(settlement_documents([found], now_us=self.now_us)[0])
+        return Response(self.shown(self.of(request_id)))
 
 
 class ReceiptsView(ApiView):
