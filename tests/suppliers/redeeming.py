@@ -28,12 +28,18 @@ class Redeeming(RedeemDesk):
 
     def __init__(self, process: SupplierProcess, monkeypatch: Any, *clocks: str, **plain: Any) -> None:
         super().__init__(**plain)
-        offset_us = self.now_us - time.time_ns() // 1000
-        self.clock = lambda: time.time_ns() // 1000 + offset_us
+        self.set_clock(self.now_us)
         for module in (*CLOCKS, *clocks):
             monkeypatch.setattr(importlib.import_module(module), "now_us", self.clock)
         endpoint_health._good.clear()
         self.reach(Endpoint.objects.get(), process)
+
+    def set_clock(self, moment_us: int) -> None:
+        """It is this moment now, and time goes on from here."""
+        self._offset_us = moment_us - time.time_ns() // 1000
+
+    def clock(self) -> int:
+        return time.time_ns() // 1000 + self._offset_us
 
     def reach(self, endpoint: Endpoint, process: SupplierProcess, **said: Any) -> None:
         """Call the endpoint at this process."""
