@@ -17,7 +17,7 @@ from exchange.models.book import CommandKind
 from exchange.services import bell
 from exchange.services.approvals import ask_approval, use_approval
 from exchange.services.intake import INSERT, NewCommand, parameters
-from exchange.services.payload import AmendPayload, PlacePayload, decode
+from exchange.services.payload import AmendPayload, PlacePayload, decode, encode
 from exchange.services.pending import UNREAD_SINCE
 from exchange.services.rules import learn
 from exchange.services.rules import rules_of as rules_of_book
@@ -74,6 +74,13 @@ WHERE b.instrument_id = ANY(%s::bigint[]) AND c.kind = {_AMEND} AND c.order_id =
 """
 
 
+class _Judged(msgspec.Struct, frozen=True):
+    """Why a command may not enter, if it may not; otherwise what it was judged to come to, where its key has limits."""
+
+    refusal: BoundRefusal | None
+    size: Size | None = None
+
+
 class _Drawn(msgspec.Struct):
     """The most each of the key's orders of the day counts for."""
 
@@ -107,19 +114,19 @@ def enter(*, key: ApiKey, commands: Sequence[NewCommand], now_us: int) -> list[E
 def _enter(key: ApiKey, commands: Sequence[NewCommand], now_us: int) -> list[Entered]:
     if not commands:
         return []
-    refusals = _judged(key, commands, now_us)
-    let_in = [msgspec.structs.replace(c, key_id=None) for c, refusal in zip(commands, refusals, strict=True) if refusal is None]
+    judged = _judged(key, commands, now_us)
+    let_in = [_as_judged(c, one.size) for c, one in zip(commands, judged, strict=True) if one.refusal is None]
     inserted = rows.fetch_all(INSERT, parameters(let_in, now_us)) if let_in else []
     answers: list[Entered] = []
     numbers = iter(inserted)
     row = next(numbers, None)
-    entered: list[tuple[int, NewCommand]] = []
-    for command, refusal in zip(commands, refusals, strict=True):
-        if refusal is not None:
-            answers.append(Entered(None, refusal))
+    entered: list[tuple[int, NewCommand, Size | None]] = []
+    for command, one in zip(commands, judged, strict=True):
+        if one.refusal is not None:
+            answers.append(Entered(None, one.refusal))
         elif row is not None and str(row[1]) == str(command.order_id) and row[2] == command.client_order_id:
             answers.append(Entered(row[0]))
-            entered.append((row[0], command))
+            entered.append((row[0], command, one.size))
             row = next(numbers, None)
         else:
             answers.append(Entered(None))
@@ -157,28 +164,39 @@ def agency_on(key_id: int) -> Agency | None:
     return rules if isinstance(rules, Agency) else None
 
 
-def _judged(key: ApiKey, commands: Sequence[NewCommand], now_us: int) -> list[BoundRefusal | None]:
+def _as_judged(command: NewCommand, size: Size | None) -> NewCommand:
+    """The command as it enters. An amendment says price and quantity both, as it was judged by: what else amends the order at the same
+    time, nobody has seen.
+    """
+    payload = decode(command.kind, command.payload)
+    if size is None or not isinstance(payload, AmendPayload):
+        return msgspec.structs.replace(command, key_id=None)
+    whole = msgspec.structs.replace(payload, price_ticks=size.price_ticks, quantity_lots=size.lots)
+    return msgspec.structs.replace(command, key_id=None, payload=encode(whole))
+
+
+def _judged(key: ApiKey, commands: Sequence[NewCommand], now_us: int) -> list[_Judged]:
     """Why each may not enter. What came before under the same client_order_id is let through to its twin."""
     learn({c.book_id for c in commands})
     if not key.bounded:
-        return [None] * len(commands)
+        return [_Judged(None)] * len(commands)
     bounds, drawn, priorities = bounds_on(key), _drawn(key, now_us), _priorities(commands)
     cids = [c.client_order_id for c in commands if c.client_order_id is not None]
     twins = {row[0] for row in rows.fetch_all(_TWINS, [key.account_id, rows.text_array(cids)])} if cids else set()
     amending = _amending(commands)  # before the sizes: what is applied between the two reads is in the sizes
     sizes = _sizes(commands)
-    found: list[BoundRefusal | None] = []
+    found: list[_Judged] = []
     for command in commands:
         if command.kind not in (_PLACE, _AMEND) or command.client_order_id in twins:
-            found.append(None)
+            found.append(_Judged(None))
             continue
         size = _size(command, sizes)
         if size is None or (command.order_id in amending and _leaves_out(command)):
-            found.append(PENDING if size is None else AMENDING)
+            found.append(_Judged(PENDING if size is None else AMENDING))
             continue
         reasons = _reasons(bounds, command, size, drawn, priorities, now_us)
         refusal = _unless_approved(key, command, size, reasons, now_us)
-        found.append(refusal)
+        found.append(_Judged(refusal, size))
         if refusal is None:
             amending |= {command.order_id or ""} if command.kind == _AMEND else set()
             sizes[command.order_id or ""] = size
@@ -266,15 +284,12 @@ def _drawn(key: ApiKey, now_us: int) -> _Drawn:
     return drawn
 
 
-def _draw(key: ApiKey, entered: Sequence[tuple[int, NewCommand]], now_us: int) -> None:
+def _draw(key: ApiKey, entered: Sequence[tuple[int, NewCommand, Size | None]], now_us: int) -> None:
     """Remember what the key has entered."""
-    sizes = _sizes([command for _, command in entered])
     lines = []
-    for n, command in entered:
-        size = _size(command, sizes) if command.kind in (_PLACE, _AMEND) else None
+    for n, command, size in entered:
         if size is None:
             continue
-        sizes[command.order_id or ""] = size
         buy = "t" if size.side == Side.BUY else "f"
         amounts = f"{_notional(command, size)}\t{size.price_ticks}\t{size.lots}"
         lines.append(f"{n}\t{key.pk}\t{command.order_id}\t{_day(now_us)}\t{buy}\t{amounts}")

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from exchange.api.order_entry import promise
 from exchange.audit.run import audit
@@ -26,7 +26,7 @@ from rights.kernel import rows
 from rights.kernel.clock import to_us
 from tests.honest_market import SCOPES, HonestMarket
 from tests.registry_desk import MINT
-from tests.seam import holding
+from tests.seam import elsewhere, holding
 
 DOLLAR = 1_000_000
 PRICE = 100  # ticks of a cent: a dollar a lot
@@ -162,6 +162,23 @@ def test_an_amendment_behind_one_that_is_not_applied_has_to_say_it_all(market: H
     assert enter(market, key, whole) == [""]
     market.match()
     assert enter(market, key, dearer) == [""]
+    sound(market)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_keys_that_amend_one_order_at_once_are_held_to_what_each_saw(market: HonestMarket) -> None:
+    one, other = (key_with(market, max_order_minor=5 * DOLLAR) for _ in range(2))
+    order = place(market, one, 1)
+    assert enter(market, one, order) == [""]
+    market.match()
+    dearer = command(market, one, CommandKind.AMEND, AmendPayload(price_ticks=500), order.order_id)
+    more = command(market, other, CommandKind.AMEND, AmendPayload(quantity_lots=5), order.order_id)
+    with transaction.atomic():
+        assert enter(market, one, dearer) == [""]
+        assert elsewhere(lambda: enter(market, other, more)) == [""]  # it sees nothing of what has not been committed
+    market.match()
+    left = Order.objects.get(pk=order.order_id)
+    assert (left.price_ticks, left.quantity_lots) in {(500, 1), (100, 5)}
     sound(market)
 
 
