@@ -128,21 +128,28 @@ def test_a_block_offer_taken_and_one_withdrawn(desk, caller, package):
     assert code(other.post(f"block-offers/{second['id']}/accept", {})) == "offer_ended"
 
 
+def bounded(account_id: int) -> Caller:
+    limits = KeyLimits(max_order_minor=10**9)
+    return Caller(keys.create(account_id=account_id, scopes=MEMBER, label="", expires_us=None, limits=limits, now_us=NOW_US).token)
+
+
 def test_a_key_with_bounds_accepts_no_offer(desk, caller, member, package):
     cash_asset()
     fund(account=desk.accounts["other"], amount="100", currency="USD", reason="x", mint=MINT, actor="command:t", now_us=NOW_US)
     made = caller("holder").post("block-offers", {"package_id": package["id"], "price": "12.5", "expires_at": LATER}).json()
-    new = keys.create(
-        account_id=desk.accounts["other"].pk,
-        scopes=MEMBER,
-        label="",
-        expires_us=None,
-        limits=KeyLimits(max_order_minor=10**9),
-        now_us=NOW_US,
-    )
-    refused = Caller(new.token).post(f"block-offers/{made['id']}/accept", {})
+    refused = bounded(desk.accounts["other"].pk).post(f"block-offers/{made['id']}/accept", {})
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     assert member("other", *MEMBER).post(f"block-offers/{made['id']}/accept", {}).json()["state"] == "accepted"
+
+
+def test_a_key_with_bounds_makes_no_offer_and_may_take_one_back(desk, caller, package):
+    cash_asset()
+    wish = {"package_id": package["id"], "price": "0.01", "expires_at": LATER}
+    key = bounded(desk.accounts["holder"].pk)
+    refused = key.post("block-offers", wish)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    made = caller("holder").post("block-offers", wish).json()
+    assert key.delete(f"block-offers/{made['id']}").json()["state"] == "withdrawn"
 
 
 def test_the_page_that_changes_a_package_is_its_holders(caller, member, package):

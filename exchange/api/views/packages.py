@@ -17,6 +17,7 @@ from exchange.models import ApiKey, BlockOffer
 from exchange.selectors import packages as selectors
 from exchange.services import block_offers
 from exchange.services.idempotency import Done
+from exchange.services.identity import Principal
 from rights.domain.package import MOST_PARTS, TIERS, TYPES, PartFacts
 from rights.kernel.ids import bare, public
 from rights.models import Account, Package
@@ -222,6 +223,12 @@ class PackageFinalizeView(OnePackage):
         return self.once(act)
 
 
+def _without_bounds(principal: Principal, verb: str) -> None:
+    """An offer's price and classes are nothing that the bounds of orders speak of, on either side of it."""
+    if principal.key_id is not None and ApiKey.objects.filter(pk=principal.key_id, bounded=True).exists():
+        raise Problem("forbidden", f"a key with bounds {verb} no offer: log in as a member, or use a key without bounds")
+
+
 class BlockOffersView(ApiView):
     scopes: ClassVar = {"GET": "read", "POST": "trade"}
     queries: ClassVar = {"GET": ("limit", "cursor")}
@@ -262,6 +269,7 @@ class BlockOffersView(ApiView):
             raise not_found()
 
         def act() -> Done:
+            _without_bounds(self.principal, "makes")
             with as_problems():
                 row = block_offers.make_offer(
                     seller=Account.objects.get(pk=self.principal.account_id),
@@ -320,10 +328,7 @@ class BlockOfferAcceptView(OneOffer):
         row = self.offer(offer_id)
 
         def act() -> Done:
-            # An offer's price and classes are nothing that the bounds of orders speak of.
-            key_id = self.principal.key_id
-            if key_id is not None and ApiKey.objects.filter(pk=key_id, bounded=True).exists():
-                raise Problem("forbidden", "a key with bounds accepts no offer: log in as a member, or use a key without bounds")
+            _without_bounds(self.principal, "accepts")
             with as_problems():
                 buyer = Account.objects.get(pk=self.principal.account_id)
                 block_offers.accept_offer(offer_id=str(row.uuid), buyer=buyer, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
