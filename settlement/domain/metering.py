@@ -65,6 +65,13 @@ def ceiling_of(operation: str, body: Body) -> Ceiling:
     return Ceiling(sum(map(_message_size, parts)) + beside + PER_CALL, out, choices)
 
 
+def floor_tokens(operation: str, body: Body) -> int:
+    """The tokens that the texts of an embeddings body come to at least: no token spans two words. 0 for other operations, whose answers
+    can be cut.
+    """
+    return sum(map(_least, inputs_of(body))) if operation == "embeddings" else 0
+
+
 def completion_limit(body: Body) -> int:
     """The tokens of one answer at most."""
     return next((_count(body[name], DEFAULT_COMPLETION) for name in _LIMITS if body.get(name) is not None), DEFAULT_COMPLETION)
@@ -146,6 +153,13 @@ def _size(part: Any) -> int:
     if isinstance(part, str):
         return len(part.encode("utf-8", "surrogatepass")) + PER_PART
     return (len(part) if isinstance(part, list) else 0) + PER_PART
+
+
+def _least(part: Any) -> int:
+    """The tokens of a text at least: its words, but for signs alone, which a model may leave out; a list of tokens is as long as it is."""
+    if isinstance(part, str):
+        return sum(any(map(str.isalnum, word)) for word in part.split())
+    return len(part) if isinstance(part, list) else 0
 
 
 def _message_size(message: Any) -> int:

@@ -17,7 +17,7 @@ from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint
 from settlement.adapters import command, openai
 from settlement.adapters.base import Adapter, Report, StreamingAdapter, failed
-from settlement.domain.metering import COUNTED, ceiling_of, fitted
+from settlement.domain.metering import COUNTED, ceiling_of, fitted, floor_tokens
 from settlement.domain.parts import Part, is_mergeable, merged, parts_of, pieces_of
 from settlement.domain.receipt_body import LegTold, NewProof, Told
 from settlement.domain.venue_proofs import venue_proofs
@@ -168,7 +168,13 @@ async def _run_part(work: Work, body: Body, part: Part) -> PartDone:
     if adapter is None:
         done.last = failed("adapter_unknown", f"nothing here speaks {leg.endpoint.adapter}")
         return done
+    reserved = sum(sharer.units for sharer in part.legs)
     for piece in pieces_of(leg.operation, body, part.places):
+        room = reserved - done.units
+        at_least = floor_tokens(leg.operation, piece.body) if leg.unit == "tokens" else 0
+        if at_least > room:  # nobody does in vain what can be known before
+            done.last = _above(f"takes {at_least} tokens at least", room, 0)
+            break
         report = await _called(adapter, leg, piece.body, work.deadline_us)
         answer = msgspec.json.decode(report.output) if report.is_done else {}
         if report.is_done and not is_mergeable(leg.operation, body, piece, answer):
@@ -176,17 +182,20 @@ async def _run_part(work: Work, body: Body, part: Part) -> PartDone:
         units = delivered_units(unit=leg.unit, report=report)
         if report.is_done and units is None:
             report = failed("usage_missing", f"the supplier does not say how many {leg.unit} it took", took_us=report.took_us)
-        room = sum(sharer.units for sharer in part.legs) - done.units
         if report.is_done and leg.unit in COUNTED and (units or 0) > room:
-            # Whoever reserves little is given little: what goes beyond is neither charged nor handed out.
-            words = f"it took {units} {leg.unit}, {room} were reserved for it: reserve more, or ask for less"
-            report = failed("above_reserved", words, took_us=report.took_us, is_callers=True)
+            report = _above(f"took {units} {leg.unit}", room, report.took_us)
         await _note(leg, report)
         if not report.is_done:
             done.last = report
             break
         done.take(piece, answer, report, units or 0)
     return done
+
+
+def _above(what: str, room: int, took_us: int) -> Report:
+    """Whoever reserves little is given little: what goes beyond is neither charged nor handed out."""
+    words = f"it {what}, {room} were reserved for it: reserve more, or ask for less"
+    return failed("above_reserved", words, took_us=took_us, is_callers=True)
 
 
 async def _called(adapter: Adapter, leg: Leg, body: Body, deadline_us: int) -> Report:

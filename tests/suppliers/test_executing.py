@@ -203,10 +203,15 @@ def test_an_answer_is_cut_to_what_is_reserved_for_it(pair, monkeypatch):
     assert broken(desk) == []
 
 
-def test_work_beyond_what_is_reserved_is_neither_charged_nor_handed_out(pair, monkeypatch):
+@pytest.mark.parametrize(("units", "asked"), [(119, 0), (120, 20)])
+def test_work_beyond_what_is_reserved_is_neither_charged_nor_handed_out(pair, monkeypatch, units, asked):
+    """Twenty texts of six words: what is a token to each word alone is too much for 119 is not even asked for."""
     desk, right = embedding_desk(pair[0], monkeypatch)
-    request = desk.ask("embeddings", {"input": ["many words of a long text"] * 20}, right, expected_units=3)
+    before = pair[0].meter().get("embeddings", {}).get("items", 0)
+    request = desk.ask("embeddings", {"input": ["many words of a long text"] * 20}, right, expected_units=units)
     run(request)
+    assert pair[0].meter().get("embeddings", {}).get("items", 0) - before == asked
+    assert "above_reserved" in Receipt.objects.get(request=request).body
     assert told_by(request) == ("settled", "failed", 0)
     assert RequestPayload.objects.get(request=request).output is None
     assert free(right) == (1_000_000, 0)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from exchange.demo.supplier import text as supplier_text
 from settlement.domain.breaker import FAILURES, FIRST_US, LONGEST_US, average_us, open_us
-from settlement.domain.metering import Ceiling, Usage, bounded, ceiling_of, fitted, is_plausible, shared, units_of
+from settlement.domain.metering import Ceiling, Usage, bounded, ceiling_of, fitted, floor_tokens, is_plausible, shared, units_of
 
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=5), st.integers(1, 50), st.integers(1, 4))
@@ -81,6 +81,20 @@ def test_vessels_are_filled_in_order_and_nothing_is_made(units, sizes):
     assert all(
         not later or earlier or sizes[place] == 0 for place, (earlier, later) in enumerate(zip(full, map(bool, found[1:]), strict=False))
     )
+
+
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=5))
+def test_no_honest_count_of_an_embedding_is_below_the_floor(texts):
+    floor = floor_tokens("embeddings", {"input": texts})
+    assert floor <= sum(map(supplier_text.count, texts))
+    assert floor <= ceiling_of("embeddings", {"input": texts}).prompt_tokens
+
+
+def test_the_floor_counts_words_and_tokens_as_they_are():
+    assert floor_tokens("embeddings", {"input": ["two words", "- and \u200b"]}) == 3
+    assert floor_tokens("embeddings", {"input": [5, 6, 7]}) == 3
+    assert floor_tokens("embeddings", {"input": [[5, 6], [7]]}) == 3
+    assert floor_tokens("chat.completions", {"messages": [{"role": "user", "content": "two words"}]}) == 0
 
 
 def test_the_breaker_opens_after_failures_in_a_row_and_longer_each_time():
