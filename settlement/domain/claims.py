@@ -80,7 +80,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A capability and where it is executed. `capability` its UUID; `endpoint` "" is none; `capacity_units` what is left of its posted capacity, None if none is posted;
-    `delivered` of the last `asked` requests came out whole; `is_by_nodes`: each route becomes one job of one node.
+    `delivered` of the last `asked` requests came out whole; `is_by_nodes`: each route becomes one job of one node; `own_us`: how long a
+    supplier that the venue does not call may take, 0 for others.
     """
 
     capability_id: int
@@ -108,6 +109,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int = 0
     asked: int = 0
     is_by_nodes: bool = False
+    own_us: int = 0
 
     def cost_minor(self, units: int) -> int:
         """What so many units cost, rounded up."""

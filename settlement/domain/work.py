@@ -2,6 +2,8 @@
 
 import msgspec
 
+OWN_ADAPTERS = frozenset({"batch"})  # executed by the supplier itself, without a call of the venue's; it tells its receipt
+
 
 class Target(msgspec.Struct, frozen=True):
     """Where a leg is executed: a row of `settlement_endpoint`. `secret` as it is stored, encrypted; `inside`: an operator lets the

@@ -17,12 +17,14 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.trip import Answer, Trip
 from settlement.domain.claims import Claim, Limits, Offer, Usage
+from settlement.domain.work import OWN_ADAPTERS
 
 Words = Sequence[tuple[str, Policy]]
 MINUTE_US = 60_000_000
 MOST_OFFERS = 200
 _MANIFESTS: dict[str, Manifest] = {}  # by terms hash: terms never change
 MOST_MANIFESTS = 10_000
+_OWN_ADAPTERS = rows.array(sorted(OWN_ADAPTERS))
 
 _RIGHTS = """
 SELECT r.id::text, r.holder_id, r.status, r.remaining_units - r.reserved_units, r.max_units,
@@ -51,7 +53,7 @@ _OFFERS = """
 SELECT c.id, c.uuid::text, s.id, s.slug, s.participant_id, s.status = 'active' AND p.status = 'active', s.region, c.unit, c.quality_band, c.latency_band,
        c.privacy_mode, c.constraints, c.tariff_minor, c.tariff_units, c.currency, c.reliability_bps, s.trust_bps,
        coalesce(e.status, ''), (extract(epoch from h.opened_until) * 1000000)::bigint, h.latency_us, coalesce(h.failures_in_a_row, 0),
-       coalesce(e.adapter = 'node-network', false),
+       coalesce(e.adapter = 'node-network', false), CASE WHEN e.adapter = ANY(%s::text[]) THEN e.timeout_ms::bigint * 1000 * e.max_attempts ELSE 0 END,
        (SELECT k.units - coalesce(sum(t.units) FILTER (WHERE t.id IS NOT NULL), 0)::bigint FROM rights_postedcapacity k
         LEFT JOIN settlement_route t ON t.capability_id = c.id AND t.state IN ('locked', 'executing')
         WHERE k.capability_id = c.id AND k.window_start <= %s AND k.window_end > %s GROUP BY k.id ORDER BY k.window_end LIMIT 1)
@@ -133,14 +135,14 @@ def ask_facts(trip: Trip, *, wanted: Sequence[Wanted], workload: str, request_id
         trip.ask(_IN_FLIGHT, [request_id, request_id, request_id, ids]),
         trip.ask(_BEGUN, [ids, rfc3339(now_us - MINUTE_US), request_id]),
         trip.ask(_OWN, [ids]),
-        trip.ask(_OFFERS, [at, at, workload, MOST_OFFERS]),
+        trip.ask(_OFFERS, [_OWN_ADAPTERS, at, at, workload, MOST_OFFERS]),
     )
 
 
 _OFFER = (
     "capability_id", "capability", "supplier_id", "supplier", "participant_id", "is_active", "region", "unit", "quality_band", "latency_band",
     "privacy_mode", "constraints", "tariff_minor", "tariff_units", "currency", "reliability_bps", "trust_bps", "endpoint", "opened_until_us",
-    "latency_us", "failures", "is_by_nodes", "capacity_units", "asked", "delivered",
+    "latency_us", "failures", "is_by_nodes", "own_us", "capacity_units", "asked", "delivered",
 )  # fmt: skip
 
 

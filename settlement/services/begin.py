@@ -1,7 +1,7 @@
 """Execution begins (SPEC §8): locked → executing, once. Whoever gets the work does it; everybody else gets nothing."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -52,10 +52,11 @@ class _Row(msgspec.Struct):
 
 
 @transaction.atomic
-def begin_execution(*, request_id: str, actor: str, now_us: int, payload: str | None = None) -> Work | None:
+def begin_execution(*, request_id: str, actor: str, now_us: int, payload: str | None = None, leaving: Collection[str] = ()) -> Work | None:
     """The work, or None when it is not (any more) this caller's to do: begun before, ended, or its locks are over.
 
-    `payload`: what the caller has in hand and did not submit; it is kept from here on where nodes do it.
+    `payload`: what the caller has in hand and did not submit; it is kept from here on where nodes do it. `leaving`: adapters whose work
+    is somebody else's to begin.
     """
     trip = Trip()
     asked, legs, body = trip.ask(_REQUEST, [request_id]), trip.ask(_LEGS, [request_id, "locked"]), trip.ask(_BODY, [request_id])
@@ -68,6 +69,8 @@ def begin_execution(*, request_id: str, actor: str, now_us: int, payload: str | 
     if state != "matched" or not routes or any(route.expires_us <= now_us or route.leg is None for route in routes):
         return None
     if len(routes) > 1 and any(route.is_by_nodes for route in routes):
+        return None
+    if all(route.leg is not None and route.leg.endpoint.adapter in leaving for route in routes):
         return None
     deadline_us = _deadline_us(latest_us, orjson.loads(effective), routes)
     fact = route_events.started(routes=[route.route_id for route in routes], deadline_at=rfc3339(deadline_us))

@@ -21,7 +21,7 @@ from settlement.domain.metering import COUNTED, ceiling_of, fitted, floor_tokens
 from settlement.domain.parts import Part, is_mergeable, merged, parts_of, pieces_of
 from settlement.domain.receipt_body import LegTold, NewProof, Told
 from settlement.domain.venue_proofs import venue_proofs
-from settlement.domain.work import Leg, Work
+from settlement.domain.work import OWN_ADAPTERS, Leg, Work
 from settlement.models import RequestPayload, Settlement
 from settlement.services.begin import begin_execution
 from settlement.services.endpoint_health import is_quiet, note_call
@@ -270,8 +270,10 @@ def record(*, request_id: str, executed: Executed, is_kept: bool, receipt_id: st
 
 
 async def run_request(request_id: str) -> Settlement | None:
-    """Begin, execute, record: all of a request whose payload is kept. None when it is not this caller's to do, or nodes go on with it."""
-    work = await in_thread(begin_execution, request_id=request_id, actor=ACTOR, now_us=now_us())
+    """Begin, execute, record: all of a request whose payload is kept. None when it is not this caller's to do: suppliers that work by
+    themselves begin when they tell what they did, and nodes go on with theirs.
+    """
+    work = await in_thread(begin_execution, request_id=request_id, actor=ACTOR, now_us=now_us(), leaving=OWN_ADAPTERS)
     if work is None:
         return None
     async with alive(request_id):

@@ -161,7 +161,7 @@ def lock_chosen(request: Request, made: Sequence[tuple[Quote, Route]], found: Qu
     Raises LedgerRefusal.
     """
     chosen = [(quote, route) for quote, route in made if quote.is_chosen]
-    until_us = min(now_us + LOCK_US, to_us(request.latest_at))
+    until_us = _until_us(request, chosen, found, now_us)
     locks = [Lock(quote.right_id, LOCK, public("rte", str(route.pk)), route.units) for quote, route in chosen]
     moves = [
         Move(str(route.pk), 0, "escrow", route.currency_id, quote.payer.account_id, found.escrow_id, quote.escrow_minor)
@@ -175,6 +175,14 @@ def lock_chosen(request: Request, made: Sequence[tuple[Quote, Route]], found: Qu
         route.state, route.locked_at, route.expires_at = "locked", to_datetime(now_us), to_datetime(until_us)
     lock_units(locks=locks, holder_id=request.holder_id, now_us=now_us, moves=moves, held=found.held)
     return [_locked(request, quote, route, until_us) for quote, route in chosen]
+
+
+def _until_us(request: Request, chosen: Sequence[tuple[Quote, Route]], found: Quoting, now_us: int) -> int:
+    """How long the locks last: a minute, or as long as a supplier needs that works by itself; and no longer than the answer counts."""
+    rights = {quote.right_id for quote, _ in chosen}
+    latest = [claim.effective.policy.latest_us for claim in found.claims if claim.right_id in rights]
+    lasts_us = max([LOCK_US, *(quote.offer.own_us for quote, _ in chosen)])
+    return min([now_us + lasts_us, to_us(request.latest_at), *(moment for moment in latest if moment is not None)])
 
 
 def end_locks(request: Request, routes: Sequence[Route], *, state: str, reason: str, now_us: int) -> list[NewEvent]:

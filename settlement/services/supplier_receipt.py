@@ -11,12 +11,12 @@ from rights.models import Supplier
 from settlement.domain.proofs import ProofType
 from settlement.domain.receipt_body import NewProof, Told, body_of
 from settlement.domain.venue_proofs import venue_proofs
+from settlement.domain.work import OWN_ADAPTERS
 from settlement.models import Endpoint, Receipt, Request, RequestPayload, Route, Settlement
 from settlement.services.begin import begin_execution
 from settlement.services.proof_rows import ReceiptRefused
 from settlement.services.receipt import record_receipt
 
-OWN_ADAPTERS = frozenset({"batch"})  # executed by the supplier without a call of the venue's
 # What the venue knows whoever executes; usage is the supplier's to prove.
 _KNOWN = frozenset({ProofType.REQUEST_ENVELOPE_HASH, ProofType.ROUTE_SELECTION_RECORD})
 

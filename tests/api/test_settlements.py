@@ -8,11 +8,15 @@ import orjson
 import pytest
 
 from exchange.api import base
+from exchange.services import redeem_bell
 from exchange.services.redemption import redeem_due
 from rights.domain.signing import Signer
+from rights.kernel.clock import to_us
 from settlement.domain.receipt_body import signed_bytes
-from settlement.models import Settlement
+from settlement.domain.work import OWN_ADAPTERS
+from settlement.models import Endpoint, Request, Settlement
 from settlement.services.begin import begin_execution
+from settlement.services.endpoints import Setup, change_endpoint
 from settlement.services.route import lock_routes, release_routes
 from tests.registry_desk import MINT
 from tests.using_desk import Using
@@ -180,6 +184,27 @@ def test_a_supplier_tells_what_it_did_once(keyed, caller):
 
 def told_again(receipt: dict[str, Any], units: int) -> dict[str, Any]:
     return {**receipt, "legs": [{**receipt["legs"][0], "delivered_units": str(units)}]}
+
+
+def test_a_supplier_that_works_by_itself_has_the_time_its_endpoint_says(keyed, caller, monkeypatch):
+    desk, supplier, rung = keyed, caller("boreal", "supply", "read"), []
+    monkeypatch.setattr(redeem_bell, "ring_request", lambda request_id: rung.append(request_id) is None)
+    said = Setup("batch", timeout_ms=600_000, max_attempts=2)
+    known = {"actor": "test", "now_us": desk.now_us}
+    change_endpoint(endpoint_id=str(Endpoint.objects.get().uuid), said=said, status="active", is_operator=True, **known)
+    right = desk.basic()
+    short = desk.matched((right, 10), latest_us=desk.now_us + 90_000_000)
+    assert to_us(short.routes.get(state="locked").expires_at) == desk.now_us + 90_000_000
+    request = desk.matched((right, 1_000))
+    assert to_us(request.routes.get(state="locked").expires_at) == desk.now_us + 1_200_000_000
+    # Its payload is kept, and yet nobody at the venue begins it.
+    assert redeem_bell.ring_waiting(now_us=desk.now_us + redeem_bell.WAITED_US) == len(rung) == 0
+    assert begin_execution(request_id=str(request.pk), leaving=OWN_ADAPTERS, **known) is None
+    desk.now_us += 1_199_000_000
+    assert redeem_due(mint=MINT, actor="timetable", now_us=desk.now_us) == 2  # the short one's lock, and itself
+    assert list(Request.objects.filter(state="matched")) == [request]
+    done = supplier.post("receipts", signed(desk, told(desk, request, 400, completed_at="2026-12-01T01:19:59Z"), proofs(400))).json()
+    assert (done["state"], done["outcome"], done["units"]) == ("finalized", "full", "400")
 
 
 def test_what_the_venue_meters_by_itself_no_supplier_tells(keyed, caller):
