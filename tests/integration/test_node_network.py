@@ -18,6 +18,7 @@ from settlement.services.lease import lease_jobs
 from settlement.services.ledger import cash_asset
 from settlement.services.node_jobs import open_jobs, open_jobs_due, tell_legs
 from settlement.services.node_network import network_due
+from settlement.services.proof_rows import MOST_PROOFS
 from settlement.services.pulse import SILENT_US, abandoned_due
 from settlement.services.request_refusal import RequestRefused
 from tests.node_desk import Hand, register, result_of
@@ -242,6 +243,22 @@ def test_who_waits_for_a_sibling_keeps_nobody_waiting(desk):
     assert gather_due(mint=MINT, now_us=desk.now_us + 3 * SECOND_US, most=1) == 1
     assert of(other).outcome == "full"
     assert desk.answer("honest", desk.done(second)) == ["accepted"]
+
+
+def test_a_receipt_that_is_refused_keeps_no_other_waiting(desk, caplog):
+    stuck, other = desk.begun(), desk.begun()
+    told = [desk.done(lease) for lease in desk.lease(most=2)]
+    complete_jobs(node_id=desk.hands["honest"].node_id, results=told, actor="n", now_us=desk.now_us)  # and dies
+    job = Job.objects.get(request=stuck)
+    too_many = [{**job.proofs[0], "is_valid": False}] * (MOST_PROOFS + 1)
+    Job.objects.filter(pk=job.pk).update(proofs=too_many)
+    assert gather_due(mint=MINT, now_us=desk.now_us + 3 * SECOND_US, most=1) == 1
+    assert of(other).outcome == "full"
+    assert not Receipt.objects.filter(request=stuck).exists()
+    assert f"no receipt of req_{stuck.pk}" in caplog.text
+    Job.objects.filter(pk=job.pk).update(proofs=job.proofs)  # it executes still, and is tried again
+    assert gather_due(mint=MINT, now_us=desk.now_us + 4 * SECOND_US) == 1
+    assert of(stuck).outcome == "full"
 
 
 def test_what_another_adapter_did_waits_for_the_node(desk):
