@@ -17,11 +17,12 @@ from django.db import transaction
 from exchange.domain.command import Phase
 from exchange.models import DisclosureSheet, Instrument
 from exchange.models.book import CommandKind
-from exchange.selectors.backing import BACKING, WEAK_MOSTLY
+from exchange.selectors.backing import BACKING, SOUND_NOW, WEAK_MOSTLY
 from exchange.selectors.sheet_counts import MOST_TERMS, counts_of
 from exchange.services.intake import submit_one
 from exchange.services.payload import PostOnlyPayload
 from exchange.services.pulls import pull_unbacked_asks
+from exchange.services.rules import DELIVERED
 from rights.domain.canonical_json import canonical_json
 from rights.domain.transfer_policy import policy_document, strictest
 from rights.kernel import rows
@@ -153,9 +154,19 @@ def disclose(*, instrument_id: int, actor: str, now_us: int) -> DisclosureSheet 
     return sheet
 
 
+# Open books that may be due: takers are kept out, something behind them is weak, or their sheet was not computed for a while. All others
+# would be asked for what stands behind them each second, and have nothing to say.
 _BOOKS = f"""
-SELECT i.id, b.post_only, backing.state, {WEAK_MOSTLY} FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id
-CROSS JOIN LATERAL ({BACKING}) backing WHERE b.phase <> %(closed)s ORDER BY i.id
+WITH weak AS (
+    SELECT DISTINCT d.instrument_id FROM rights_assurance a
+    JOIN rights_series x ON x.compute_class_id = a.compute_class_id AND a.window_start <= x.window_start AND a.window_end >= x.window_end
+    JOIN {DELIVERED} d ON d.series_id = x.id WHERE a.window_end > %(now)s AND NOT ({SOUND_NOW}) AND EXISTS (
+        SELECT 1 FROM rights_right r WHERE r.assurance_id = a.id AND r.remaining_units > 0 AND r.status IN ('issued', 'active', 'frozen'))),
+due AS MATERIALIZED (
+    SELECT b.instrument_id, b.post_only FROM exchange_book b WHERE b.phase <> %(closed)s
+      AND (b.post_only OR b.instrument_id IN (SELECT w.instrument_id FROM weak w) OR b.instrument_id <> ALL (%(fresh)s::bigint[])))
+SELECT i.id, due.post_only, backing.state, {WEAK_MOSTLY} FROM due JOIN exchange_instrument i ON i.id = due.instrument_id
+CROSS JOIN LATERAL ({BACKING}) backing ORDER BY i.id
 """
 _UNDER_WAY = """
 SELECT 1 FROM exchange_command c JOIN exchange_book b ON b.instrument_id = c.book_id WHERE c.book_id = %s AND c.xid >= b.scan_xid::text::xid8
@@ -179,15 +190,20 @@ def disclose_due(*, now_us: int, most: int = 20) -> int:
 
     Where a book goes on with a weak assurance behind some of it, the asks that offer rights of that one are pulled.
     """
-    values: Any = {"now": rfc3339(now_us), "closed": int(Phase.CLOSED)}
-    with transaction.atomic():
-        books = rows.fetch_all(_BOOKS, values)
+    books = books_due(now_us=now_us)
     for book_id, post_only, state, mostly in books:
         if state is not None and not mostly and not post_only:
             pull_unbacked_asks(book_id=book_id, actor=ACTOR, now_us=now_us)
     due = [row for row in books if row[3] != row[1] or now_us - _computed.get(row[0], 0) >= EVERY_US]
     due.sort(key=lambda row: _computed.get(row[0], 0))
     return sum(_attend(book_id, post_only, state if mostly else None, now_us) for book_id, post_only, state, mostly in due[:most])
+
+
+def books_due(*, now_us: int) -> list[tuple[Any, ...]]:
+    """(book, whether takers are kept out, what is weak behind it or None, whether most is) of those that may be due."""
+    fresh = [book_id for book_id, at_us in _computed.items() if now_us - at_us < EVERY_US]
+    with transaction.atomic():
+        return rows.fetch_all(_BOOKS, {"now": rfc3339(now_us), "closed": int(Phase.CLOSED), "fresh": rows.array(fresh)})
 
 
 def _attend(book_id: int, post_only: bool, state: str | None, now_us: int) -> bool:  # noqa: FBT001

@@ -14,7 +14,7 @@ from exchange.models import Book, DisclosureSheet, Order
 from exchange.models.order import OrderStatus
 from exchange.replay.run import replay
 from exchange.selectors import instruments, sheets
-from exchange.services.disclosure import EVERY_US, Unreadable, disclose, disclose_due
+from exchange.services.disclosure import EVERY_US, Unreadable, books_due, disclose, disclose_due, forget
 from rights.domain.canonical_json import canonical_json
 from rights.models import Event
 from rights.services.refresh_assurance import Refresh, mark_stale_due, refresh_assurance
@@ -160,6 +160,27 @@ def test_inputs_that_are_not_what_they_were_keep_takers_out(market: HonestMarket
     look(market)
     assert not Book.objects.get(pk=market.book_id).post_only
     sound(market)
+
+
+def test_only_books_that_may_be_due_are_looked_at(market: HonestMarket) -> None:
+    def looked_at() -> list[int]:
+        return [row[0] for row in books_due(now_us=market.now_us)]
+
+    forget()
+    assert looked_at() == [market.book_id]
+    look(market)
+    assert looked_at() == []
+    market.now_us += EVERY_US
+    assert looked_at() == [market.book_id]
+    look(market)
+    weaken(market, "stale")
+    assert looked_at() == [market.book_id]
+    look(market)
+    assert Book.objects.get(pk=market.book_id).post_only
+    refresh(market, 10**12)
+    assert looked_at() == [market.book_id]  # takers are to be let in again
+    look(market)
+    assert looked_at() == []
 
 
 def test_one_command_is_enough_however_often_one_looks(market: HonestMarket) -> None:
