@@ -151,4 +151,31 @@ CHECKS = (
            OR (s.state = 'pending_dispute_window' AND s.window_ends_at IS NULL)
         """,
     ),
+    Check(
+        "S2",
+        "outcome_tallies",
+        "An issuer's record counts every final settlement of its rights, by class, window and outcome, with the units they used and had reserved.",
+        """
+        WITH ran AS (SELECT DISTINCT request_id FROM settlement_route WHERE state = 'completed'),
+        final AS (SELECT s.id, s.request_id, s.outcome, s.created_at, ran.request_id IS NOT NULL AS ran FROM settlement_settlement s
+            LEFT JOIN ran USING (request_id) WHERE s.state = 'finalized'),
+        reserved AS (
+            SELECT f.id, f.outcome, r.issuer_id, r.series_id, sum(t.units) AS units FROM final f JOIN settlement_route t USING (request_id)
+            JOIN rights_right r ON r.id = t.right_id
+            WHERE CASE WHEN f.ran THEN t.state = 'completed'
+                  ELSE f.outcome = 'expired' AND t.state = 'released' AND t.ended_at >= f.created_at END GROUP BY 1, 2, 3, 4),
+        used AS (
+            SELECT p.entry_id AS id, r.issuer_id, r.series_id, sum(CASE p.kind WHEN 'consumed' THEN p.amount ELSE -p.amount END) AS units
+            FROM settlement_posting p JOIN settlement_asset a ON a.id = p.asset_id JOIN rights_right r ON r.id = a.root_right
+            WHERE p.kind IN ('consumed', 'reversed') GROUP BY 1, 2, 3),
+        counted AS (
+            SELECT x.issuer_id, s.compute_class_id, x.series_id, x.outcome, count(*) AS requests, coalesce(sum(used.units), 0) AS used_units,
+                   sum(x.units) AS reserved_units
+            FROM reserved x LEFT JOIN used USING (id, issuer_id, series_id) JOIN rights_series s ON s.id = x.series_id GROUP BY 1, 2, 3, 4)
+        SELECT issuer_id, compute_class_id, series_id, outcome, t.requests, c.requests AS counted, t.used_units::text AS used,
+               t.reserved_units::text AS reserved
+        FROM settlement_outcometally t FULL JOIN counted c USING (issuer_id, compute_class_id, series_id, outcome)
+        WHERE (t.requests, t.used_units, t.reserved_units) IS DISTINCT FROM (c.requests, c.used_units, c.reserved_units)
+        """,
+    ),
 )

@@ -2,7 +2,7 @@
 
 from settlement.models.ledger import Asset, Balance, Posting
 from settlement.models.node import Job, JobAttempt, Node, NodeNonce
-from settlement.models.outcome import Dispute, Evidence, Proof, Receipt, Settlement, SettlementRule
+from settlement.models.outcome import Dispute, Evidence, OutcomeTally, Proof, Receipt, Settlement, SettlementRule
 from settlement.models.request import Endpoint, EndpointHealth, Request, RequestPayload, Route
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "JobAttempt",
     "Node",
     "NodeNonce",
+    "OutcomeTally",
     "Posting",
     "Proof",
     "Receipt",

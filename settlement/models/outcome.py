@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
-from rights.models import Account
+from rights.models import Account, ComputeClass, Issuer, Series
 from settlement.domain.settlement_states import Outcome, SettlementEvent, SettlementState
 from settlement.models.request import Request
 
@@ -164,3 +164,31 @@ class Evidence(models.Model):
 
     def __str__(self) -> str:
         return f"evidence {self.number} of {self.dispute_id}"
+
+
+class OutcomeTally(models.Model):
+    """Settlements that are final, counted as they become so: by the issuer, class and window of the rights they used, and by outcome.
+
+    A request that used rights of several counts with each. No truth of its own: the audit counts again from routes and postings.
+    """
+
+    pk = models.CompositePrimaryKey("issuer", "compute_class", "series", "outcome")
+    issuer = models.ForeignKey(Issuer, models.PROTECT, related_name="+", db_index=False)
+    compute_class = models.ForeignKey(ComputeClass, models.PROTECT, related_name="+", db_index=False)
+    series = models.ForeignKey(Series, models.PROTECT, related_name="+", db_index=False)
+    outcome = models.CharField(max_length=12, choices=[(o, o) for o in OUTCOMES])
+    requests = models.BigIntegerField()
+    # Sums of any number of rights of up to 2^63 units.
+    used_units = models.DecimalField(max_digits=40, decimal_places=0)
+    reserved_units = models.DecimalField(max_digits=40, decimal_places=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(outcome__in=OUTCOMES), name="tally_outcome"),
+            models.CheckConstraint(
+                condition=Q(requests__gt=0, used_units__gte=0, reserved_units__gte=F("used_units")), name="tally_amounts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.requests} {self.outcome}"

@@ -23,6 +23,7 @@ from settlement.services.case import Case
 from settlement.services.ledger import Move
 from settlement.services.reissue import Grant, issue_grants, plan_grants
 from settlement.services.slices import Slice, shares_told, slices_of, takes_of, weigh
+from settlement.services.tally import count_outcome
 from settlement.services.unit_moves import NOTHING, Fact, move_units
 
 ESCROW = "venue:escrow"
@@ -170,6 +171,7 @@ def conclude(case: Case, settlement: Settlement, ending: Ending, hands: Hands) -
         now_us=now_us,
     )
     granted = issue_grants(case, settlement, ending.grants, mint=hands.mint, actor=hands.actor, now_us=now_us)
+    count_outcome(settlement, slices, ran=ending.state == "completed")
     return [(case.stream_id, about(settlement, told.FINALIZED, fact)), *moved, *granted]
 
 

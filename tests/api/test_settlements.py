@@ -12,10 +12,13 @@ from exchange.services import redeem_bell
 from exchange.services.redemption import redeem_due
 from rights.domain.signing import Signer
 from rights.kernel.clock import to_us
-from settlement.domain.receipt_body import signed_bytes
+from rights.services.freeze import freeze_right
+from settlement.domain.receipt_body import Told, signed_bytes
 from settlement.domain.work import OWN_ADAPTERS
 from settlement.models import Endpoint, Request, Settlement
+from settlement.selectors.candidates import FRESH_US
 from settlement.services.begin import begin_execution
+from settlement.services.cancel import cancel_request
 from settlement.services.endpoints import Setup, change_endpoint
 from settlement.services.route import lock_routes, release_routes
 from tests.registry_desk import MINT
@@ -61,6 +64,60 @@ def test_a_settlement_answers_every_question(desk, settled, caller):
     assert (outcomes["sample_size"], outcomes["counts"]["full"], outcomes["rates_bps"]["full"]) == (1, 1, 10_000)
     assert outcomes["windows"][0]["sample_size"] == 1
     assert caller().get("issuers/issuer/outcomes?class=NONE").json()["sample_size"] == 0
+
+
+def test_an_issuers_record_counts_what_was_tried_and_says_how_surely(desk, caller):
+    right = desk.basic(100_000, limits={"partial_fill_allowed": True})
+    for delivered, status in ((1_000, "completed"), (400, "completed"), (250, "partially_completed"), (0, "failed")):
+        request = desk.running((right, 1_000))
+        desk.record(request, desk.told(request, delivered, status=status))
+    desk.record(desk.matched((right, 500)), Told(status="expired"))
+    cancel_request(request_id=str(desk.matched((right, 700)).pk), reason="no need", mint=MINT, actor="test", now_us=desk.now_us)
+    freeze_right(right_id=str(right.pk), freeze_reason="compliance", note="asked", actor="test", now_us=desk.now_us)
+    found = caller().get("issuers/issuer/outcomes").json()
+    assert found["counts"] == {"full": 2, "fallback": 0, "partial": 1, "failed": 1, "expired": 1, "cancelled": 0}
+    assert (found["sample_size"], found["rates_bps"]["full"], found["rates_lower_bps"]["full"]) == (5, 4_000, 1_176)
+    # Two whole, a quarter of one, nothing of two: of five.
+    assert (found["expected_delivery_bps"], found["expected_delivery_sample"]) == (4_500, 5)
+    assert found["frozen_rights"] == {"count": 1, "reasons": {"compliance": 1}}
+    (of_class,), (of_window,) = found["classes"], found["windows"]
+    assert (of_class["used_units"], of_class["reserved_units"]) == ("1650", "4500")
+    alike = {name: value for name, value in found.items() if name in of_class and name != "issuer_id"}
+    assert {**of_class, **alike} == of_class
+    assert {**of_window, **alike} == of_window
+    desk.sound()
+
+
+def test_a_request_may_ask_for_a_record(desk, caller):
+    right = desk.basic(100_000)
+    holder = caller("holder", "read", "redeem")
+    wish = {
+        "workload": "text.generation",
+        "operation": "chat.completions",
+        "units": "100",
+        "rights": [{"right_id": f"rgt_{right.pk}"}],
+        "payload": "{}",
+        "constraints": {"min_full_rate_bps": 6_000},
+    }
+
+    def refused() -> set[tuple[str | None, str]]:
+        return {(gate["supplier"], gate["code"]) for gate in holder.post("requests", wish).json()["gates"]}
+
+    assert refused() == {(None, "issuer_record")}  # nobody has seen him deliver
+    for delivered, status in ((100, "completed"), (0, "failed")):
+        request = desk.running((right, 100))
+        desk.record(request, desk.told(request, delivered, status=status))
+    assert refused() == {(None, "issuer_record")}
+    request = desk.running((right, 100))
+    desk.record(request, desk.told(request, 100))
+    assert refused() == {("boreal", "supplier_record")}  # as it was known ten seconds ago
+    desk.now_us += FRESH_US
+    made = holder.post("requests", wish).json()
+    assert (made["state"], made["constraints"]) == ("matched", {"min_full_rate_bps": 6_000})
+    assert made["effective"][0]["policy"]["min_full_rate_bps"] == 6_000
+    wrong = holder.post("requests", {**wish, "constraints": {"min_full_rate_bps": 10_001}})
+    assert (wrong.status_code, wrong.json()["field_errors"][0]["field"]) == (400, "constraints.min_full_rate_bps")
+    desk.sound()
 
 
 def test_a_receipt_is_shown_with_its_proofs_and_its_hash_can_be_made_again(desk, settled, caller):

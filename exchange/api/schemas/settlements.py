@@ -4,6 +4,7 @@ from exchange.api.schemas.words import (
     BPS,
     COUNT,
     DECIMAL,
+    EXPECTED,
     FLAG,
     GIVEN_MOMENT,
     HASH,
@@ -57,6 +58,15 @@ _COUNTS = {
     "sample_size": COUNT,
     "counts": answer(dict.fromkeys(map(str, Outcome), COUNT)),
     "rates_bps": answer(dict.fromkeys(map(str, Outcome), maybe(BPS)), description="Null where the sample is empty"),
+    "rates_lower_bps": answer(
+        dict.fromkeys(map(str, Outcome), maybe(BPS)), description="The lower end of Wilson's interval at 95 %, rounded down"
+    ),
+    **EXPECTED,
+}
+_COUNTS_OF_CLASS = {
+    **_COUNTS,
+    "used_units": {**WHOLE, "description": "Units that were charged"},
+    "reserved_units": {**WHOLE, "description": "Units that the routes of those requests had reserved"},
 }
 
 COMPONENTS: dict[str, Schema] = {
@@ -200,7 +210,11 @@ COMPONENTS: dict[str, Schema] = {
             "issuer_id": TEXT,
             **_COUNTS,
             "disputes": answer(dict.fromkeys(("opened", *DISPUTE_STATES), COUNT)),
-            "windows": many(answer({"class": TEXT, "window": answer({"start": MOMENT, "end": MOMENT}), **_COUNTS})),
+            "frozen_rights": answer(
+                {"count": COUNT, "reasons": {"type": "object", "additionalProperties": COUNT}}, description="Frozen now, by reason"
+            ),
+            "classes": many(answer({"class": TEXT, **_COUNTS_OF_CLASS})),
+            "windows": many(answer({"class": TEXT, "window": answer({"start": MOMENT, "end": MOMENT}), **_COUNTS_OF_CLASS})),
         }
     ),
 }

@@ -88,3 +88,14 @@ def request(
 
 def page_of(name: str) -> Schema:
     return answer({"data": many(ref(name)), "next_cursor": maybe(TEXT)})
+
+
+# What instruments, previews and records say of what may be expected (settlement/domain/record.py).
+EXPECTED: dict[str, Schema] = {
+    "expected_delivery_bps": {
+        **maybe(BPS),
+        "description": "Of 10,000 units asked for, those expected to be delivered: whole and degraded work, partial work by its share; null without a record",
+    },
+    "expected_delivery_lower_bps": {**maybe(BPS), "description": "The lower end of Wilson's interval at 95 %, rounded down"},
+    "expected_delivery_sample": {**COUNT, "description": "Requests it rests on, without those their holders called off"},
+}

@@ -38,4 +38,8 @@ USE_BREAKAGES: tuple[Breakage, ...] = (
     breakage(
         "settlement_final", "S3", f"UPDATE settlement_settlement SET window_ends_at = finalized_at + interval '1 second' WHERE id = {FINAL}"
     ),
+    breakage("outcome_tallies", "S2", "UPDATE settlement_outcometally SET requests = requests + 1"),
+    breakage("outcome_tallies", "S2", "UPDATE settlement_outcometally SET used_units = used_units - 1"),
+    breakage("outcome_tallies", "S2", "UPDATE settlement_outcometally SET outcome = 'expired'"),
+    breakage("outcome_tallies", "S2", "DELETE FROM settlement_outcometally"),
 )

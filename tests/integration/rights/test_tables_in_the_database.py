@@ -55,6 +55,7 @@ WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("settlement_route", "state"): tuple(request_states.RouteState),
     ("settlement_settlement", "state"): tuple(settlement_states.SettlementState),
     ("settlement_settlement", "outcome"): tuple(settlement_states.Outcome),
+    ("settlement_outcometally", "outcome"): tuple(settlement_states.Outcome),
     ("settlement_dispute", "side"): outcome.SIDES,
     ("settlement_dispute", "state"): outcome.DISPUTE_STATES,
     ("exchange_instrument", "delivery_rule"): ("exact", "dominance"),
