@@ -10,6 +10,7 @@ from exchange.models import Proposal
 from exchange.selectors.accounts import LedgerRow, PositionRow
 from exchange.selectors.instruments import ClassRow, InstrumentRow
 from exchange.selectors.market_data import Candle, TickerRow
+from exchange.selectors.outcomes import expected_document
 from exchange.selectors.sheets import SheetRow
 from exchange.services.rules import Rules
 from rights.kernel.clock import rfc3339, to_us
@@ -62,6 +63,7 @@ def instrument(row: InstrumentRow) -> dict[str, Any]:
         "deliverable_quantity": str(row.deliverable_units // row.lot_size),
         "headroom_quantity": str(row.headroom_units // row.lot_size),
         "backing": row.backing,
+        **expected_document(row.expected),
         "delivery_rule": row.delivery_rule,
         "sheet": None if row.sheet_version is None else {"version": row.sheet_version, "hash": row.sheet_hash, "stale": row.sheet_is_stale},
     }

@@ -9,8 +9,10 @@ from exchange.selectors import named
 from exchange.selectors.backing import BACKING, HEADROOM, WEAK_MOSTLY
 from exchange.selectors.deliverable_units import deliverable_units
 from exchange.selectors.named import moment
+from exchange.selectors.outcomes import behind_asks
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
+from settlement.domain.record import NOTHING_EXPECTED, Expected
 
 
 class ClassRow(msgspec.Struct, frozen=True):
@@ -59,6 +61,7 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     sheet_hash: str | None
     sheet_is_stale: bool
     deliverable_units: int
+    expected: Expected  # of the issuers behind its asks
 
 
 _CLASS = "c.key, c.fingerprint, c.dimensions::text, c.unit, c.lot_size"
@@ -93,7 +96,8 @@ ORDER BY i.symbol LIMIT %(limit)s
 
 def _instruments(found: list[tuple[Any, ...]]) -> list[InstrumentRow]:
     units = deliverable_units(row[0] for row in found)
-    return [_instrument((*row[1:], units[row[0]])) for row in found]
+    expected = behind_asks(row[0] for row in found)
+    return [_instrument((*row[1:], units[row[0]], expected.get(row[0], NOTHING_EXPECTED))) for row in found]
 
 
 def _instrument(row: tuple[Any, ...]) -> InstrumentRow:

@@ -1,8 +1,12 @@
 """What anybody may read of a market."""
 
 import zlib
+from typing import Any
 
 import pytest
+
+from rights.models import Issuer
+from settlement.models import OutcomeTally
 
 SYMBOL_PARTS = ("TXT.CHAT.STD.INT.PRV",)
 
@@ -55,6 +59,20 @@ def test_trades_candles_ticker(caller, traded):
     ticker = caller().get(f"{at}/ticker").json()
     assert (ticker["best_bid"], ticker["best_ask"], ticker["last_price"]) == ("0.90", "1.00", "1.00")
     assert caller().get("tickers").json()["data"][0]["instrument"] == traded.instrument.symbol
+
+
+def test_a_market_says_what_may_be_expected_of_those_behind_its_asks(caller, traded):
+    path = f"instruments/{traded.instrument.symbol}"
+
+    def said(answer: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(answer[f"expected_delivery_{name}"] for name in ("bps", "lower_bps", "sample"))
+
+    assert said(caller().get(path).json()) == (None, None, 0)
+    series = traded.instrument.series
+    of = {"issuer": Issuer.objects.get(), "compute_class": series.compute_class, "series": series}
+    OutcomeTally.objects.create(**of, outcome="full", requests=8, used_units=80, reserved_units=80)
+    OutcomeTally.objects.create(**of, outcome="failed", requests=2, used_units=0, reserved_units=20)
+    assert said(caller().get(path).json()) == said(caller().get("instruments").json()["data"][0]) == (8_000, 4_901, 10)
 
 
 def test_trades_page_without_gaps(caller, floor):

@@ -7,11 +7,13 @@ import pytest
 
 from exchange.api.order_entry import preview
 from exchange.domain.command import Phase, Reason, SelfTrade
-from exchange.models import Order
+from exchange.models import Instrument, Order
 from exchange.models.order import OrderStatus
 from exchange.services.identity import Principal
 from exchange.services.payload import PlacePayload
 from exchange.services.rules import rules_of
+from rights.models import Issuer
+from settlement.models import OutcomeTally
 from tests.honest_market import HonestMarket
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +83,22 @@ def test_a_limit_counts_the_whole_participant_and_only_what_is_still_wanted(mark
     assert told(market, "other", "buy", 6, 150)["reason"] is None
     assert told(market, "other", "buy", 9, 150)["reason"] == "position_limit"
     assert done(market, "other", "buy", 8, 150).status == OrderStatus.OPEN
+
+
+def test_a_buy_is_told_what_a_lot_costs_by_what_may_be_expected(market):
+    def said(side: str, quantity: int, price: int) -> tuple[Any, ...]:
+        seen = told(market, "third" if side == "buy" else "holder", side, quantity, price)
+        return seen["expected_delivery_bps"], seen["expected_delivery_sample"], seen["price_per_expected_lot"]
+
+    assert said("buy", 6, 230) == (None, 0, None)
+    series = Instrument.objects.get(pk=market.book_id).series
+    of = {"issuer": Issuer.objects.get(), "compute_class": series.compute_class, "series": series}
+    OutcomeTally.objects.create(**of, outcome="failed", requests=2, used_units=0, reserved_units=20)
+    assert said("buy", 6, 230) == (0, 2, None)  # nothing to be expected has no price
+    OutcomeTally.objects.create(**of, outcome="full", requests=8, used_units=80, reserved_units=80)
+    assert said("buy", 6, 230) == (8_000, 10, "2.770834")  # five at 2.20 and one at 2.30, over eight tenths, rounded up
+    assert said("buy", 1, 150) == (8_000, 10, "1.875")  # nothing trades: the limit, and who stands behind the asks
+    assert said("sell", 1, 250) == (None, 0, None)
 
 
 def test_a_book_without_a_limit_has_none(monkeypatch):

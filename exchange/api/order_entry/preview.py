@@ -8,6 +8,7 @@ from django.db import transaction
 
 from exchange.api.order_entry.operations import Ready
 from exchange.domain.command import OrderType, Phase, PostOnly, Reason, SelfTrade, Side, TimeInForce
+from exchange.selectors.outcomes import behind_asks, behind_rights, expected_document
 from exchange.services.admit import pick
 from exchange.services.entry import preview_bounds
 from exchange.services.facts import Parcel, Party, ask_parcels, load_holdings, load_parties, read_parcels
@@ -24,6 +25,7 @@ from rights.kernel.trip import Trip
 from rights.selectors.reception import counts_of, holdings_of, permits_for, permits_of, scope_of, with_credentials
 from rights.services.reception import policies_of
 from settlement.domain.fees import fee_minor
+from settlement.domain.record import NOTHING_EXPECTED, WHOLE_BPS, Expected
 
 MOST_MAKERS = 500
 # Refusals of an order behind which a gate may stand: their answer shows every verdict.
@@ -115,6 +117,7 @@ def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]
     parts, gates = _rights(rules, payload, party, _units(own) if selling else walk.parts, walk.closed, at)
     too_much = buying and _passes_limit(rules, party, held_lots)
     reason = _first_refusal(rules, payload, party, hold, too_much, short) or _core_refusal(payload, phase, walk, takers_out)
+    expected = _expected(rules, [right["right_id"].removeprefix("rgt_") for right in parts]) if buying else None
     return {
         "instrument": rules.symbol,
         "accepted": reason is None,
@@ -132,9 +135,24 @@ def _look(rules: Rules, payload: PlacePayload, who: Principal) -> dict[str, Any]
         },
         "available": {"cash": rules.money_text(party.cash), "currency": rules.currency},
         "self_cross": walk.self_cross,
+        **expected_document(expected or NOTHING_EXPECTED),
+        "price_per_expected_lot": None if expected is None else _price_expected(rules, walk, limit, expected),
         "rights": parts,
         "gates": gates,
     }
+
+
+def _expected(rules: Rules, right_ids: list[str]) -> Expected:
+    """Of the issuers of what would be delivered now; of those behind all asks while nothing would be."""
+    return behind_rights(right_ids) if right_ids else behind_asks([rules.book_id]).get(rules.book_id, NOTHING_EXPECTED)
+
+
+def _price_expected(rules: Rules, walk: Walk, limit: int | None, expected: Expected) -> str | None:
+    """What a lot costs by what may be expected of it: the average of what trades now, or the limit; rounded up."""
+    lots, notional = (walk.lots, walk.notional) if walk.lots else (1, (limit or 0) * rules.tick_minor)
+    if not expected.bps or not notional:
+        return None
+    return rules.money_text(-(-notional * WHOLE_BPS // (lots * expected.bps)))
 
 
 def _walk(rules: Rules, payload: PlacePayload, party: Party, own: list[tuple[Parcel, int]], at_us: int) -> Walk:

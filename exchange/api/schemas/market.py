@@ -4,6 +4,7 @@ from exchange.api.schemas.words import (
     BPS,
     COUNT,
     DECIMAL,
+    EXPECTED,
     FLAG,
     HASH,
     MOMENT,
@@ -62,6 +63,7 @@ COMPONENTS: dict[str, Schema] = {
             "deliverable_quantity": WHOLE,
             "headroom_quantity": {**WHOLE, "description": "Whole lots that may still be issued under the sound assurances behind it"},
             "backing": one_of("sound", "degraded", "stale"),
+            **EXPECTED,
             "delivery_rule": one_of("exact", "dominance"),
             "sheet": {"anyOf": [answer({"version": COUNT, "hash": HASH, "stale": FLAG}), {"type": "null"}]},
         }
