@@ -230,6 +230,8 @@ ROUTES = {
     "tags_missing": "The supplier does not promise a tag that is demanded",
     "latency_too_slow": "The supplier is slower than right or request allow",
     "quality_too_low": "The supplier's quality is below what right and request allow",
+    "issuer_record": "The issuer's record in this class does not come up to `min_full_rate_bps`: ask for less, or name another issuer's right",
+    "supplier_record": "The supplier's record does not come up to `min_full_rate_bps`: ask for less",
     "tariff_above_own": "A substitute may cost the issuer no more than the right's own suppliers",
     "no_substitute_providers": "Right or request allow no other suppliers than the right's own",
     "no_downgrade_latency_class": "Right or request allow no slower latency class",

@@ -31,6 +31,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     max_quality_loss_bps: int | None = None
     max_latency_expansion_bps: int | None = None
     max_units: int | None = None
+    min_full_rate_bps: int | None = None  # of issuer and supplier: how many of 10,000 requests came out whole, at least
 
 
 class Narrowing(msgspec.Struct, frozen=True):
@@ -114,6 +115,10 @@ def _least(before: int | None, value: int | None) -> int | None:
     return value if before is None else before if value is None else min(before, value)
 
 
+def _greatest(before: int | None, value: int | None) -> int | None:
+    return value if before is None else before if value is None else max(before, value)
+
+
 def _common(before: frozenset[str] | None, value: frozenset[str] | None) -> frozenset[str] | None:
     return value if before is None else before if value is None else before & value
 
@@ -148,6 +153,7 @@ _MEET: dict[str, Any] = {
     "max_quality_loss_bps": _least,
     "max_latency_expansion_bps": _least,
     "max_units": _least,
+    "min_full_rate_bps": _greatest,
 }
 
 

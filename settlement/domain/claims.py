@@ -11,6 +11,7 @@ import msgspec
 from rights.domain.capability import RESOURCE_OF
 from rights.domain.effective_policy import Effective
 from settlement.domain.envelope import Envelope
+from settlement.domain.record import Record
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -52,7 +53,8 @@ class Payer(msgspec.Struct, frozen=True):
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate right. `epoch_units` is what its epoch leaves, None without epochs; `own_suppliers` those its issuer has named:
-    whose capacity stands behind it, its own, or allowed by name in its terms.
+    whose capacity stands behind it, its own, or allowed by name in its terms. `record` is its issuer's in its class, looked up where the
+    request asks for one.
     """
 
     right_id: str
@@ -76,6 +78,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     preferred_suppliers: frozenset[str] = frozenset()
     preferred_regions: tuple[str, ...] = ()
     weights: Mapping[str, int] = MappingProxyType({})
+    record: Record | None = None
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,8 +157,22 @@ def _by_terms(claim: Claim, envelope: Envelope) -> Iterator[Reason]:
     wanted = RESOURCE_OF[envelope.workload]
     if claim.resource != wanted:
         yield Reason("workload_mismatch", f"{envelope.workload} takes a right to {wanted}, this one is to {claim.resource}")
+    least_bps = claim.effective.policy.min_full_rate_bps
+    if least_bps is not None:
+        yield from _by_record(claim.record or Record({}), least_bps)
     for field in claim.effective.empty:
         yield Reason("constraints_empty", f"right and request leave nothing in {field}")
+
+
+def _by_record(record: Record, least_bps: int) -> Iterator[Reason]:
+    """A promise that nobody has seen kept is none: without a record the right is left out as well."""
+    if record.full_bps is None:
+        yield Reason("issuer_record", f"its issuer has no record in its class, {least_bps} of 10,000 requests are to have come out whole")
+    elif record.full_bps < least_bps:
+        yield Reason(
+            "issuer_record",
+            f"of its issuer's {record.asked} requests {record.full_bps} of 10,000 came out whole, {least_bps} are asked for",
+        )
 
 
 def _by_limits(claim: Claim) -> Iterator[Reason]:

@@ -7,6 +7,7 @@ import msgspec
 from rights.domain.capability import MODES_OF_PRIVACY, QUALITY_ORDER, lies_in, serves_latency, serves_quality
 from rights.domain.effective_policy import QUALITY, Policy
 from settlement.domain.claims import Claim, Offer, Reason, is_own
+from settlement.domain.record import WHOLE_BPS
 
 STEP_LOSS_BPS = 250  # what a band lower counts as, within what the right allows
 
@@ -87,8 +88,19 @@ def _by_policy(claim: Claim, offer: Offer, policy: Policy) -> Iterator[Reason]:
         yield Reason("tags_missing", f"{offer.supplier} does not say {', '.join(missing)}")
     if policy.slowest is not None and not serves_latency(offer.latency_band, policy.slowest):
         yield Reason("latency_too_slow", f"{offer.latency_band} is slower than {policy.slowest}")
+    if policy.min_full_rate_bps is not None:
+        yield from _by_record(offer, policy.min_full_rate_bps)
     if policy.lowest_quality is not None and not serves_quality(offer.quality_band, policy.lowest_quality):
         yield Reason("quality_too_low", f"quality {offer.quality_band} does not serve {policy.lowest_quality}")
+
+
+def _by_record(offer: Offer, least_bps: int) -> Iterator[Reason]:
+    whole_bps = offer.delivered * WHOLE_BPS // offer.asked if offer.asked else None
+    if whole_bps is None:
+        yield Reason("supplier_record", f"{offer.supplier} has no record, {least_bps} of 10,000 requests are to have come out whole")
+    elif whole_bps < least_bps:
+        told = f"of the last {offer.asked} requests of {offer.supplier} {whole_bps} of 10,000 came out whole, {least_bps} are asked for"
+        yield Reason("supplier_record", told)
 
 
 def _is_dearer(offer: Offer, other: Offer) -> bool:

@@ -18,6 +18,7 @@ from rights.kernel.clock import rfc3339
 from rights.kernel.trip import Answer, Trip
 from settlement.domain.claims import Claim, Limits, Offer, Usage
 from settlement.domain.work import OWN_ADAPTERS
+from settlement.selectors.records import records_of_rights
 
 Words = Sequence[tuple[str, Policy]]
 MINUTE_US = 60_000_000
@@ -107,6 +108,8 @@ class Asked(msgspec.Struct):
         started = dict(self.begun.rows())
         own = dict(self.own.rows())
         manifests = _manifests({row[7] for row in by_id.values()})
+        asks_record = any(policy.min_full_rate_bps is not None for _, policy in words)
+        records = records_of_rights(by_id) if asks_record else {}
         claims = []
         for one in self.wanted:
             row = by_id.get(one.right_id)
@@ -115,7 +118,8 @@ class Asked(msgspec.Struct):
                 continue
             requests, units, own_units = flying.get(one.right_id, (0, 0, 0))
             usage = Usage(requests, units, started.get(one.right_id, 0), own_units)
-            claims.append(_claim(one, row, holder_id, manifests[row[7]], own.get(one.right_id, ()), usage, words, self.now_us))
+            claim = _claim(one, row, holder_id, manifests[row[7]], own.get(one.right_id, ()), usage, words, self.now_us)
+            claims.append(msgspec.structs.replace(claim, record=records.get(one.right_id)) if records else claim)
         return Facts(tuple(claims), {right: row[13] for right, row in by_id.items() if row[1] == holder_id})
 
     def offers(self) -> list[Offer]:

@@ -74,6 +74,7 @@ COMPONENTS: dict[str, Schema] = {
             "max_quality_loss_bps": BPS,
             "max_latency_expansion_bps": COUNT,
             "max_units": POSITIVE,
+            "min_full_rate_bps": BPS,
         },
         optional=(
             "latest_at",
@@ -88,6 +89,7 @@ COMPONENTS: dict[str, Schema] = {
             "max_quality_loss_bps",
             "max_latency_expansion_bps",
             "max_units",
+            "min_full_rate_bps",
         ),
         description="What is in force; what is left out is not bounded",
     ),
@@ -149,6 +151,10 @@ COMPONENTS: dict[str, Schema] = {
                         "tags": maybe(many(_SLUG, 0, 64)),
                         "providers": maybe(many(_SLUG, 0, 64)),
                         "denied_providers": maybe(many(_SLUG, 0, 64)),
+                        "min_full_rate_bps": {
+                            **maybe(BPS),
+                            "description": "Of issuer and supplier: how many of 10,000 requests came out whole; without a record neither is taken",
+                        },
                     },
                     description="Hard; they only tighten what the rights say",
                 )

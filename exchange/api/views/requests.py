@@ -28,6 +28,7 @@ from rights.domain.package import MOST_PARTS
 from rights.kernel.ids import bare
 from rights.models import Account
 from settlement.domain.envelope import HASH, MOST_WEIGHT, OPERATION, PREFERENCES, SHAPE, Candidate, Envelope, envelope_of
+from settlement.domain.record import WHOLE_BPS
 from settlement.domain.request_states import BUDGETS, DELIVERIES, REQUEST_STATES
 from settlement.models import Request, RequestPayload, Route
 from settlement.services.cancel import cancel_request
@@ -42,7 +43,16 @@ _ENVELOPE = (
     "workload", "operation", "units", "rights", "constraints", "preferences", "fallback_policy", "budget", "spill_over", "delivery",
     "payload", "payload_hash", "delegation_id", "route", "result_shape",
 )  # fmt: skip
-_CONSTRAINTS = ("latest_at", "privacy_class", "jurisdictions", "max_latency_class", "tags", "providers", "denied_providers")
+_CONSTRAINTS = (
+    "latest_at",
+    "privacy_class",
+    "jurisdictions",
+    "max_latency_class",
+    "tags",
+    "providers",
+    "denied_providers",
+    "min_full_rate_bps",
+)
 
 
 def _words(*names: str) -> dict[str, str]:
@@ -95,6 +105,7 @@ def _constraints(value: object, field: str) -> Policy:
         tags=read("tags", _set, _slug) or frozenset(),
         providers=read("providers", _set, _slug),
         denied_providers=read("denied_providers", _set, _slug) or frozenset(),
+        min_full_rate_bps=read("min_full_rate_bps", fields.integer, 0, WHOLE_BPS),
     )
 
 

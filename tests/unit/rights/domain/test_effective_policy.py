@@ -23,6 +23,7 @@ policies = st.builds(
     max_quality_loss_bps=st.none() | st.integers(0, 9),
     max_latency_expansion_bps=st.none() | st.integers(0, 9),
     max_units=st.none() | st.integers(1, 9),
+    min_full_rate_bps=st.none() | st.integers(0, 9),
 )
 
 

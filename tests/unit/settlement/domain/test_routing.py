@@ -10,6 +10,7 @@ from rights.domain.capability import LATENCY_BANDS, QUALITY_BANDS, QUALITY_ORDER
 from rights.domain.effective_policy import FALLBACKS, PRIVACY_ORDER, Policy, intersect
 from settlement.domain.claims import Claim, Limits, Offer, Payer, Usage, room_units
 from settlement.domain.envelope import Candidate, Envelope, envelope_document, envelope_faults, envelope_of, hashed
+from settlement.domain.record import Record, Tally
 from settlement.domain.route_score import WHOLE
 from settlement.domain.routing import RoutePlan, plan_routes
 
@@ -140,6 +141,19 @@ def test_max_spend_and_every_limit_bound_what_a_right_gives() -> None:
     assert room_units(claim(usage=Usage(own_units=15), **again)) == 5  # of one request, however often it is routed
     short = plan([claim(max_spend_units=30)], [offer()])
     assert codes(short) == {("", None, "units_short")}
+
+
+def test_a_record_is_asked_for_of_issuer_and_supplier() -> None:
+    """One who has none is left out like one whose record is too low; nobody's record matters while it is not asked for."""
+    asked = Policy(min_full_rate_bps=9_000)
+    good, poor = (Record({"full": Tally(full, full, 10), "failed": Tally(10 - full, 0, 10)}) for full in (9, 8))
+    tried = offer(delivered=9, asked=10)
+    assert picked(plan([claim(asked=asked, record=good)], [tried])) == [("r1", "boreal", 100)]
+    for record in (poor, None, Record({"cancelled": Tally(1, 0, 1)})):
+        assert codes(plan([claim(asked=asked, record=record)], [tried])) == {("r1", None, "issuer_record")}
+    for other in (offer(delivered=8, asked=10), offer()):
+        assert codes(plan([claim(asked=asked, record=good)], [other])) == {("r1", "boreal", "supplier_record")}
+    assert picked(plan([claim(record=poor)], [offer()])) == [("r1", "boreal", 100)]
 
 
 def test_limits_that_pass_are_told_as_such() -> None:
