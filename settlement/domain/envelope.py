@@ -3,6 +3,7 @@
 Its canonical JSON is hashed. What is to be done is no part of it but by its SHA-256.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from rights.domain.canonical_json import canonical_json, sha256_of
+from rights.domain.canonical_json import canonical_json
 from rights.domain.capability import WORKLOADS
 from rights.domain.effective_policy import FALLBACKS, Policy, policy_document, policy_of_document
 from rights.domain.package import MOST_PARTS
@@ -131,7 +132,8 @@ def envelope_document(envelope: Envelope, *, choose: bool) -> dict[str, Any]:
 
 def hashed(document: Mapping[str, Any]) -> tuple[str, str]:
     """The canonical text of an envelope's document, and its SHA-256."""
-    return canonical_json(document).decode(), sha256_of(document)
+    text = canonical_json(document)
+    return text.decode(), hashlib.sha256(text).hexdigest()
 
 
 def envelope_of(document: Mapping[str, Any]) -> Envelope:

@@ -1,11 +1,12 @@
 """What an executor tells of a request: facts, never economics (SPEC §8). Pure values, with the canonical body that is hashed and signed."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from rights.domain.canonical_json import canonical_json, sha256_of
+from rights.domain.canonical_json import canonical_json
 from rights.domain.moment import parse_us, text_of
 
 STATUSES = ("completed", "fallback_completed", "partially_completed", "failed", "expired", "cancelled")
@@ -64,8 +65,8 @@ def document_of(*, request_id: str, told: Told) -> dict[str, Any]:
 
 def body_of(*, request_id: str, told: Told) -> tuple[str, str]:
     """The canonical JSON (RFC 8785) and its SHA-256: what makes two receipts the same."""
-    document = document_of(request_id=request_id, told=told)
-    return canonical_json(document).decode(), sha256_of(document)
+    body = canonical_json(document_of(request_id=request_id, told=told))
+    return body.decode(), hashlib.sha256(body).hexdigest()
 
 
 def told_in(document: Mapping[str, Any]) -> Told:
