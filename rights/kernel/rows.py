@@ -81,18 +81,28 @@ def together() -> Iterator[None]:
         if not few:
             copy_rows(table, columns, lines)
             continue
-        sql = _insert(table, columns)
-        for line in lines:
-            trip.ask(sql, [_value(field) for field in line.split("\t")])
+        _ask_inserts(trip, table, columns, lines)
     for sql, params, answer in kept.statements:
         trip.ask(sql, params, answer=answer)
     trip.do()
 
 
-@lru_cache(maxsize=64)
-def _insert(table: str, columns: str) -> str:
-    """One row's INSERT, which the server plans once; its columns give the texts their types."""
-    return f"INSERT INTO {table} ({columns}) VALUES ({', '.join(['%s'] * (columns.count(',') + 1))})"
+def _ask_inserts(trip: Trip, table: str, columns: str, lines: Sequence[str]) -> list[Answer]:
+    """Insert the lines, as many at once as halve evenly: each number of rows is a statement of its own, and there shall be few."""
+    answers, start = [], 0
+    while start < len(lines):
+        count = 1 << ((len(lines) - start).bit_length() - 1)
+        values = [_value(field) for line in lines[start : start + count] for field in line.split("\t")]
+        answers.append(trip.ask(_insert(table, columns, count), values))
+        start += count
+    return answers
+
+
+@lru_cache(maxsize=256)
+def _insert(table: str, columns: str, count: int) -> str:
+    """The INSERT of so many rows, which the server plans once; its columns give the texts their types."""
+    row = f"({', '.join(['%s'] * (columns.count(',') + 1))})"
+    return f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * count)}"
 
 
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -128,8 +138,7 @@ def ask_rows(table: str, columns: str, lines: Sequence[str], *, trip: Trip) -> l
     if _waiting.get() is not None or len(lines) > FEW:
         copy_rows(table, columns, lines)
         return []
-    sql = _insert(table, columns)
-    return [trip.ask(sql, [_value(field) for field in line.split("\t")]) for line in lines]
+    return _ask_inserts(trip, table, columns, lines)
 
 
 def write(sql: str, params: Parameters = ()) -> Answer:
