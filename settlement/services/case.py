@@ -18,7 +18,8 @@ from settlement.domain.receipt_body import Told
 _REQUEST = """
 SELECT q.id::text, q.state, q.account_id, q.holder_id, h.uuid::text, q.stream_id, q.workload, q.envelope_hash, q.effective::text,
        (extract(epoch from q.latest_at) * 1000000)::bigint, d.uuid::text,
-       q.budget, q.expected_units
+       q.budget, q.expected_units,
+       (SELECT id FROM rights_account WHERE code = 'venue:escrow'), (SELECT id FROM rights_account WHERE code = 'units:consumed')
 FROM settlement_request q JOIN rights_account h ON h.id = q.holder_id LEFT JOIN rights_delegation d ON d.id = q.delegation_id
 WHERE q.id = %s FOR NO KEY UPDATE OF q
 """
@@ -61,7 +62,10 @@ class LockedRoute(msgspec.Struct):
 
 
 class Case(msgspec.Struct):
-    """The request, whose row is locked, and its routes that are under lock (or, when it was settled before, that were used)."""
+    """The request, whose row is locked, and its routes that are under lock (or, when it was settled before, that were used).
+
+    `escrow_id` and `consumed_id`: the venue's accounts, None as long as nothing ever went there.
+    """
 
     id: str
     state: str
@@ -76,6 +80,8 @@ class Case(msgspec.Struct):
     delegation_id: str | None
     budget: str
     expected_units: int
+    escrow_id: int | None
+    consumed_id: int | None
     routes: list[LockedRoute]
 
     @property
@@ -112,10 +118,9 @@ class Asked(msgspec.Struct):
         row = self.request.one()
         if row is None:
             return None
-        *head, effective, latest_us, delegation, budget, units = row
-        return Case(
-            *[*head, orjson.loads(effective), latest_us, delegation, budget, units, [LockedRoute(*found) for found in self.routes.rows()]]
-        )
+        *head, effective, latest_us, delegation, budget, units, escrow_id, consumed_id = row
+        routes = [LockedRoute(*found) for found in self.routes.rows()]
+        return Case(*[*head, orjson.loads(effective), latest_us, delegation, budget, units, escrow_id, consumed_id, routes])
 
 
 def ask_case(trip: Trip, *, request_id: str, states: Iterable[str] = HELD) -> Asked:

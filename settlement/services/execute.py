@@ -22,7 +22,7 @@ from settlement.domain.parts import Part, is_mergeable, merged, parts_of, pieces
 from settlement.domain.receipt_body import LegTold, NewProof, Told
 from settlement.domain.venue_proofs import venue_proofs
 from settlement.domain.work import OWN_ADAPTERS, Leg, Work
-from settlement.models import RequestPayload, Settlement
+from settlement.models import Settlement
 from settlement.services.begin import begin_execution
 from settlement.services.endpoint_health import is_quiet, note_call
 from settlement.services.fall_back import fall_back
@@ -254,19 +254,17 @@ def _unsealed(leg: Leg) -> Leg:
 
 def record(*, request_id: str, executed: Executed, is_kept: bool, receipt_id: str | None = None) -> Settlement:
     """The receipt, and with it (where it is kept for the caller) the answer that it is about. Raises as `record_receipt`."""
-    with transaction.atomic():
-        settlement = record_receipt(
-            request_id=request_id,
-            told=executed.told,
-            proofs=executed.proofs,
-            mint=_MINT,
-            actor=ACTOR,
-            now_us=now_us(),
-            receipt_id=receipt_id,
-        )
-        if is_kept and executed.answer is not None:
-            RequestPayload.objects.filter(request_id=request_id).update(output=msgspec.json.encode(executed.answer).decode())
-        return settlement
+    kept = msgspec.json.encode(executed.answer).decode() if is_kept and executed.answer is not None else None
+    return record_receipt(
+        request_id=request_id,
+        told=executed.told,
+        proofs=executed.proofs,
+        mint=_MINT,
+        actor=ACTOR,
+        now_us=now_us(),
+        receipt_id=receipt_id,
+        output=kept,
+    )
 
 
 async def run_request(request_id: str) -> Settlement | None:

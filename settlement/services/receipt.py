@@ -35,6 +35,7 @@ _LIVE = """
 SELECT c.id::text, c.hash, c.body, s.id::text FROM settlement_receipt c JOIN settlement_settlement s ON s.receipt_id = c.id
 WHERE c.request_id = %s AND c.invalidated_at IS NULL
 """
+_KEEP_OUTPUT = "UPDATE settlement_requestpayload SET output = %s WHERE request_id = %s"
 _STILL = "UPDATE settlement_settlement SET missing = %s, updated_at = %s WHERE id = %s"
 _EXECUTED = "UPDATE settlement_request SET state = %s, updated_at = %s, ended_at = %s WHERE id = %s"
 
@@ -49,10 +50,12 @@ def record_receipt(
     actor: str,
     now_us: int,
     receipt_id: str | None = None,
+    output: str | None = None,
 ) -> Settlement:
     """The settlement of the request's one receipt; classified when the proofs suffice. The same receipt again adds what proofs are new.
 
-    `receipt_id` for whoever has named the receipt before it is there; else it is minted.
+    `receipt_id` for whoever has named the receipt before it is there; else it is minted. `output`: the answer that it is about, where that is
+    kept for the caller.
 
     Raises ReceiptRefused `request_missing`, `request_not_executing`, `receipt_malformed`, `receipt_route`, `receipt_proofs`, and
     ReceiptConflict.
@@ -82,6 +85,8 @@ def record_receipt(
         created_at=to_datetime(now_us),
     )
     with _writing(case):
+        if output is not None:
+            rows.write(_KEEP_OUTPUT, [output, request_id])
         events = _record(case, receipt, settlement, proofs, now_us)
         events += _decide(case, settlement, told, read_new(proofs), hands=Hands(mint, actor, now_us))
         remember(events, actor=actor, now_us=now_us)

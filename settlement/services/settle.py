@@ -181,7 +181,7 @@ def cash_moves(case: Case, entry_id: str, slices: Sequence[Slice], now_us: int) 
     cash: list[told.CashTold] = []
     if not any(each.route.escrow_minor for each in slices):
         return moves, cash
-    escrow = venue_account(code=ESCROW, now_us=now_us).pk
+    escrow = case.escrow_id or venue_account(code=ESCROW, now_us=now_us).pk
     for each in slices:
         route, share = each.route, each.share
         parts = (

@@ -59,7 +59,7 @@ def move_units(
     held = taken.held()
     _check(taken.units(), takes)
     returned, events = give_back(units=back, holder_id=case.holder_id, held=held, now_us=now_us) if back else ([], [])
-    legs, holds = _legs(settlement, takes, returned, held, first_leg, now_us)
+    legs, holds = _legs(case, settlement, takes, returned, held, first_leg, now_us)
     ask_post(trip, moves=[*legs, *cash], holds=holds, now_us=now_us)
     trip.do()
     tentative = _tentative(case, right_ids, held, takes, closing) if is_final else None
@@ -79,11 +79,18 @@ def _post_cash(cash: Sequence[Move], now_us: int) -> None:
 
 
 def _legs(
-    settlement: Settlement, takes: Sequence[Take], returned: Sequence[Returned], held: Mapping[str, Held], first: int, now_us: int
+    case: Case,
+    settlement: Settlement,
+    takes: Sequence[Take],
+    returned: Sequence[Returned],
+    held: Mapping[str, Held],
+    first: int,
+    now_us: int,
 ) -> tuple[list[Move], dict[Key, int]]:
     """The ledger's half: what is used goes to the consumed, what is given back comes from there; locks hold no more."""
     assets = asset_ids({right.root_id for right in held.values()})
-    consumed = venue_account(code=CONSUMED, now_us=now_us).pk if returned or any(take.used for take in takes) else 0
+    is_moved = returned or any(take.used for take in takes)
+    consumed = (case.consumed_id or venue_account(code=CONSUMED, now_us=now_us).pk) if is_moved else 0
     entry, legs = str(settlement.id), list[Move]()
     holds: dict[Key, int] = {}
     for take in takes:
