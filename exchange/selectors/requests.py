@@ -10,9 +10,12 @@ from exchange.domain.amounts import decimal_text
 from exchange.selectors.registry import EVERYTHING
 from exchange.services.identity import Principal
 from rights.domain.moment import text_of
+from rights.kernel import planned
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
-from settlement.models import Request, Route
+from rights.kernel.trip import Trip
+from rights.models import Account, Capability, Supplier
+from settlement.models import Asset, Receipt, Request, Route, Settlement
 
 
 def visible_requests(principal: Principal) -> QuerySet[Request]:
@@ -24,6 +27,34 @@ def visible_requests(principal: Principal) -> QuerySet[Request]:
     if principal.scopes & EVERYTHING:
         return every
     return every.filter(Q(account_id=principal.account_id) | Q(holder_id=principal.account_id))
+
+
+_OF_ROUTES = "id IN (SELECT {} FROM settlement_route WHERE request_id = %s)"
+
+
+def request_now(request_id: str) -> Request:
+    """The request (by UUID) as `visible_requests` finds it, whoever may see it, in one trip: for whoever has just written it."""
+    trip, own = Trip(), [request_id]
+    asked = planned.ask(trip, Request, "id = %s", own)
+    accounts = planned.ask(trip, Account, "id IN (SELECT unnest(ARRAY[account_id, holder_id]) FROM settlement_request WHERE id = %s)", own)
+    settled = planned.ask(trip, Settlement, "request_id = %s", own)
+    told = planned.ask(trip, Receipt, "request_id = %s", own)
+    routes = planned.ask(trip, Route, "request_id = %s ORDER BY number", own)
+    suppliers = planned.ask(trip, Supplier, _OF_ROUTES.format("supplier_id"), own)
+    capabilities = planned.ask(trip, Capability, _OF_ROUTES.format("capability_id"), own)
+    assets = planned.ask(trip, Asset, _OF_ROUTES.format("currency_id"), own)
+    trip.go()
+    (row,) = asked()
+    owners = {each.pk: each for each in accounts()}
+    row.account, row.holder = owners[row.account_id], owners[row.holder_id]
+    Request._meta.get_field("settlement").set_cached_value(row, next(iter(settled()), None))  # noqa: SLF001 - Django documents it
+    by_id = [{each.pk: each for each in found()} for found in (suppliers, capabilities, assets)]
+    row.quotes, row.told = routes(), told()  # type: ignore[attr-defined]
+    for route in row.quotes:  # type: ignore[attr-defined]
+        route.supplier, route.capability, route.currency = (
+            found[key] for found, key in zip(by_id, (route.supplier_id, route.capability_id, route.currency_id), strict=True)
+        )
+    return row
 
 
 def request_document(row: Request) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from exchange.models import ApiKey
 from exchange.selectors import named
 from exchange.services.entry import agency_on
 from rights.domain.effective_policy import Policy
+from rights.kernel.planned import load
 from rights.models import ComputeClass
 from settlement.domain.envelope import Envelope
 
@@ -39,7 +40,7 @@ class RequestBounded(Exception):
 
 def within_bounds(*, key_id: int | None, envelope: Envelope, now_us: int) -> Envelope:
     """The envelope as the caller's key may send it. Raises RequestBounded."""
-    key = None if key_id is None else ApiKey.objects.filter(pk=key_id, bounded=True).first()
+    key = _bounded(key_id)
     if key is None:
         return envelope
     agency = agency_on(key.pk) or Agency()
@@ -58,7 +59,7 @@ def still_within_bounds(*, key_id: int | None, envelope: Envelope, now_us: int) 
 
 def usable_classes(*, key_id: int | None, class_keys: Collection[str], now_us: int) -> frozenset[str]:
     """Of these classes those whose rights the key may use now: for who does not name a right, and leaves the choice to its policy."""
-    key = None if key_id is None else ApiKey.objects.filter(pk=key_id, bounded=True).first()
+    key = _bounded(key_id)
     if key is None:
         return frozenset(class_keys)
     agency = agency_on(key.pk) or Agency()
@@ -66,6 +67,10 @@ def usable_classes(*, key_id: int | None, class_keys: Collection[str], now_us: i
     return frozenset(
         class_key for class_key, dims in found if not _class_refusals(key, agency, class_key, str(dims.get("service.priority", "")), now_us)
     )
+
+
+def _bounded(key_id: int | None) -> ApiKey | None:
+    return None if key_id is None else next(iter(load(ApiKey, "id = %s AND bounded", [key_id])), None)
 
 
 def _refusals(key: ApiKey, agency: Agency, envelope: Envelope, now_us: int) -> list[BoundRefusal]:

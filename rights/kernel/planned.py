@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Model
 
 from rights.kernel import rows
-from rights.kernel.trip import Parameters
+from rights.kernel.trip import Parameters, Trip
 
 Row = TypeVar("Row", bound=Model)
 _Convert = Callable[[Any, Any, Any], Any]
@@ -19,14 +19,27 @@ _Convert = Callable[[Any, Any, Any], Any]
 
 def load(model: type[Row], which: str, params: Parameters, *, lock: bool = False) -> list[Row]:
     """The rows of which `which` is so, a constant of ours with `%s`; `lock` until the transaction ends."""
+    trip = Trip()
+    found = ask(trip, model, which, params, lock=lock)
+    trip.go()
+    return found()
+
+
+def ask(trip: Trip, model: type[Row], which: str, params: Parameters, *, lock: bool = False) -> Callable[[], list[Row]]:
+    """`load` in a trip with others; what is given back reads the rows after it."""
     sql, names, converters = _statement(model, which, lock)
-    found = []
-    for row in rows.fetch_all(sql, params):
-        values = list(row)
-        for place, convert in converters:
-            values[place] = convert(values[place], None, connection)
-        found.append(model.from_db("default", names, values))
-    return found
+    answer = trip.ask(sql, params)
+
+    def read() -> list[Row]:
+        found = []
+        for row in answer.rows():
+            values = list(row)
+            for place, convert in converters:
+                values[place] = convert(values[place], None, connection)
+            found.append(model.from_db("default", names, values))
+        return found
+
+    return read
 
 
 def load_one(model: type[Row], which: str, params: Parameters, *, lock: bool = False) -> Row:

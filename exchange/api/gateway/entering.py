@@ -13,6 +13,7 @@ from exchange.services.identity import Principal
 from exchange.services.request_bounds import usable_classes, within_bounds
 from rights.domain.capability import RESOURCE_OF
 from rights.kernel.ids import Mint
+from rights.kernel.planned import load_one
 from rights.models import Account
 from settlement.domain.envelope import Candidate, Envelope
 from settlement.domain.metering import OPERATIONS, ceiling_of
@@ -59,7 +60,7 @@ def enter(*, asked: Asked, named: Named, who: Principal, request_id: str, now_us
         delegation_id=named.delegation,
     )
     envelope = within_bounds(key_id=who.key_id, envelope=envelope, now_us=now_us)
-    account = Account.objects.get(pk=who.account_id)
+    account = load_one(Account, "id = %s", [who.account_id])
     submit_request(
         envelope=envelope, account=account, payload=None, request_id=request_id, mint=MINT, actor=who.actor, now_us=now_us, choose=True
     )

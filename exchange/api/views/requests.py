@@ -18,7 +18,7 @@ from exchange.api.form import Form
 from exchange.api.problems import MOST_DETAIL, Problem
 from exchange.api.refusals import as_problems
 from exchange.api.views.rights import MINT
-from exchange.selectors.requests import request_document, route_documents, visible_requests
+from exchange.selectors.requests import request_document, request_now, route_documents, visible_requests
 from exchange.services.idempotency import Done
 from exchange.services.redeem_bell import ring_after_commit
 from exchange.services.request_bounds import RequestBounded, still_within_bounds, within_bounds
@@ -26,6 +26,7 @@ from rights.domain.capability import LATENCY_BANDS, REGION, SLUG, WORKLOADS
 from rights.domain.effective_policy import FALLBACKS, PRIVACY_ORDER, Policy
 from rights.domain.package import MOST_PARTS
 from rights.kernel.ids import bare
+from rights.kernel.planned import load_one
 from rights.models import Account
 from settlement.domain.envelope import HASH, MOST_WEIGHT, OPERATION, PREFERENCES, SHAPE, Candidate, Envelope, envelope_of
 from settlement.domain.record import WHOLE_BPS
@@ -244,7 +245,7 @@ class RequestsView(OneRequest):
             with _as_problems():
                 made = submit_request(
                     envelope=within_bounds(key_id=self.principal.key_id, envelope=envelope, now_us=self.now_us),
-                    account=Account.objects.get(pk=self.principal.account_id),
+                    account=load_one(Account, "id = %s", [self.principal.account_id]),
                     payload=payload,
                     request_id=MINT.uuid(self.now_us),
                     mint=MINT,
@@ -254,7 +255,7 @@ class RequestsView(OneRequest):
                 )
             if payload is not None and made.state == "matched":
                 ring_after_commit(str(made.pk))
-            return Done(202 if made.state == "deferred" else 201, request_document(self.row(f"req_{made.pk}")))
+            return Done(202 if made.state == "deferred" else 201, request_document(request_now(str(made.pk))))
 
         return self.once(act)
 
