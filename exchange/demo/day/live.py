@@ -14,23 +14,22 @@ from exchange.demo.day.figures import DayFigures, WindowFigures
 
 
 class Looks(msgspec.Struct, frozen=True):
-    """When policies look: each `tick_us` and `last_us` before the window's end, each time `turns` times a second apart.
+    """When policies look: each `tick_us`, as they do unless told otherwise, and closer together as the window ends.
 
-    Several, because one takes back what rests beside a better price, and the next takes that price; or one sells and the next uses it.
+    Twice in pairs then: what one look takes back because it rests beside a better price, the next second's sells or buys at that price.
     """
 
-    tick_us: int = 15 * SECOND_US
-    last_us: int = 3 * SECOND_US
-    turns: int = 3
+    tick_us: int = 30 * SECOND_US
+    closing_us: tuple[int, ...] = (7 * SECOND_US, 6 * SECOND_US, 2 * SECOND_US, SECOND_US)  # before the end
 
     def moments_us(self, window_us: int) -> list[int]:
         """After the window's start."""
-        starts = [*range(self.tick_us, window_us - self.last_us, self.tick_us), window_us - self.last_us]
-        return sorted({start + turn * SECOND_US for start in starts for turn in range(self.turns)})
+        closing = [window_us - before_us for before_us in self.closing_us]
+        return [*range(self.tick_us, closing[0], self.tick_us), *closing]
 
 
 LOOKS = Looks()
-AT_THE_END = Looks(last_us=0, turns=1)  # a last one when every request of the window has come
+AT_THE_END = Looks(closing_us=(0,))  # when every request of the window has come
 
 
 class Shop(Protocol):

@@ -115,7 +115,7 @@ def causes(told: Told) -> list[Cause]:
     """What keeps the market's shares from falling further; the costs add up to them."""
     steps = told.steps
     floor = Shares(steps.floor.stranded_bps, steps.floor.unserved_bps)
-    last_s = LOOKS.last_us // 1_000_000 - LOOKS.turns + 1
+    last_s = LOOKS.closing_us[-1] // 1_000_000
     return [
         Cause(
             "totals",

@@ -104,10 +104,10 @@ def test_without_a_market_everybody_has_what_it_was_given() -> None:
     assert (floor.stranded_bps, floor.unserved_bps) == (5 * 10_000 // 155, 0)
 
 
-def test_looks_come_in_turns_and_the_last_before_the_end() -> None:
-    assert Looks(tick_us=20 * SECOND_US).moments_us(60 * SECOND_US) == [s * SECOND_US for s in (20, 21, 22, 40, 41, 42, 57, 58, 59)]
-    assert Looks().moments_us(34 * SECOND_US) == [s * SECOND_US for s in (15, 16, 17, 30, 31, 32, 33)]
-    assert AT_THE_END.moments_us(30 * SECOND_US) == [15 * SECOND_US, 30 * SECOND_US]
+def test_looks_come_closer_together_as_the_window_ends() -> None:
+    assert Looks(tick_us=20 * SECOND_US).moments_us(60 * SECOND_US) == [s * SECOND_US for s in (20, 40, 53, 54, 58, 59)]
+    assert Looks().moments_us(37 * SECOND_US) == [s * SECOND_US for s in (30, 31, 35, 36)]
+    assert AT_THE_END.moments_us(60 * SECOND_US) == [30 * SECOND_US, 60 * SECOND_US]
 
 
 def test_one_hand_moves_whole_lots_from_who_has_too_many() -> None:
