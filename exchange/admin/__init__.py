@@ -15,15 +15,17 @@ from exchange.admin import (
     nodes,
     orders,
     parties,
+    policies,
     proposals,
     rights_desk,
     roles,
+    settling,
     supply,
 )
 
 __all__ = [
     "access", "assurances", "attestations", "consents", "endpoints", "instruments", "issuers", "listings", "members", "nodes", "orders", "parties",
-    "proposals", "rights_desk", "roles", "supply",
+    "policies", "proposals", "rights_desk", "roles", "settling", "supply",
 ]  # fmt: skip
 
 admin.site.index_title = "Overview"

@@ -16,13 +16,18 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from exchange.models import Membership
 from exchange.services.authority import check_role
 from exchange.services.operator_refusal import OperatorRefusal
+from exchange.services.policies import PolicyRefusal
 from rights.domain.manifest import ManifestRefusedError
 from rights.domain.reason import LONGEST, ReasonMissing
 from rights.services.refusals import RegistryRefusalError
+from settlement.services.disputes import DisputeRefused
 from settlement.services.funding import FundingRefusal
 from settlement.services.transfer import TransferRefused
 
-REFUSALS = (OperatorRefusal, FundingRefusal, ReasonMissing, RegistryRefusalError, ManifestRefusedError, TransferRefused)
+REFUSALS = (
+    *(OperatorRefusal, FundingRefusal, ReasonMissing, RegistryRefusalError, ManifestRefusedError, TransferRefused),
+    *(PolicyRefusal, DisputeRefused),
+)
 Row = TypeVar("Row", bound=Model)
 
 

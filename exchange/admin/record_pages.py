@@ -1,4 +1,4 @@
-"""Postings, balances and batches: append-only or composite-keyed tables, shown page by page to whoever may look. Events: events.py."""
+"""Postings, balances, batches, escrow and proofs that are due: tables too long or too plain for more, shown page by page to whoever may look. Events: events.py."""
 
 import re
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from exchange.admin.keyset import Column, Filter, Table, read_page
 from exchange.domain.amounts import decimal_text
 from exchange.services.rules import rules_named
 from rights.admin import may_look
+from settlement.domain.settlement_states import SettlementState
 
 
 def moment_text(at: datetime) -> str:
@@ -110,6 +111,59 @@ BATCHES = Table(
     ),
     filters=(Filter("instrument", "symbol", "t.book_id = %s", _book),),
 )
+# What is under lock and what is not final yet: each from an index that holds just those.
+_SET_ASIDE = """(
+    SELECT t.*, q.state AS request_state, NULL::timestamptz AS until FROM settlement_request q JOIN settlement_route t ON t.request_id = q.id
+    WHERE q.ended_at IS NULL AND t.state IN ('locked', 'executing')
+    UNION ALL
+    SELECT t.*, s.state, coalesce(s.window_ends_at, s.proof_due_at) FROM settlement_settlement s JOIN settlement_route t ON t.request_id = s.request_id
+    WHERE s.state IN ({states}) AND t.state IN ('executing', 'locked', 'completed'))"""
+_NOT_FINAL = ", ".join(f"'{state}'" for state in SettlementState if state is not SettlementState.FINALIZED)
+ESCROW = Table(
+    title="Escrow",
+    source=(
+        f"{_SET_ASIDE.format(states=_NOT_FINAL)} e JOIN settlement_asset a ON a.id = e.currency_id "
+        "JOIN rights_account g ON g.id = e.payer_id JOIN rights_participant gp ON gp.id = g.participant_id "
+        "JOIN rights_account t ON t.id = e.payee_id JOIN rights_participant tp ON tp.id = t.participant_id"
+    ),
+    key=("e.id",),
+    columns=(
+        Column("set aside at", "e.locked_at", moment_text),
+        Column("route", "'rte_' || e.id"),
+        Column("request", "'req_' || e.request_id"),
+        Column("stands", "coalesce(e.request_state, '')"),
+        Column("by", "gp.slug || ' / ' || g.name"),
+        Column("for", "tp.slug || ' / ' || t.name"),
+        Column("amount", "e.escrow_minor::text || ' ' || a.scale", _amount),
+        Column("currency", "a.code"),
+        Column("until", "coalesce(e.until, e.expires_at)", moment_text),
+    ),
+    filters=(
+        Filter("by", "by (participant)", "gp.slug = %s", any_text),
+        Filter("for", "for (participant)", "tp.slug = %s", any_text),
+    ),
+)
+_SUPPLIERS = """(SELECT string_agg(DISTINCT u.slug, ', ') FROM settlement_route r JOIN rights_supplier u ON u.id = r.supplier_id
+    WHERE r.request_id = q.id AND r.locked_at IS NOT NULL)"""
+PROOFS = Table(
+    title="Pending proofs",
+    source=(
+        "settlement_settlement s JOIN settlement_request q ON q.id = s.request_id AND s.state = 'pending_proof' "
+        "JOIN rights_account h ON h.id = q.holder_id JOIN rights_participant p ON p.id = h.participant_id"
+    ),
+    key=("s.proof_due_at", "s.id"),
+    columns=(
+        Column("due at", "s.proof_due_at", moment_text),
+        Column("settlement", "'stl_' || s.id"),
+        Column("request", "'req_' || q.id"),
+        Column("holder", "p.slug || ' / ' || h.name"),
+        Column("suppliers", _SUPPLIERS),
+        Column("units", "s.reserved_units"),
+        Column("missing", "(SELECT string_agg(m, ', ') FROM jsonb_array_elements_text(s.missing) m)"),
+        Column("since", "s.updated_at", moment_text),
+    ),
+    filters=(Filter("settlement", "settlement id", "s.id = %s::uuid", _uuid),),
+)
 
 
 def table_page(request: HttpRequest, *, table: Table, template: str = "admin/record_page.html") -> HttpResponse:
@@ -141,4 +195,6 @@ def urls() -> list[Any]:
         path("records/postings/", view(POSTINGS), name="console_postings"),
         path("records/balances/", view(BALANCES), name="console_balances"),
         path("records/batches/", view(BATCHES), name="console_batches"),
+        path("records/escrow/", view(ESCROW), name="console_escrow"),
+        path("records/proofs/", view(PROOFS), name="console_proofs"),
     ]

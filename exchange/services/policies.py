@@ -12,12 +12,15 @@ from exchange.domain.standing_policy import ACTIVE, AGENT, ENDED, PAUSED, REBALA
 from exchange.models import ApiKey, Policy
 from exchange.services.identity import Principal
 from exchange.services.keys import has_limits
+from rights.domain.reason import stated_reason
 from rights.kernel.clock import to_datetime, to_us
 from rights.kernel.ids import public
 from rights.models import ComputeClass
 from rights.services.journal import NewEvent
 from rights.services.registry import remember_all
 
+STOPPABLE = (ACTIVE, PAUSED)
+LONGEST_REASON = 200
 NEEDED = {REBALANCER: ("trade", "cancel"), AGENT: ()}
 CREATED, CHANGED, STOPPED_EVENT, ENDED_EVENT = "policy.created", "policy.changed", "policy.stopped", "policy.ended"
 
@@ -137,6 +140,33 @@ def stop_policy(*, row: Policy, reason: str, actor: str, now_us: int) -> None:
     _close(row, STOPPED, reason, STOPPED_EVENT, actor, now_us)
 
 
+@transaction.atomic
+def stop_by_operator(*, policy_id: str, reason: str, actor: str, now_us: int) -> Policy:
+    """The policy, which acts no more until its holder makes it active again. Raises PolicyRefusal `policy_state`, `policy_binds`."""
+    row = _taken_by_operator(policy_id)
+    if row.state not in STOPPABLE:
+        raise PolicyRefusal("policy_state", f"the policy is {row.state}")
+    stop_policy(row=row, reason=stated_reason(reason), actor=actor, now_us=now_us)
+    return row
+
+
+@transaction.atomic
+def end_by_operator(*, policy_id: str, reason: str, actor: str, now_us: int) -> Policy:
+    """The policy, which never acts again. Raises PolicyRefusal `policy_state`, `policy_binds`."""
+    row = _taken_by_operator(policy_id)
+    if row.state == ENDED:
+        raise PolicyRefusal("policy_state", "the policy has ended")
+    _close(row, ENDED, stated_reason(reason), ENDED_EVENT, actor, now_us)
+    return row
+
+
+def _taken_by_operator(policy_id: str) -> Policy:
+    row = Policy.objects.select_for_update(no_key=True).get(uuid=policy_id)
+    if row.kind == AGENT:
+        raise PolicyRefusal("policy_binds", "it only binds its key, which without it would be free: revoke the key")
+    return row
+
+
 def locked_policy(policy_id: str, who: Principal) -> Policy:
     """The caller's policy (by UUID), locked. Raises Policy.DoesNotExist, PolicyRefusal `policy_binds` where a key may not touch it."""
     rows = Policy.objects.select_for_update(no_key=True, of=("self",)).select_related("key__account__participant")
@@ -181,7 +211,7 @@ def _check_rules(rules: Rules) -> None:
 
 
 def _close(row: Policy, state: str, reason: str, kind: str, actor: str, now_us: int) -> None:
-    row.state, row.reason, row.updated_at = state, reason[:200], to_datetime(now_us)
+    row.state, row.reason, row.updated_at = state, reason[:LONGEST_REASON], to_datetime(now_us)
     row.save(update_fields=["state", "reason", "updated_at"])
     _remember(row, kind, {"reason": row.reason}, actor, now_us)
 

@@ -89,6 +89,18 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Use",
+                "items": [
+                    _item("Requests", "outbox", "admin:settlement_request_changelist"),
+                    _item("Settlements", "fact_check", "admin:settlement_settlement_changelist"),
+                    _item("Pending proofs", "pending_actions", "console_proofs"),
+                    _item("Disputes", "gavel", "admin:settlement_dispute_changelist"),
+                    _item("Escrow", "lock_clock", "console_escrow"),
+                    _item("Policies", "autorenew", "admin:exchange_policy_changelist"),
+                    _item("Policy runs", "play_circle", "admin:exchange_policyrun_changelist"),
+                ],
+            },
+            {
                 "title": "Ledger",
                 "items": [
                     _item("Balances", "balance", "console_balances"),

@@ -130,9 +130,9 @@ def disputed(*, dispute: str, side: str, opener: str | None, claim: str) -> Payl
     return {"claim": claim, "dispute": f"dsp_{dispute}", "opener": opener and f"acc_{opener}", "side": side}
 
 
-def assigned(*, dispute: str, reviewer: str) -> Payload:
-    """Who is to decide; he is no party to it."""
-    return {"dispute": f"dsp_{dispute}", "reviewer": reviewer}
+def assigned(*, dispute: str, reviewer: str, reason: str | None) -> Payload:
+    """Who is to decide, and why he, where that was said; he is no party to it."""
+    return {"dispute": f"dsp_{dispute}", "reason": reason, "reviewer": reviewer}
 
 
 def evidence(*, dispute: str, number: int, by: str, text: str, content_hash: str) -> Payload:

@@ -167,7 +167,7 @@ def _bring(settled: Settled, dispute: Dispute, text: str, actor: str, now_us: in
 
 
 @transaction.atomic
-def assign_reviewer(*, dispute_id: str, reviewer: Participant, actor: str, now_us: int) -> Dispute:
+def assign_reviewer(*, dispute_id: str, reviewer: Participant, actor: str, now_us: int, reason: str | None = None) -> Dispute:
     """Who decides; another one may be assigned until it is decided. Raises DisputeRefused `dispute_decided`, `reviewer_is_party`."""
     settled, dispute = _open(dispute_id)
     if parties_of(settled.case.id).side_of(reviewer.pk) is not None:
@@ -176,7 +176,7 @@ def assign_reviewer(*, dispute_id: str, reviewer: Participant, actor: str, now_u
         raise DisputeRefused("reviewer_suspended", f"{reviewer.slug} is suspended", "reviewer")
     dispute.reviewer = reviewer.slug
     dispute.save(update_fields=["reviewer"])
-    fact = settlement_events.assigned(dispute=dispute_id, reviewer=reviewer.slug)
+    fact = settlement_events.assigned(dispute=dispute_id, reviewer=reviewer.slug, reason=reason)
     remember([(settled.case.stream_id, about(settled.settlement, settlement_events.ASSIGNED, fact))], actor=actor, now_us=now_us)
     return dispute
 

@@ -85,7 +85,7 @@ def test_the_end_of_a_request_writes_what_is_documented():
         ),
         settlement_events.WINDOW_OPENED: settlement_events.window_opened(until="x"),
         settlement_events.DISPUTED: settlement_events.disputed(dispute="1", side="holder", opener=None, claim="x"),
-        settlement_events.ASSIGNED: settlement_events.assigned(dispute="1", reviewer="x"),
+        settlement_events.ASSIGNED: settlement_events.assigned(dispute="1", reviewer="x", reason=None),
         settlement_events.EVIDENCE: settlement_events.evidence(dispute="1", number=1, by="x", text="x", content_hash="x"),
         settlement_events.DECIDED: settlement_events.decided(dispute="1", state="upheld", reason="x"),
         settlement_events.REVERSED: settlement_events.reversed_(units=1),
