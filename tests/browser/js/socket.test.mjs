@@ -100,16 +100,16 @@ test("a private channel resumes from its last sequence, once each", async () => 
   await settle();
 });
 
-test("a hole in a private channel is asked for again, not jumped", async () => {
+for (const channel of ["fills", "requests", "settlements"]) test(`a hole in ${channel} is asked for again, not jumped`, async () => {
   const { socket, line } = connected();
   const seen = [];
-  socket.subscribe({ channel: "fills" }, { message: (message) => seen.push(message.seq) });
-  line.say({ ch: "fills", type: "event", seq: "1", prev_seq: "0", data: {} });
-  line.say({ ch: "fills", type: "event", seq: "3", prev_seq: "2", data: {} });
+  socket.subscribe({ channel }, { message: (message) => seen.push(message.seq) });
+  line.say({ ch: channel, type: "event", seq: "1", prev_seq: "0", data: {} });
+  line.say({ ch: channel, type: "event", seq: "3", prev_seq: "2", data: {} });
   assert.deepEqual(seen, ["1"]);
   line.say({ id: line.last("unsubscribe").id, ok: true, result: {} });
   await settle();
-  assert.deepEqual(line.last("subscribe").args, { channel: "fills", from_seq: "2" });
+  assert.deepEqual(line.last("subscribe").args, { channel, from_seq: "2" });
 });
 
 test("resync_required starts the channel afresh and says it was not resumed", async () => {

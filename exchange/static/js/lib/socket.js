@@ -7,7 +7,7 @@ const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 15000;
 const ANSWER_MS = 10000;
 const RETRY_MS = 1500; // after a refusal that may pass, such as too many frames at once
-const PRIVATE = new Set(["orders", "fills", "balances"]);
+const PRIVATE = new Set(["orders", "fills", "balances", "requests", "settlements"]);
 
 /** Closing codes after which trying again by itself is pointless. */
 const FINAL = new Map([

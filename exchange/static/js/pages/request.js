@@ -2,7 +2,14 @@
 
 import "./plain.js";
 import "../parts/request.js";
+import { VenueSocket, socketUrl } from "../lib/socket.js";
 import { learnWords } from "../lib/words.js";
 
 const part = document.querySelector("sx-request");
-learnWords().then(() => part?.connect({ id: part.dataset.id }));
+if (part) {
+  const venue = new VenueSocket(socketUrl());
+  learnWords().then(() => {
+    part.connect({ id: part.dataset.id, venue });
+    venue.open();
+  });
+}

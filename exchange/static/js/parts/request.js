@@ -18,7 +18,9 @@ const STEPS = [
   ["Route locked", (request) => request.routes.map((route) => route.locked_at).filter(Boolean).sort()[0]],
   ["Done", (request) => (OPEN.includes(request.state) ? null : request.ended_at ?? request.updated_at)],
 ];
-const EVERY_MS = 2000;
+const FOLLOWED = ["requests", "settlements"];
+const EVERY_MS = 2000; // while there is no line to the venue
+const SOON_MS = 100; // several facts of one moment are read once
 
 function fact(name, ...value) {
   return h("div", {}, h("dt", {}, name), h("dd", {}, ...value));
@@ -43,14 +45,52 @@ function answerOf(output) {
 }
 
 class OneRequest extends Part {
-  connect({ id }) {
+  connect({ id, venue }) {
     this.id = id;
+    this.following = new Set();
+    for (const channel of FOLLOWED) this.follow(venue, channel);
     this.replaceChildren(loading("Loading the request"));
     this.load();
   }
 
+  /** What happens to this request is told on a private channel; whatever came while there was no line is read when there is one. */
+  follow(venue, channel) {
+    venue.subscribe(
+      { channel },
+      {
+        message: (message) => message.type === "event" && message.data.request_id === this.id && this.soon(),
+        live: () => {
+          this.following.add(channel);
+          this.soon();
+        },
+        lost: () => {
+          this.following.delete(channel);
+          this.soon();
+        },
+      },
+    );
+  }
+
+  soon() {
+    clearTimeout(this.again);
+    this.again = setTimeout(() => this.load(), SOON_MS);
+  }
+
+  /** One reading at a time, so that an older one never comes last. */
   async load() {
     clearTimeout(this.again);
+    if (this.reading) {
+      this.stale = true;
+      return;
+    }
+    this.reading = true;
+    await this.read();
+    this.reading = false;
+    if (this.stale) this.soon();
+    this.stale = false;
+  }
+
+  async read() {
     try {
       this.request = await get(`/requests/${this.id}`);
       [this.receipt, this.settlement] = await Promise.all([
@@ -63,7 +103,10 @@ class OneRequest extends Part {
       this.failure = problem;
     }
     this.changed();
-    if (!this.failure && OPEN.includes(this.request.state)) this.again = setTimeout(() => this.load(), EVERY_MS);
+    if (!this.failure && OPEN.includes(this.request.state) && this.following.size < FOLLOWED.length) {
+      clearTimeout(this.again);
+      this.again = setTimeout(() => this.load(), EVERY_MS);
+    }
   }
 
   draw() {
