@@ -93,14 +93,17 @@ CHECKS = (
         "An account's private messages are numbered without gaps up to its feed, in each of its channels.",
         """
         SELECT account_id, seq, 'follows ' || seq_before AS fault FROM (
-            SELECT account_id, seq, orders_seq, fills_seq, balances_seq, lag(seq) OVER w AS seq_before, lag(orders_seq) OVER w AS orders_before,
-                   lag(fills_seq) OVER w AS fills_before, lag(balances_seq) OVER w AS balances_before
+            SELECT *, lag(seq) OVER w AS seq_before, lag(orders_seq) OVER w AS orders_before, lag(fills_seq) OVER w AS fills_before,
+                   lag(balances_seq) OVER w AS balances_before, lag(requests_seq) OVER w AS requests_before,
+                   lag(settlements_seq) OVER w AS settlements_before
             FROM exchange_accountmessage WINDOW w AS (PARTITION BY account_id ORDER BY seq)) m
         WHERE seq <> seq_before + 1 OR orders_seq < orders_before OR fills_seq < fills_before OR balances_seq < balances_before
+           OR requests_seq < requests_before OR settlements_seq < settlements_before
         UNION ALL
         SELECT f.account_id, f.seq, 'the feed is at ' || f.seq || ', its last message at ' || coalesce(m.seq, 0) FROM exchange_accountfeed f
         LEFT JOIN LATERAL (SELECT * FROM exchange_accountmessage m WHERE m.account_id = f.account_id ORDER BY m.seq DESC LIMIT 1) m ON true
-        WHERE m.seq IS NOT NULL AND (m.seq, m.orders_seq, m.fills_seq, m.balances_seq) <> (f.seq, f.orders_seq, f.fills_seq, f.balances_seq)
+        WHERE m.seq IS NOT NULL AND (m.seq, m.orders_seq, m.fills_seq, m.balances_seq, m.requests_seq, m.settlements_seq)
+               <> (f.seq, f.orders_seq, f.fills_seq, f.balances_seq, f.requests_seq, f.settlements_seq)
            OR m.seq IS NULL AND f.seq > 0 AND NOT EXISTS (
                 SELECT 1 FROM exchange_accountmessage x WHERE x.at < %(now)s::timestamptz - interval '1 day')
         """,

@@ -21,7 +21,9 @@ PER_READ = 64
 KEEP_UNCLAIMED_S = 5.0
 MOST_UNCLAIMED = 100_000
 
-COLUMNS = "m.account_id, m.seq, m.book_id, m.batch_seq, m.orders_seq, m.fills_seq, m.balances_seq, m.body"
+COLUMNS = (
+    "m.account_id, m.seq, m.book_id, m.batch_seq, m.orders_seq, m.fills_seq, m.balances_seq, m.requests_seq, m.settlements_seq, m.body"
+)
 _SINCE = f"""
 SELECT {COLUMNS} FROM unnest(%s::bigint[], %s::bigint[]) AS w(account_id, after)
 JOIN LATERAL (
@@ -41,6 +43,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     orders_seq: int
     fills_seq: int
     balances_seq: int
+    requests_seq: int
+    settlements_seq: int
     record: PrivateRecord
 
 
@@ -56,7 +60,7 @@ Listener = Callable[[Message], None]
 
 
 def message_of(row: tuple[Any, ...]) -> Message:
-    return Message(*row[:7], decode_private(row[7]))  # type: ignore[call-arg]
+    return Message(*row[:-1], decode_private(row[-1]))  # type: ignore[call-arg]
 
 
 class _Wanted:

@@ -91,6 +91,39 @@ class BalanceRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     held: int
 
 
+class RequestRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A fact about a request or its routes; ids are public ones. `state`: the request's after it, None where it stays as it was."""
+
+    event_id: str
+    event: str
+    request_id: str
+    state: str | None = None
+    route_ids: list[str] = []
+    right_id: str | None = None
+    units: str | None = None
+    receipt_id: str | None = None
+    reason: str | None = None
+
+
+class SettlementRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A fact about a settlement or a dispute of it; ids are public ones. `state`: the settlement's after it, None where it stays as it was."""
+
+    event_id: str
+    event: str
+    settlement_id: str
+    request_id: str
+    receipt_id: str
+    state: str | None = None
+    outcome: str | None = None
+    rule: str | None = None
+    units: str | None = None
+    missing: list[str] = []
+    until: str | None = None
+    dispute_id: str | None = None
+    dispute_state: str | None = None
+    reviewer: str | None = None
+
+
 class ResultRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What became of one command: reason 0 is success; `orders` are those it cancelled or changed."""
 
@@ -107,6 +140,8 @@ class PrivateRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fills: list[FillRecord]
     balances: list[BalanceRecord]
     results: list[ResultRecord]
+    requests: list[RequestRecord] = []
+    settlements: list[SettlementRecord] = []
 
 
 encode = msgspec.msgpack.Encoder().encode

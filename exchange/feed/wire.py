@@ -4,7 +4,7 @@ from typing import Any
 
 from exchange.domain.amounts import decimal_text
 from exchange.domain.command import OrderType, PostOnly, Reason, SelfTrade, Side, TimeInForce
-from exchange.feed.record import BalanceRecord, FillRecord, OrderRecord, TradeRecord
+from exchange.feed.record import BalanceRecord, FillRecord, OrderRecord, RequestRecord, SettlementRecord, TradeRecord
 from exchange.models.order import OrderStatus
 from exchange.services.rules import Rules
 from rights.kernel.clock import rfc3339
@@ -109,4 +109,56 @@ def balance(record: BalanceRecord) -> dict[str, Any]:
         "total": decimal_text(record.amount, record.scale),
         "available": decimal_text(record.amount - record.held, record.scale),
         "held": decimal_text(record.held, record.scale),
+    }
+
+
+def request_change(record: RequestRecord) -> dict[str, Any]:
+    """One fact about a request (docs/websocket.md)."""
+    return {
+        "event_id": record.event_id,
+        "event": record.event,
+        "request_id": record.request_id,
+        "state": record.state,
+        "route_ids": record.route_ids,
+        "right_id": record.right_id,
+        "units": record.units,
+        "receipt_id": record.receipt_id,
+        "reason": record.reason,
+    }
+
+
+def settlement_change(record: SettlementRecord) -> dict[str, Any]:
+    """One fact about a settlement or a dispute of it (docs/websocket.md)."""
+    return {
+        "event_id": record.event_id,
+        "event": record.event,
+        "settlement_id": record.settlement_id,
+        "request_id": record.request_id,
+        "receipt_id": record.receipt_id,
+        "state": record.state,
+        "outcome": record.outcome,
+        "rule": record.rule,
+        "units": record.units,
+        "missing": record.missing,
+        "until": record.until,
+        "dispute_id": record.dispute_id,
+        "dispute_state": record.dispute_state,
+        "reviewer": record.reviewer,
+    }
+
+
+def open_request(request_id: str, state: str, updated_us: int) -> dict[str, Any]:
+    """A request that has not ended, as a snapshot tells it."""
+    return {"request_id": f"req_{request_id}", "state": state, "updated_at": rfc3339(updated_us)}
+
+
+def open_settlement(settlement_id: str, request_id: str, receipt_id: str, state: str, outcome: str, updated_us: int) -> dict[str, Any]:
+    """A settlement that is not final, as a snapshot tells it."""
+    return {
+        "settlement_id": f"stl_{settlement_id}",
+        "request_id": f"req_{request_id}",
+        "receipt_id": f"rcp_{receipt_id}",
+        "state": state,
+        "outcome": outcome or None,
+        "updated_at": rfc3339(updated_us),
     }

@@ -13,6 +13,8 @@ class AccountFeed(models.Model):
     orders_seq = models.BigIntegerField(default=0)
     fills_seq = models.BigIntegerField(default=0)
     balances_seq = models.BigIntegerField(default=0)
+    requests_seq = models.BigIntegerField(db_default=0)
+    settlements_seq = models.BigIntegerField(db_default=0)
     suspended = models.BooleanField(default=False)
 
     def __str__(self) -> str:
@@ -34,6 +36,8 @@ class AccountMessage(models.Model):
     orders_seq = models.BigIntegerField()
     fills_seq = models.BigIntegerField()
     balances_seq = models.BigIntegerField()
+    requests_seq = models.BigIntegerField(db_default=0)
+    settlements_seq = models.BigIntegerField(db_default=0)
     body = models.BinaryField()
 
     class Meta:

@@ -5,6 +5,7 @@ expires by itself, so a lost ring costs at most a sweep.
 """
 
 import contextlib
+from collections.abc import Iterable
 from typing import cast
 
 import redis
@@ -62,3 +63,11 @@ def notify(book_id: int, seq: int) -> None:
     """Tell the publishing rooms that a batch has committed."""
     with contextlib.suppress(redis.RedisError, OSError):
         client().publish("notices", f"{book_id}:{seq}")
+
+
+def notify_accounts(told: Iterable[tuple[int, int]]) -> None:
+    """Say that these accounts' feeds have grown to these numbers; readers look by themselves should this be lost."""
+    with contextlib.suppress(redis.RedisError, OSError), client().pipeline(transaction=False) as pipe:
+        for account_id, seq in told:
+            pipe.publish("notices", f"account:{account_id}:{seq}")
+        pipe.execute()

@@ -1,9 +1,6 @@
 """Fund or pay out an account of the venue, and tell its owner on the private feed."""
 
-import contextlib
-
 import msgspec
-import redis
 from django.db import transaction
 
 from exchange.feed.record import BalanceRecord
@@ -56,13 +53,7 @@ def _transfer(wish: Wish, *, mint: Mint, actor: str, now_us: int, out: bool) -> 
     def tell(after: Funded) -> None:
         balance = BalanceRecord(after.currency, after.scale, after.amount_minor, after.held_minor)
         seq = tell_balance(account_id=account.pk, balance=balance, now_us=now_us)
-        transaction.on_commit(lambda: _notify(account.pk, seq))
+        transaction.on_commit(lambda: bell.notify_accounts([(account.pk, seq)]))
 
     move = cash.withdraw if out else cash.credit
     return move(transfer=transfer, actor=actor, now_us=now_us, tell=tell)
-
-
-def _notify(account_id: int, seq: int) -> None:
-    """Say that the account's feed has grown; readers look by themselves should this be lost."""
-    with contextlib.suppress(redis.RedisError, OSError):
-        bell.client().publish("notices", f"account:{account_id}:{seq}")

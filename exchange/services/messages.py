@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -25,8 +26,9 @@ locked AS (SELECT f.account_id FROM exchange_accountfeed f JOIN want USING (acco
 UPDATE exchange_accountfeed f SET seq = f.seq + 1, orders_seq = f.orders_seq + w.orders, fills_seq = f.fills_seq + w.fills,
     balances_seq = f.balances_seq + w.balances
 FROM want w JOIN locked USING (account_id) WHERE f.account_id = w.account_id
-RETURNING f.account_id, f.seq, f.orders_seq, f.fills_seq, f.balances_seq, f.suspended
+RETURNING f.account_id, f.seq, f.orders_seq, f.fills_seq, f.balances_seq, f.requests_seq, f.settlements_seq, f.suspended
 """
+MESSAGE_COLUMNS = "account_id, seq, book_id, batch_seq, at, orders_seq, fills_seq, balances_seq, requests_seq, settlements_seq, body"
 
 
 class Suspended(Exception):
@@ -48,7 +50,7 @@ class Numbers(msgspec.Struct, gc=False):
     _rows: list[tuple[Any, ...]] | None = None
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """(account, its feed's number, the last numbers of its three channels, whether it is suspended) of each account."""
+        """(account, its feed's number, the last numbers of its channels, whether it is suspended) of each account."""
         if self._rows is None:
             self._rows = self.answer.rows() if self.answer is not None else []
             # Only rows that exist were counted: open the others and count those.
@@ -82,8 +84,10 @@ def write_messages(
     numbered = numbers.rows()
     at = rfc3339(now_us)
     book, batch = (rows.NULL, rows.NULL) if book_id is None else (str(book_id), str(batch_seq))
-    lines = [f"{a}\t{s}\t{book}\t{batch}\t{at}\t{o}\t{f}\t{b}\t{rows.bytea(encode(records[a]))}" for a, s, o, f, b, _ in numbered]
-    rows.copy_rows("exchange_accountmessage", "account_id, seq, book_id, batch_seq, at, orders_seq, fills_seq, balances_seq, body", lines)
+    lines = [
+        f"{a}\t{s}\t{book}\t{batch}\t{at}\t{o}\t{f}\t{b}\t{q}\t{t}\t{rows.bytea(encode(records[a]))}" for a, s, o, f, b, q, t, _ in numbered
+    ]
+    rows.copy_rows("exchange_accountmessage", MESSAGE_COLUMNS, lines)
     return {row[0]: row[1] for row in numbered}
 
 
@@ -97,7 +101,7 @@ def counts_of(work: Working, header: Header, cash: Iterable[int]) -> dict[int, C
 
 def check_standing(work: Working, numbers: Numbers) -> None:
     """Raise Suspended when an account that gains something by this batch was suspended meanwhile."""
-    suspended = {row[0] for row in numbers.rows() if row[5]}
+    suspended = {row[0] for row in numbers.rows() if row[-1]}
     if suspended:
         gaining = {order.account for order in work.changed.values() if order.remaining}
         gaining.update(account for trade in work.trades for account in (trade.buy.account, trade.sell.account))
@@ -133,3 +137,40 @@ def tell_balance(*, account_id: int, balance: BalanceRecord, now_us: int) -> int
     numbers = ask_numbers(trip, {account_id: _count(record)})
     trip.go()
     return write_messages({account_id: record}, numbers, book_id=None, batch_seq=None, now_us=now_us)[account_id]
+
+
+def tell_named(*, parties: str, names: Mapping[str, object], whole: PrivateRecord, part: PrivateRecord) -> Answer:
+    """Tell, outside any book, everybody whom the query `parties` of (account_id, whole) finds: who is to hear the whole, and who a part.
+
+    One statement, which numbers and writes; feeds are locked in order of account, as everywhere. Its answer: (account, its feed's number).
+    """
+    fields = {
+        **names,
+        "requests": len(whole.requests),
+        "part_requests": len(part.requests),
+        "settlements": len(whole.settlements),
+        "at": rfc3339(whole.at_us),
+        "whole": encode(whole),
+        "part": encode(part),
+    }
+    return rows.write(_to_named(parties), fields)
+
+
+@cache
+def _to_named(parties: str) -> str:
+    return f"""
+WITH want AS (SELECT p.account_id, bool_or(p.whole) AS whole FROM ({parties}) p JOIN rights_account a ON a.id = p.account_id
+              WHERE a.code IS NULL GROUP BY 1),
+numbered AS (
+    INSERT INTO exchange_accountfeed AS f (account_id, seq, orders_seq, fills_seq, balances_seq, requests_seq, settlements_seq, suspended)
+    SELECT account_id, 1, 0, 0, 0, CASE WHEN whole THEN %(requests)s::bigint ELSE %(part_requests)s::bigint END, %(settlements)s::bigint, false
+    FROM want ORDER BY account_id
+    ON CONFLICT (account_id) DO UPDATE SET seq = f.seq + 1, requests_seq = f.requests_seq + EXCLUDED.requests_seq,
+        settlements_seq = f.settlements_seq + EXCLUDED.settlements_seq
+    RETURNING f.account_id, f.seq, f.orders_seq, f.fills_seq, f.balances_seq, f.requests_seq, f.settlements_seq)
+INSERT INTO exchange_accountmessage (account_id, seq, at, orders_seq, fills_seq, balances_seq, requests_seq, settlements_seq, body)
+SELECT n.account_id, n.seq, %(at)s::timestamptz, n.orders_seq, n.fills_seq, n.balances_seq, n.requests_seq, n.settlements_seq,
+       CASE WHEN w.whole THEN %(whole)s::bytea ELSE %(part)s::bytea END
+FROM numbered n JOIN want w USING (account_id)
+RETURNING account_id, seq
+"""

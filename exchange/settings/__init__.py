@@ -29,6 +29,8 @@ ENDPOINTS_INSIDE = env.bool("ENDPOINTS_INSIDE", default=False)
 COMMAND_RUNTIMES = env.json("COMMAND_RUNTIMES", default={})
 # Seconds between two anchors of the registry, when there is something new to anchor.
 ANCHOR_EVERY_S = env.int("ANCHOR_EVERY_S", default=300)
+# Who hears of what happens to requests and settlements, and how: called in the transaction that does it (settlement/services/remember.py).
+SETTLEMENT_TELL = "exchange.services.use_messages.tell_parties"
 # A demonstration says so where people log in.
 DEMO = env.bool("DEMO", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])

@@ -3,6 +3,7 @@
 import msgspec
 
 from exchange.api.schemas.words import COUNT, PRICE, WHOLE, Schema, answer, many, ref
+from exchange.sockets.use_channels import OPEN_REQUEST, OPEN_SETTLEMENT, REQUEST_CHANGE, SETTLEMENT_CHANGE
 
 DEPTHS: dict[int | str, int | None] = {10: 10, 50: 50, "full": None}
 
@@ -77,10 +78,26 @@ _TABLE = [
         ref("Balance"),
         private=True,
     ),
+    Channel(
+        "requests",
+        "Requests that the account made, or that use its rights: those that have not ended, then everything that happens to one, its routes "
+        "and its receipt.",
+        many(OPEN_REQUEST),
+        REQUEST_CHANGE,
+        private=True,
+    ),
+    Channel(
+        "settlements",
+        "Settlements that the account is a party to (who asked, holder, supplier, issuer) or reviews: those that are not final, then every "
+        "step of one and of its disputes.",
+        many(OPEN_SETTLEMENT),
+        SETTLEMENT_CHANGE,
+        private=True,
+    ),
 ]
 CHANNELS = {channel.name: channel for channel in _TABLE}
 # In API.md, and not offered yet: refused by their own code.
-PLANNED = ("book_l3", "auction", "quotes", "mmp", "positions", "rights", "consents", "requests", "settlements", "drop_copy")
+PLANNED = ("book_l3", "auction", "quotes", "mmp", "positions", "rights", "consents", "drop_copy")
 PLANNED_FAMILIES = ("candles.", "curve.")
 
 

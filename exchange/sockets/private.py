@@ -1,6 +1,6 @@
 """An account's private channels: replayed from its rows, then live, without a gap and without a repeat (TRUST M1).
 
-A row of exchange_accountmessage holds the next numbers of three channels; `orders_seq` and its like are the last ones.
+A row of exchange_accountmessage holds the next numbers of the channels; `orders_seq` and its like are the last ones.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,12 +17,15 @@ from exchange.services.rules import rules_of
 from exchange.sockets import frames
 from exchange.sockets.outbox import Line, Outbox
 from rights.kernel.clock import now_us
+from settlement.domain.settlement_states import SettlementState
 
 CHUNK = 200
 _AFTER = f"SELECT {COLUMNS} FROM exchange_accountmessage m WHERE m.account_id = %s AND m.seq > %s ORDER BY m.seq LIMIT {CHUNK}"
 _OLDEST = f"SELECT {COLUMNS} FROM exchange_accountmessage m WHERE m.account_id = %s ORDER BY m.seq LIMIT 1"
-_FEED = "SELECT seq, orders_seq, fills_seq, balances_seq FROM exchange_accountfeed WHERE account_id = %s"
-_AT = "SELECT orders_seq, fills_seq, balances_seq FROM exchange_accountmessage WHERE account_id = %s AND seq = %s"
+_FEED = "SELECT seq, orders_seq, fills_seq, balances_seq, requests_seq, settlements_seq FROM exchange_accountfeed WHERE account_id = %s"
+_AT = """
+SELECT orders_seq, fills_seq, balances_seq, requests_seq, settlements_seq FROM exchange_accountmessage WHERE account_id = %s AND seq = %s
+"""
 
 # One statement each, so that the present and the number it stands at are of one moment.
 _OPEN_ORDERS = """
@@ -40,6 +43,24 @@ SELECT coalesce(f.seq, 0), coalesce(f.balances_seq, 0), b.code, b.scale, b.amoun
 FROM (SELECT %s::bigint AS id) me LEFT JOIN exchange_accountfeed f ON f.account_id = me.id
 LEFT JOIN (SELECT b.account_id, a.code, a.scale, b.amount, b.held FROM settlement_balance b JOIN settlement_asset a ON a.id = b.asset_id
            WHERE a.kind = 'cash') b ON b.account_id = me.id ORDER BY b.code
+"""
+_REQUESTS = """
+SELECT coalesce(f.seq, 0), coalesce(f.requests_seq, 0), q.id::text, q.state, (extract(epoch from q.updated_at) * 1000000)::bigint
+FROM (SELECT %s::bigint AS id) me LEFT JOIN exchange_accountfeed f ON f.account_id = me.id
+LEFT JOIN settlement_request q ON q.ended_at IS NULL AND me.id IN (q.account_id, q.holder_id) ORDER BY q.id
+"""
+_NOT_FINAL = ", ".join(f"'{state}'" for state in SettlementState if state is not SettlementState.FINALIZED)
+_SETTLEMENTS = f"""
+SELECT coalesce(f.seq, 0), coalesce(f.settlements_seq, 0), s.id::text, s.request_id::text, s.receipt_id::text, s.state, s.outcome,
+       (extract(epoch from s.updated_at) * 1000000)::bigint
+FROM (SELECT %s::bigint AS id) me JOIN rights_account a ON a.id = me.id JOIN rights_participant p ON p.id = a.participant_id
+LEFT JOIN exchange_accountfeed f ON f.account_id = me.id
+LEFT JOIN (settlement_settlement s JOIN settlement_request q ON q.id = s.request_id) ON s.state IN ({_NOT_FINAL}) AND (
+    me.id IN (q.account_id, q.holder_id)
+    OR EXISTS (SELECT 1 FROM settlement_route t JOIN rights_supplier y ON y.id = t.supplier_id JOIN rights_right r ON r.id = t.right_id
+               JOIN rights_issuer i ON i.id = r.issuer_id
+               WHERE t.request_id = q.id AND t.locked_at IS NOT NULL AND p.id IN (y.participant_id, i.participant_id))
+    OR EXISTS (SELECT 1 FROM settlement_dispute d WHERE d.settlement_id = s.id AND d.reviewer = p.slug)) ORDER BY s.id
 """
 
 
@@ -75,6 +96,20 @@ def _balances(message: Message) -> Iterator[Event]:
         yield Event(number, None, record.at_us, wire.balance(balance))
 
 
+def _requests(message: Message) -> Iterator[Event]:
+    record = message.record
+    first = message.requests_seq - len(record.requests) + 1
+    for number, told in enumerate(record.requests, first):
+        yield Event(number, None, record.at_us, wire.request_change(told))
+
+
+def _settlements(message: Message) -> Iterator[Event]:
+    record = message.record
+    first = message.settlements_seq - len(record.settlements) + 1
+    for number, told in enumerate(record.settlements, first):
+        yield Event(number, None, record.at_us, wire.settlement_change(told))
+
+
 class Kind(msgspec.Struct, frozen=True):
     """How one private channel is read. `column`: its place among the numbers of a feed row."""
 
@@ -97,6 +132,8 @@ KINDS = {
     "orders": Kind(0, _OPEN_ORDERS, _orders, _order_list),
     "fills": Kind(1, _NO_FILLS, _fills, lambda _: []),
     "balances": Kind(2, _BALANCES, _balances, _balance_list),
+    "requests": Kind(3, _REQUESTS, _requests, lambda rows: [wire.open_request(*row[2:]) for row in rows if row[2] is not None]),
+    "settlements": Kind(4, _SETTLEMENTS, _settlements, lambda rows: [wire.open_settlement(*row[2:]) for row in rows if row[2] is not None]),
 }
 
 
@@ -186,7 +223,7 @@ async def resume(channel: str, account_id: int, from_seq: int, hub: Hub) -> Star
     """Begin with the event numbered `from_seq`. Raises Problem `resync_required` when it is not kept, or was never sent."""
     kind = KINDS[channel]
     async with hub.pool.connection() as connection:
-        feed = await (await connection.execute(_FEED, [account_id])).fetchone() or (0, 0, 0, 0)
+        feed = await (await connection.execute(_FEED, [account_id])).fetchone() or (0,) * (1 + len(KINDS))
         if from_seq > feed[1 + kind.column] + 1:
             raise Problem("resync_required", f"the last number of {channel} is {feed[1 + kind.column]}")
         if from_seq == feed[1 + kind.column] + 1:
@@ -209,5 +246,5 @@ async def resume(channel: str, account_id: int, from_seq: int, hub: Hub) -> Star
 
 def _first_number(channel: str, message: Message) -> int:
     """The first number that `message` or any row after it can hold."""
-    last = (message.orders_seq, message.fills_seq, message.balances_seq)[KINDS[channel].column]
+    last: int = getattr(message, f"{channel}_seq")
     return last - len(getattr(message.record, channel)) + 1

@@ -12,12 +12,13 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import public
 from rights.kernel.trip import Trip
-from rights.services.journal import NewEvent, append
+from rights.services.journal import NewEvent
 from rights.services.use_locked import manifests_of
 from settlement.domain import route_events
 from settlement.domain.work import Leg, Target, Work
 from settlement.models import Request, Route
 from settlement.services.node_jobs import ADAPTER as BY_NODES
+from settlement.services.remember import remember_use
 
 _REQUEST = """
 SELECT state, (extract(epoch from latest_at) * 1000000)::bigint, effective::text, envelope_hash, stream_id FROM settlement_request
@@ -78,7 +79,7 @@ def begin_execution(*, request_id: str, actor: str, now_us: int, payload: str | 
         rows.write(_ROUTES_BEGIN, [rfc3339(deadline_us), rows.array(route.route_id for route in routes)])
         rows.write(_BEGIN, [rfc3339(now_us), request_id])
         event = NewEvent(route_events.STARTED, "request", public("req", request_id), fact)
-        append(stream_id=stream_id, events=[event], actor=actor, now_us=now_us)
+        remember_use(events=[(stream_id, event)], actor=actor, now_us=now_us)
         if payload is not None and routes[0].is_by_nodes:
             rows.write(_KEEP, [request_id, payload, hashlib.sha256(payload.encode()).hexdigest(), rfc3339(now_us)])
     manifests = manifests_of(route.terms_hash for route in routes)

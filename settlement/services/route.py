@@ -14,7 +14,7 @@ from django.db.models import Max
 from rights.kernel.apart import apart
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint, public
-from rights.services.journal import NewEvent, append
+from rights.services.journal import NewEvent
 from rights.services.locks import Lock
 from rights.services.refusals import LifecycleRefusedError
 from rights.services.venue import venue_account
@@ -25,6 +25,7 @@ from settlement.models import Request, Route
 from settlement.selectors.payers import ESCROW
 from settlement.services.ledger import LedgerRefusal, Move
 from settlement.services.quotes import Quoting, quoted_routes, quoting, write_routes
+from settlement.services.remember import remember_use
 from settlement.services.request_refusal import RequestRefused, RequestStateRefused, refused_as
 from settlement.services.request_source import source_of
 from settlement.services.unit_locks import lock_units, release_units
@@ -214,7 +215,7 @@ def about(request: Request, kind: str, payload: route_events.Payload) -> NewEven
 
 def remember(request: Request, events: Sequence[NewEvent], actor: str, now_us: int) -> None:
     """All facts of a transaction at once, behind every other lock."""
-    append(stream_id=request.stream_id, events=events, actor=actor, now_us=now_us)
+    remember_use(events=[(request.stream_id, event) for event in events], actor=actor, now_us=now_us)
 
 
 def _locked(request: Request, quote: Quote, route: Route, until_us: int) -> NewEvent:

@@ -11,7 +11,7 @@ import msgspec
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_datetime
 from rights.kernel.ids import Mint, public
-from rights.services.journal import NewEvent, append_each
+from rights.services.journal import NewEvent
 from rights.services.use_locked import Take
 from rights.services.venue import venue_account
 from settlement.domain import settlement_events as told
@@ -22,6 +22,7 @@ from settlement.models import Settlement
 from settlement.services.case import Case
 from settlement.services.ledger import Move
 from settlement.services.reissue import Grant, issue_grants, plan_grants
+from settlement.services.remember import remember_use
 from settlement.services.slices import Slice, shares_told, slices_of, takes_of, weigh
 from settlement.services.tally import count_outcome
 from settlement.services.unit_moves import NOTHING, Fact, move_units
@@ -198,4 +199,4 @@ def cash_moves(case: Case, entry_id: str, slices: Sequence[Slice], now_us: int) 
 
 def remember(events: Sequence[Fact], *, actor: str, now_us: int) -> None:
     """Append everything of a transaction, last of all."""
-    append_each(events=events, actor=actor, now_us=now_us)
+    remember_use(events=events, actor=actor, now_us=now_us)

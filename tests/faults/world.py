@@ -59,7 +59,7 @@ _MEANING = {
     "batch": "SELECT book_id, seq, at, first_command_seq, cardinality(command_ns), public, checksum FROM exchange_batch",
     "command": "SELECT book_id, account_id, kind, order_id, client_order_id, payload, actor, accepted_at FROM exchange_command",
     "feed": "SELECT * FROM exchange_accountfeed",
-    "message": "SELECT account_id, seq, book_id, batch_seq, at, orders_seq, fills_seq, balances_seq FROM exchange_accountmessage",
+    "message": "SELECT account_id, seq, book_id, batch_seq, at, orders_seq, fills_seq, balances_seq, requests_seq, settlements_seq FROM exchange_accountmessage",
     "balance": f"SELECT {_ASSET}, {_ACCOUNT.format('account_id')} AS account, amount, held, floor FROM settlement_balance t",
     "posting": f"SELECT CASE kind WHEN 'expired' THEN kind ELSE entry_id::text END, leg, kind, {_ASSET}, "
     f"{_ACCOUNT.format('debit_id')} AS debit, {_ACCOUNT.format('credit_id')} AS credit, amount, at FROM settlement_posting t",

@@ -239,6 +239,7 @@ BREAKAGES = (
     breakage("same_transaction", "D1", "UPDATE settlement_posting SET amount = amount WHERE kind = 'fee' AND leg = 2"),
     breakage("same_transaction", "D1", f"UPDATE exchange_trade SET units = units WHERE id = {TRADE}"),
     breakage("private_numbers", "M1", "UPDATE exchange_accountfeed SET orders_seq = orders_seq + 1"),
+    breakage("private_numbers", "M1", "UPDATE exchange_accountfeed SET settlements_seq = settlements_seq + 1"),
     breakage("private_numbers", "M1", "DELETE FROM exchange_accountmessage WHERE seq = 3"),
     breakage("fills_told", "M1", "UPDATE exchange_accountmessage SET batch_seq = batch_seq + 1000"),
 )

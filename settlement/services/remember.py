@@ -1,0 +1,34 @@
+"""What a transaction did to a request and what came of it: remembered last of all, and told to whom it concerns.
+
+Who that is and how he hears of it is the venue's to say: `SETTLEMENT_TELL` is the dotted path of a function of keyword arguments `told`
+(each event with the UUID it was remembered under) and `now_us`, called in the same transaction behind every other lock.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from rights.kernel import rows
+from rights.services.journal import NewEvent, append_each
+
+FAMILIES = frozenset({"request", "route", "execution", "receipt", "settlement"})
+Told = tuple[NewEvent, str]
+
+
+@cache
+def _teller(path: str) -> Callable[..., None]:
+    found: Callable[..., None] = import_string(path)
+    return found
+
+
+def remember_use(*, events: Sequence[tuple[int, NewEvent]], actor: str, now_us: int) -> None:
+    """Append every event to the stream it is given with, and tell those about requests and settlements."""
+    with rows.together():
+        appended = append_each(events=events, actor=actor, now_us=now_us)
+        told: list[Told] = [
+            (event, done.id) for (_, event), done in zip(events, appended, strict=True) if event.type.partition(".")[0] in FAMILIES
+        ]
+        if told:
+            _teller(settings.SETTLEMENT_TELL)(told=told, now_us=now_us)
