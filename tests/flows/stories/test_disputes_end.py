@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from rights.domain.moment import text_of
+from rights.kernel.ids import public
 from tests.flows.stories.stage import PAYS, Purses, Stage
 from tests.flows.stories.telling import CLASSIFIED, DONE, LOCKED, TOLD, WINDOW, chat, dollars, done_by, money, outcome, wish
 
@@ -86,6 +88,32 @@ def test_a_dispute_is_upheld_and_everything_is_given_back(stage: Stage) -> None:
         *("settlement.dispute_opened", "settlement.dispute_assigned", "settlement.dispute_closed"),
         *("settlement.reversed", "settlement.finalized", "right.balance_changed"),
     ]
+
+
+def test_what_is_given_back_a_delegate_may_spend_again(stage: Stage) -> None:
+    """A delegate's request is disputed by the right's holder and reversed: the units are the right's again, and the delegate's to use."""
+    right = stage.right_for("lent", settlement_policy=WINDOW)
+    purses, delegate = stage.purses(), stage.player("other")
+    given = {"right_id": right, "delegate": public("acc", str(stage.accounts["other"].uuid)), "max_units": "200"}
+    hours = {"valid_from": text_of(stage.moment("06:00")), "valid_until": text_of(stage.moment("12:00"))}
+    lent = stage.holder.post("delegations", {**given, **hours})
+    asked = delegate.post("requests", wish(right, 200, chat("say what was lent"), rights=[], delegation_id=lent["id"]))
+    stage.works(asked)
+    used = int(stage.settlement(asked)["units"])
+    assert (delegate.get(f"delegations/{lent['id']}")["left_units"], stage.left(right)) == (str(200 - used), (100_000 - used, 0, "active"))
+
+    dispute = stage.holder.post(f"settlements/{stage.settlement(asked)['id']}/disputes", {"claim": "it said nothing of the kind"})
+    place = assigned(stage, dispute["id"])
+    stage.player("judge").post(f"{place}/decide", {"decision": "uphold", "reason": "it did not"}, 200)
+    assert outcome(stage.settlement(asked)) == ("finalized", "failed", "dispute_upheld", "200", "0")
+    assert (stage.left(right), purses.moved()) == ((100_000, 0, "active"), [0, 0, 0, 0])
+    told = delegate.get(f"delegations/{lent['id']}")
+    assert (told["used_units"], told["left_units"]) == ("0", "200")
+    again = delegate.post("requests", wish(right, 200, chat("say it again"), rights=[], delegation_id=lent["id"]))
+    delegate.post(f"requests/{again['id']}/cancel", status=200)
+    given_back = ["settlement.reversed", "settlement.finalized", "delegation.used", "right.balance_changed"]
+    called_off = [*LOCKED, *DONE, *CLASSIFIED, "request.cancelled"]
+    assert stage.events(right)[-len(given_back + called_off) :] == given_back + called_off
 
 
 def test_a_supplier_gets_what_it_did_by_another_classification(stage: Stage) -> None:

@@ -142,6 +142,30 @@ def test_a_request_of_17_58_is_over_at_18_00(stage: Stage) -> None:
     assert stage.events(right) == [*LOCKED, "execution.started", *DONE, *CLASSIFIED, "right.expired"]
 
 
+def test_a_request_that_waits_for_its_supplier_is_over_at_18_00_too(stage: Stage) -> None:
+    """The supplier has paused, and the right lets work wait within its window: tried again and again, never begun, and over at 18:00."""
+    paused = stage.capability("elders", stage.first)
+    right = stage.right_for("waiting", paused, until="18:00", fallback_policy={"allow_fallback": True, "defer_within_window": True})
+    supplier, purses = stage.player("elders"), stage.purses("issuer", "elders", "holder")
+    place = f"suppliers/{public('sup', str(paused.supplier.uuid))}/endpoints"
+    (endpoint,) = supplier.get(place)["data"]
+    supplier.patch(f"{place}/{endpoint['id']}", {"status": "paused"})
+    stage.at("17:58")
+    asked = stage.holder.post("requests", wish(right, 200, chat("say when it is over")), 202)
+    assert (asked["state"], stage.left(right)) == ("deferred", (100_000, 0, "active"))
+    stage.at("17:59")
+    stage.timetable()
+    assert (stage.state(asked), purses.moved()) == ("deferred", [0, 0, 0, 0])
+
+    stage.at("18:00")
+    stage.timetable()
+    settled = stage.settlement(asked)
+    assert outcome(settled) == ("finalized", "expired", "after_the_window", "0", "0")
+    assert (money(settled), purses.moved()) == (dollars(0, 0, 0, 0), [0, 0, 0, 0])
+    assert (stage.left(right), stage.proofs(asked)) == ((0, 0, "expired"), ["request-envelope-hash", "window-reference"])
+    assert stage.events(right) == ["request.submitted", "request.accepted", "route.quoted", *DONE, *CLASSIFIED, "right.expired"]
+
+
 def test_route_quotes_stand_apart_from_the_right(stage: Stage) -> None:
     """Routes are asked for, chosen, exchanged for others and left to run out: of the right nothing but its reservation ever moves."""
     own = stage.suppliers["boreal"].capability
