@@ -17,7 +17,7 @@ from rights.models import Right
 from rights.models import party as parties
 from rights.models import role as roles
 from tests import spec_tables as spec
-from tests.integration.test_gate_at_each_door import WAYS
+from tests.gate_table import WAYS
 from tests.property.naive_registry import MAY_BECOME
 from tests.unit.rights.domain.manifests import chat_day, valid
 
