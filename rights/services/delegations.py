@@ -3,7 +3,7 @@
 Locks: delegations by id (parents before children, for they are older), then rights, then streams.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from django.db import transaction
@@ -203,11 +203,12 @@ def _end(rows: Sequence[Delegation], state: str, reason: str, actor: str, now_us
         )
         level = [child.pk for child in children if child.pk not in ending]
         ending |= {child.pk: child for child in children}
+    unused = _unused(ending)
     events = []
     for row in sorted(ending.values(), key=lambda row: row.pk):
         row.state, row.ended_at = state, to_datetime(now_us)
         row.save(update_fields=["state", "ended_at"])
-        returned = row.max_units - row.used_units
+        returned = unused[row.pk]
         if row.parent_id is not None and row.parent_id not in ending:
             parent = Delegation.objects.select_for_update(no_key=True).get(pk=row.parent_id)
             parent.passed_units -= returned
@@ -216,6 +217,16 @@ def _end(rows: Sequence[Delegation], state: str, reason: str, actor: str, now_us
         events.append((row, kind, package_events.delegation_ended(reason=reason, returned_units=returned)))
     _remember(events, actor, now_us)
     return list(ending.values())
+
+
+def _unused(ending: Mapping[int, Delegation]) -> dict[int, int]:
+    """What nobody used of each of these, by id: what it passed on counts as far as those it went to did not use it and end with it."""
+    unused = {pk: row.max_units - row.used_units - row.passed_units for pk, row in ending.items()}
+    for pk in sorted(ending, reverse=True):  # what was passed on came later
+        parent = ending[pk].parent_id
+        if parent is not None and parent in unused:
+            unused[parent] += unused[pk]
+    return unused
 
 
 def _locked(delegation_id: str) -> Delegation:

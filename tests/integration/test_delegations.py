@@ -83,6 +83,23 @@ def test_what_is_passed_on_is_never_more_and_ends_with_its_source(desk):
     clean()
 
 
+def test_what_was_used_of_what_was_passed_on_twice_comes_back_to_nobody(desk):
+    desk.accounts["third"] = desk.open("third")
+    right = desk.issue(100)
+    row = allow(desk, right, 50, subdelegation_allowed=True)
+    child = allow(desk, right, 30, to="third", parent=row, delegator="other", subdelegation_allowed=True)
+    last = allow(desk, right, 20, to="issuer", parent=child, delegator="third")
+    use(desk, child, right, 5, who="third")
+    use(desk, last, right, 10, who="issuer")
+    assert revoke_delegation(delegation_id=str(child.uuid), reason="done", actor="test", now_us=START_US) == 2
+    row.refresh_from_db()
+    assert row.passed_units == 15
+    with pytest.raises(LifecycleRefusedError, match="35 may still be used"):
+        use(desk, row, right, 36)
+    use(desk, row, right, 35)
+    clean()
+
+
 def test_a_delegation_does_not_follow_its_right_into_other_hands(desk):
     desk.accounts["third"] = desk.open("third")
     right = desk.issue(100)
