@@ -13,28 +13,29 @@ from rights.kernel.clock import to_datetime
 LIVE = "r.remaining_units > 0 AND r.status IN ('issued', 'active', 'frozen')"
 _LOCKED = """CASE WHEN r.reserved_units = 0 THEN 0 ELSE
     coalesce((SELECT sum(l.units) FROM rights_unitlock l WHERE l.right_id = r.id AND l.released_at IS NULL), 0) END"""
-_MINE = f"""
+# Gathered by number first, once for sums and list: what describes a series is looked up for those that are shown alone. The sums, by unit,
+# have no end and stand before the list.
+_HELD = f"""
 WITH mine AS (
     SELECT r.id, r.status, r.series_id, s.compute_class_id AS class_id, r.remaining_units AS units, r.reserved_units AS reserved,
            {_LOCKED} AS locked, r.ends_at
-    FROM rights_right r JOIN rights_series s ON s.id = r.series_id WHERE r.holder_id = %(account)s AND {LIVE} AND r.ends_at > %(now)s)
-"""
-_SUMS = f"""{_MINE}
-SELECT c.unit, count(*), sum(m.units)::bigint, sum(m.reserved - m.locked)::bigint, sum(m.locked)::bigint,
-       coalesce(sum(m.units) FILTER (WHERE m.ends_at <= %(soon)s), 0)::bigint
-FROM mine m JOIN rights_computeclass c ON c.id = m.class_id WHERE m.ends_at > %(now)s GROUP BY c.unit ORDER BY c.unit
-"""
-# Gathered by number first: what describes a series is looked up for those that are shown alone.
-_STAKES = f"""{_MINE}, gathered AS (
+    FROM rights_right r JOIN rights_series s ON s.id = r.series_id WHERE r.holder_id = %(account)s AND {LIVE} AND r.ends_at > %(now)s),
+gathered AS MATERIALIZED (
     SELECT m.series_id, m.class_id, m.ends_at, count(*) AS rights, min(m.id::text) AS one, sum(m.units)::bigint AS units,
            sum(m.reserved - m.locked)::bigint AS resting, sum(m.locked)::bigint AS locked,
            coalesce(sum(m.units) FILTER (WHERE m.status <> 'active'), 0)::bigint AS idle
-    FROM mine m
-    WHERE m.ends_at > %(now)s AND (%(until)s::timestamptz IS NULL OR m.ends_at <= %(until)s)
-      AND (m.ends_at, m.series_id) > (%(after_at)s::timestamptz, %(after_series)s)
-    GROUP BY m.ends_at, m.series_id, m.class_id ORDER BY m.ends_at, m.series_id LIMIT %(limit)s)
+    FROM mine m GROUP BY m.ends_at, m.series_id, m.class_id),
+listed AS (
+    SELECT g.* FROM gathered g WHERE (%(until)s::timestamptz IS NULL OR g.ends_at <= %(until)s)
+      AND (g.ends_at, g.series_id) > (%(after_at)s::timestamptz, %(after_series)s) ORDER BY g.ends_at, g.series_id LIMIT %(limit)s)
+SELECT NULL::bigint AS series_id, NULL::text, NULL::text, c.unit::text AS unit, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz AS ends_at,
+       sum(g.rights)::bigint, NULL::text, sum(g.units)::bigint, sum(g.resting)::bigint, sum(g.locked)::bigint,
+       coalesce(sum(g.units) FILTER (WHERE g.ends_at <= %(soon)s), 0)::bigint
+FROM gathered g JOIN rights_computeclass c ON c.id = g.class_id GROUP BY c.unit
+UNION ALL
 SELECT g.series_id, c.key, c.dimensions::text, c.unit, s.window_start, s.window_end, g.ends_at, g.rights, g.one, g.units, g.resting, g.locked, g.idle
-FROM gathered g JOIN rights_series s ON s.id = g.series_id JOIN rights_computeclass c ON c.id = g.class_id ORDER BY g.ends_at, g.series_id
+FROM listed g JOIN rights_series s ON s.id = g.series_id JOIN rights_computeclass c ON c.id = g.class_id
+ORDER BY ends_at NULLS FIRST, series_id, unit
 """
 _ASKS = """
 SELECT o.id::text, i.symbol, i.tick_minor, i.price_decimals, cur.scale, cur.code, c.unit, o.price_ticks, o.remaining_lots, i.lot_size,
@@ -135,23 +136,24 @@ class UnitsLocked(msgspec.Struct, frozen=True):
     package_type: str | None
 
 
-def sums(*, account_id: int, now_us: int, soon_us: int) -> list[Sum]:
-    """By unit, for units of different kinds don't add up."""
-    values = {"account": account_id, "now": to_datetime(now_us), "soon": to_datetime(soon_us)}
-    return [Sum(*row) for row in named.fetch_all(_SUMS, values)]
-
-
-def stakes(*, account_id: int, now_us: int, until_us: int | None, limit: int, after: tuple[datetime, int] = BEGINNING) -> list[Stake]:
-    """What ends by `until_us` (None: ever), soonest first, at most `limit` + 1; `after` is the (end, series) of the last one seen."""
+def held(
+    *, account_id: int, now_us: int, soon_us: int, until_us: int | None, limit: int, after: tuple[datetime, int] = BEGINNING
+) -> tuple[list[Sum], list[Stake]]:
+    """All by unit, for units of different kinds don't add up; and what ends by `until_us` (None: ever), soonest first, at most `limit` + 1,
+    where `after` is the (end, series) of the last one seen.
+    """
     values = {
         "account": account_id,
         "now": to_datetime(now_us),
+        "soon": to_datetime(soon_us),
         "until": None if until_us is None else to_datetime(until_us),
         "after_at": after[0],
         "after_series": after[1],
         "limit": limit + 1,
     }
-    return [Stake(row[0], row[1], msgspec.json.decode(row[2]), *row[3:]) for row in named.fetch_all(_STAKES, values)]
+    found = named.fetch_all(_HELD, values)
+    sums = [Sum(row[3], row[7], *row[9:]) for row in found if row[0] is None]
+    return sums, [Stake(row[0], row[1], msgspec.json.decode(row[2]), *row[3:]) for row in found if row[0] is not None]
 
 
 def asks(*, account_id: int, limit: int, right: str | None = None) -> list[Ask]:

@@ -114,13 +114,14 @@ def _after(request: HttpRequest) -> tuple[datetime, int]:
         return holdings.BEGINNING
 
 
-def _stakes(request: HttpRequest, principal: Principal, moment_us: int) -> dict[str, Any]:
+def _held(request: HttpRequest, principal: Principal, moment_us: int) -> dict[str, Any]:
     within = request.GET.get("within", DEFAULT)
     within = within if within in WITHIN else DEFAULT
     span_us, after = WITHIN[within][1], _after(request)
-    found = holdings.stakes(
+    sums, found = holdings.held(
         account_id=principal.account_id,
         now_us=moment_us,
+        soon_us=moment_us + 24 * HOUR_US,
         until_us=None if span_us is None else moment_us + span_us,
         limit=AT_ONCE,
         after=after,
@@ -132,6 +133,7 @@ def _stakes(request: HttpRequest, principal: Principal, moment_us: int) -> dict[
         following = urlencode({"within": within, "after": cursor})
     choices = [(key, words, key == within) for key, (words, _) in WITHIN.items()]
     return {
+        "sums": [{"sum": row, "units": units_text(row.units, row.unit), "soon": units_text(row.soon, row.unit)} for row in sums],
         "stakes": _stake_rows(shown),
         "following": following,
         "choices": choices,
@@ -151,10 +153,6 @@ def rights(request: HttpRequest) -> HttpResponse:
     lent = visible_delegations(principal).filter(delegator_id=account, state="active").order_by("-pk")[:AT_ONCE]
     context = {
         "reader": principal,
-        "sums": [
-            {"sum": row, "units": units_text(row.units, row.unit), "soon": units_text(row.soon, row.unit)}
-            for row in holdings.sums(account_id=account, now_us=moment_us, soon_us=moment_us + 24 * HOUR_US)
-        ],
         "asks": ask_rows(resting[:AT_ONCE]),
         "more_asks": len(resting) > AT_ONCE,
         "locks": lock_rows(locked[:AT_ONCE]),
@@ -162,4 +160,4 @@ def rights(request: HttpRequest) -> HttpResponse:
         "lent": [{"row": row, "left": row.max_units - row.used_units - row.passed_units} for row in lent],
         "classes": holdings.classes(account_id=account),
     }
-    return page(request, "web/rights.html", "rights", context | _stakes(request, principal, moment_us))
+    return page(request, "web/rights.html", "rights", context | _held(request, principal, moment_us))

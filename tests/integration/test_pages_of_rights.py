@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from exchange.models import Membership
+from exchange.selectors import named
 from exchange.web import amounts, manifest_words, right_words
 from rights.domain import right_events
 from rights.domain.lifecycle import LIFECYCLE, FreezeReason, RightStatus
@@ -88,8 +89,10 @@ def test_what_perishes_is_sorted_and_goes_on_where_it_stopped(desk, monkeypatch)
     assert "5 tokens 5" in words(first)
     assert "7 tokens 7" not in words(first)
     following = re.search(r'href="\?(within=7d&amp;after=[^"]+)"', first.content.decode())[1].replace("&amp;", "&")
-    assert "7 tokens 7" in words(client.get(f"/rights?{following}"))
+    second = words(client.get(f"/rights?{following}"))
+    assert "7 tokens 7" in second
     assert "7 tokens 7" not in words(client.get("/rights"))
+    assert all("2 rights 12 tokens 5 tokens end within 24 hours" in page for page in (words(first), second))
 
 
 def test_many_rights_cost_as_many_queries_as_one(desk, django_assert_max_num_queries):
@@ -98,6 +101,14 @@ def test_many_rights_cost_as_many_queries_as_one(desk, django_assert_max_num_que
     client = member(desk)
     with django_assert_max_num_queries(13):
         client.get("/rights")
+
+
+def test_what_is_alive_is_summed_once_for_sums_and_list(desk, monkeypatch):
+    desk.issue(10)
+    client, asked, fetch_all = member(desk), [], named.fetch_all
+    monkeypatch.setattr(named, "fetch_all", lambda sql, values: asked.append(sql) or fetch_all(sql, values))
+    assert "1 right 10 tokens 10 tokens end within 24 hours" in words(client.get("/rights"))
+    assert sum("WITH mine AS" in sql for sql in asked) == 1
 
 
 def test_the_list_asks_once_what_was_consented_to(desk, django_assert_num_queries):
