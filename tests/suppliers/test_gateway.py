@@ -172,6 +172,18 @@ def test_embeddings_of_many_texts_agree_with_the_meter(pair, monkeypatch, client
     assert broken(desk) == []
 
 
+def test_an_embedding_of_more_than_the_right_gives_is_refused_before_anybody_is_asked(pair, monkeypatch, clients):
+    desk, right = embedding_desk(pair[0], monkeypatch, limits={"max_per_request": "100"})
+    desk_clock(desk, monkeypatch)
+    before = pair[0].meter().get("embeddings", {}).get("items", 0)
+    with pytest.raises(openai.PermissionDeniedError) as refused:
+        clients(desk).client.embeddings.create(model="any", input="a word and another " * 20)
+    assert refused.value.code == "right_refused"
+    assert "may give 100 to one request now" in refused.value.message
+    assert pair[0].meter().get("embeddings", {}).get("items", 0) == before
+    assert free(right) == (1_000_000, 0)
+
+
 def test_the_right_is_named_by_header_by_model_or_picked_by_its_end(desk, holder):
     other = desk.right_of("second")
     holder.chat(extra_headers={"X-Right": f"rgt_{other.pk}"})
