@@ -100,7 +100,8 @@ class Histories:
         self._now_us = max(self._now_us, self._frame.ends_us)
         for row in families:
             at = self._tick()
-            self.facts.append((at, facts.EXPIRED, row.id, facts.expired(right=row.id, units=row.units)))
+            fact = facts.expired(right=row.id, units=row.units, policy="burn", carried_units=0, why=None)
+            self.facts.append((at, facts.EXPIRED, row.id, fact))
             row.status, row.units, row.netted = "expired", 0, False
 
     def _issue(self, units: int) -> Row:

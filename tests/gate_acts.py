@@ -13,7 +13,7 @@ from rights.services import attestations, consents
 from rights.services import freeze as registry_freeze
 from rights.services.locks import Lock
 from rights.services.refusals import LifecycleRefusedError
-from settlement.services import issuance
+from settlement.services import endings, issuance
 from settlement.services.consume import consume_right
 from settlement.services.unit_locks import lock_units
 from tests.gate_doors import LOT, TAKER, Scene
@@ -47,7 +47,7 @@ def burned(scene: Scene) -> None:
 
 def expired(scene: Scene) -> None:
     at(scene, END_US)
-    issuance.expire_right(right_id=scene.right_id, mint=MINT, **scene.told)
+    endings.expire_right(right_id=scene.right_id, mint=MINT, **scene.told)
 
 
 def locked(scene: Scene) -> None:

@@ -26,6 +26,7 @@ from settlement.services import ledger
 
 NOW_US = to_us(datetime(2026, 11, 1, tzinfo=UTC))
 LOT = 1_000_000
+MANIFEST = '{"settlement_policy":{"expiry_policy":"burn"}}'  # all that a right's life here asks of its terms
 MINT = Mint()
 
 
@@ -100,7 +101,7 @@ class Floor:
         text = repr(self.policy | (policy or {}))
         terms, _ = Terms.objects.get_or_create(
             terms_hash=hashlib.sha256(text.encode()).hexdigest(),
-            defaults={"manifest": "{}", "compute_class": self.series.compute_class, "transfer_policy": self.policy | (policy or {})},
+            defaults={"manifest": MANIFEST, "compute_class": self.series.compute_class, "transfer_policy": self.policy | (policy or {})},
         )
         right_id, at, holder = MINT.uuid(NOW_US), to_datetime(NOW_US), self.accounts[slug]
         Right.objects.create(

@@ -100,5 +100,28 @@ CHECKS = (
         FROM linked l FULL JOIN said s USING (former, latter) WHERE (l.kind, l.units) IS DISTINCT FROM (s.kind, s.units)
         """,
     ),
+    Check(
+        "G3",
+        "carried_over",
+        "What a right's end carried over is a right of its own, linked, of as many units, in a later window: one that rolled in the next of its length.",
+        """
+        WITH ended AS (
+            SELECT object_id AS former, at, body::jsonb #>> '{payload,policy}' AS policy, (body::jsonb #>> '{payload,carried_units}')::numeric AS units
+            FROM rights_event WHERE type = 'right.expired' AND body::jsonb #>> '{payload,policy}' <> 'burn'
+              AND body::jsonb #>> '{payload,carried_units}' <> '0'),
+        linked AS (
+            SELECT 'rgt_' || l.former_id AS former, l.created_at AS at, l.kind, l.units, i.body::jsonb #>> '{payload,units}' AS issued,
+                   s.window_start AS since, s.window_end AS until, (i.body::jsonb #>> '{payload,window,start}')::timestamptz AS "start",
+                   (i.body::jsonb #>> '{payload,window,end}')::timestamptz AS "end"
+            FROM rights_rightlink l JOIN rights_right r ON r.id = l.former_id JOIN rights_series s ON s.id = r.series_id
+            LEFT JOIN rights_event i ON i.type = 'right.issued' AND i.object_id = 'rgt_' || l.latter_id)
+        SELECT former, e.policy, e.units::text, l.kind, l.units AS linked, l.issued, l."start"::text, l."end"::text
+        FROM ended e FULL JOIN (SELECT * FROM linked l WHERE l.kind = 'rolled' OR EXISTS (
+            SELECT 1 FROM ended e WHERE e.policy = 'reissue' AND (e.former, e.at) = (l.former, l.at))) l USING (former, at)
+        WHERE e.policy IS NULL OR l.kind IS DISTINCT FROM CASE e.policy WHEN 'roll' THEN 'rolled' ELSE 'reissued' END
+           OR e.units IS DISTINCT FROM l.units OR l.units::text IS DISTINCT FROM l.issued OR l."start" < l.until
+           OR (e.policy = 'roll' AND (l."start", l."end") IS DISTINCT FROM (l.until, l.until + (l.until - l.since)))
+        """,
+    ),
     Check("G3", "terms_remembered", "A right's terms hash is that of the manifest in the event that made it.", walk="events"),
 )

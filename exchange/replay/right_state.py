@@ -13,6 +13,7 @@ from rights.domain import right_events as types
 from rights.domain.lifecycle import LIFECYCLE
 from rights.domain.manifest import Manifest
 from rights.domain.moment import parse_us
+from rights.domain.succession import BURN
 from rights.domain.window import ends_us
 
 _Usage = epoch.Usage
@@ -74,8 +75,8 @@ class RightStates:
             types.TRANSFERRED: self._transferred,
             types.FROZEN: self._frozen,
             types.UNFROZEN: self._unfrozen,
-            types.EXPIRED: lambda payload, at: self._ended(payload, "expired"),  # noqa: ARG005 - one shape for all steps
-            types.BURNED: lambda payload, at: self._ended(payload, "burned"),  # noqa: ARG005
+            types.EXPIRED: self._expired,
+            types.BURNED: lambda payload, at: self._ended(payload, "burned"),  # noqa: ARG005 - one shape for all steps
             types.BALANCE_CHANGED: self._balance_changed,
             types.FINALIZED: self._finalized,
             types.PARTIALLY_CONSUMED: self._consumed,
@@ -239,6 +240,17 @@ class RightStates:
         right.remaining_units = 0
         right.netted = False
         right.freeze_reason = right.prior_status = ""
+
+    def _expired(self, payload: Payload, at: str) -> None:  # noqa: ARG002
+        self._ended(payload, "expired")
+        if "policy" not in payload:  # before policies were followed everything burned, and nothing was said of it
+            return
+        right = self.named(payload["right"])
+        policy, units, carried = payload["policy"], int(payload["units"]), int(payload["carried_units"])
+        stated = self._terms[right.terms_hash].document["settlement_policy"]["expiry_policy"]
+        whole = policy == BURN or carried == units
+        if policy != stated or not 0 <= carried <= units or (policy == BURN and carried) or whole != (payload["why"] is None):
+            raise RightError(f"rgt_{right.id} ended by {policy}, {carried} of {units} units carried over, against its terms: {stated}")
 
     def _finalized(self, payload: Payload, at: str) -> None:  # noqa: ARG002
         self._ended(payload, "finalized")

@@ -10,7 +10,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
 from rights.services.refusals import LifecycleRefusedError
-from settlement.services import issuance
+from settlement.services import endings
 from settlement.services.ledger import LedgerRefusal
 from settlement.services.packages import drop_ended_parts
 
@@ -50,7 +50,7 @@ def _expire(right_id: str, reserved: int, mint: Mint, now_us: int) -> bool:
             pull_asks_of_right(right_id=right_id, reason=Reason.RIGHT_EXPIRED, actor=ACTOR, now_us=now_us)
         return False
     try:
-        issuance.expire_right(right_id=right_id, mint=mint, actor=ACTOR, now_us=now_us)
+        endings.expire_right(right_id=right_id, mint=mint, actor=ACTOR, now_us=now_us)
     except (LifecycleRefusedError, LedgerRefusal):
         return False
     return True

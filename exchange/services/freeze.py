@@ -12,7 +12,7 @@ from rights.kernel.ids import Mint
 from rights.models import Right
 from rights.services import freeze
 from rights.services.refusals import LifecycleRefusedError
-from settlement.services import issuance
+from settlement.services import endings
 
 
 @transaction.atomic
@@ -45,7 +45,7 @@ def unfreeze_right(
     An operator's wish comes here through a proposal, with the name of who approved it; an issuer lifts its own pause alone.
     """
     try:
-        return issuance.unfreeze_right(
+        return endings.unfreeze_right(
             right_id=right_id,
             note=reason,
             freeze_reason=freeze_reason,

@@ -17,8 +17,9 @@ from exchange.services.identity import Principal
 from exchange.services.rules import rules_named
 from exchange.web.inventory import ask_rows, lock_rows
 from exchange.web.manifest_words import NAMES, words_of
-from exchange.web.right_words import EVENTS, RELATIONS
+from exchange.web.right_words import EVENTS, RELATIONS, end_words
 from rights import selectors
+from rights.domain import right_events
 from rights.domain.gate_rules import LIFTED_BY
 from rights.domain.gates import Verdict
 from rights.domain.moment import parse_us
@@ -178,6 +179,7 @@ def _event(body: dict[str, Any], principal: Principal, own_id: str) -> dict[str,
         "seq": body["seq"],
         "hash": body["hash"],
         "about": "" if about == own_id else about,
+        "words": end_words(body["payload"]) if body["type"] == right_events.EXPIRED else "",
         "payload": orjson.dumps(body["payload"], option=orjson.OPT_INDENT_2).decode(),
         "withheld": len(body["withheld"]),
     }

@@ -1,7 +1,11 @@
 """What a right's state, its gates and its events mean, in sentences. Each table is complete: a test holds it against the domain's."""
 
+from collections.abc import Mapping
+
+from exchange.web.amounts import units_text
 from rights.domain import right_events
 from rights.domain.lifecycle import LIFECYCLE, FreezeReason, RightStatus
+from rights.domain.succession import BURN, NO_ROOM, NO_WINDOW, UNFIT
 
 _S = RightStatus
 STATUS = {
@@ -9,7 +13,7 @@ STATUS = {
     _S.ACTIVE: "Active: it may be used within its window, and change hands as its terms allow.",
     _S.FROZEN: "Frozen: it neither moves nor works until somebody lets it go on.",
     _S.FULLY_CONSUMED: "Used up: every unit was delivered.",
-    _S.EXPIRED: "Its window is over; what was left is gone.",
+    _S.EXPIRED: "Its window is over; what was left is gone, or stands in another right where its terms carry it over.",
     _S.FINALIZED: "Closed for good. It stays on record.",
     _S.BURNED: "Taken out of existence. It stays on record.",
 }
@@ -63,6 +67,13 @@ EVENTS = {
 }
 RELATIONS = {"equal": "the same", "better": "better", "worse": "worse", "incomparable": "different"}
 
+# Why units burned at an end that their terms would have carried over; otherwise issuing was refused, by that code.
+UNCARRIED = {
+    NO_WINDOW: "its issuer has posted no capacity for the window they were to go into",
+    NO_ROOM: "that window had no room left for them",
+    UNFIT: "its terms fit no window that is to come",
+}
+
 
 def status_name(status: str) -> str:
     """A status as a heading: "Fully consumed"."""
@@ -72,3 +83,16 @@ def status_name(status: str) -> str:
 def steps_from(status: RightStatus) -> list[tuple[str, str]]:
     """What may become of a right: (the status it would have, what has to happen for it), in the order of a life."""
     return [(status_name(following), NEXT[status, following]) for following in RightStatus if following in LIFECYCLE[status]]
+
+
+def end_words(told: Mapping[str, str | None]) -> str:
+    """What `right.expired` says became of what was left; "" where nothing was, or where its reader may not know."""
+    policy, left, carried = told.get("policy"), int(told.get("units") or 0), int(told.get("carried_units") or 0)
+    if policy is None or not left:
+        return ""
+    if policy == BURN:
+        return f"Burned, as its terms say: {units_text(left, 'units')}."
+    over = f"{units_text(carried, 'units')} went over into another right ({policy})" if carried else ""
+    why = told.get("why")
+    lost = f"{units_text(left - carried, 'units')} burned: {UNCARRIED.get(why, f'issuing was refused, {why}')}" if why else ""
+    return "; ".join(part for part in (over, lost) if part) + "."

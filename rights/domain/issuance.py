@@ -77,11 +77,17 @@ def path_refusals(issuance_path: str, issuer_type: str, mode: str, field: str) -
 
 
 def issuance_refusals(
-    *, manifest: Manifest, fingerprint: str, issuer: IssuerFacts, assurance: AssuranceFacts, now_us: int
+    *,
+    manifest: Manifest,
+    fingerprint: str,
+    issuer: IssuerFacts,
+    assurance: AssuranceFacts,
+    now_us: int,
+    units: int | None = None,
 ) -> list[Refusal]:
-    """Every reason against issuing `manifest` now; empty when it may be issued."""
+    """Every reason against issuing `units` (None: all it promises) under `manifest` now; empty when they may be issued."""
     standing = standing_refusals(manifest=manifest, fingerprint=fingerprint, issuer=issuer, assurance=assurance, now_us=now_us)
-    return [*standing, *_capacity(manifest, assurance)]
+    return [*standing, *_capacity(manifest.units if units is None else units, assurance)]
 
 
 def standing_refusals(
@@ -134,9 +140,9 @@ def _freshness(manifest: Manifest, assurance: AssuranceFacts, now_us: int) -> It
         yield Refusal("assurance_degraded", "the capacity behind the assurance has fallen; issuance waits until it is sound again")
 
 
-def _capacity(manifest: Manifest, assurance: AssuranceFacts) -> Iterator[Refusal]:
+def _capacity(units: int, assurance: AssuranceFacts) -> Iterator[Refusal]:
     most = issuable_units(assurance.gross_units, assurance.haircut_bps, assurance.overbook_bps)
     left = max(0, most - assurance.issued_units)
-    if manifest.units > left:
-        words = f"{manifest.units} units asked, {left} may still be issued under this assurance"
+    if units > left:
+        words = f"{units} units asked, {left} may still be issued under this assurance"
         yield Refusal("capacity_exhausted", words, "resource.amount")

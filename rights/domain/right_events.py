@@ -113,9 +113,13 @@ def unfrozen(*, right: str, status: str, note: str, approved_by: str | None = No
     return {"approved_by": approved_by, "note": note, "right": f"rgt_{right}", "status": status}
 
 
-def expired(*, right: str, units: int) -> Payload:
-    """The window ended; `units` remained unused and left the holder: remaining is zero afterwards."""
-    return {"right": f"rgt_{right}", "units": str(units)}
+def expired(*, right: str, units: int, policy: str, carried_units: int, why: str | None) -> Payload:
+    """The window ended; `units` remained unused and left the holder: remaining is zero afterwards.
+
+    By the expiry policy of its terms `carried_units` of them became another right, which `right.replaced` names; `why` the others did not,
+    where the policy would have had them.
+    """
+    return {"carried_units": str(carried_units), "policy": policy, "right": f"rgt_{right}", "units": str(units), "why": why}
 
 
 def burned(*, right: str, units: int, reason: str, approved_by: str | None = None) -> Payload:
@@ -176,7 +180,7 @@ def amended(
 
 
 def replaced(*, right: str, by: str, units: int, kind: str, reason: str) -> Payload:
-    """Another right stands for it: `kind` is `replaced`, `reissued` or `migrated`; `units` went over."""
+    """Another right stands for it: `kind` is `replaced`, `reissued`, `migrated` or `rolled`; `units` went over."""
     return {"by": f"rgt_{by}", "kind": kind, "reason": reason, "right": f"rgt_{right}", "units": str(units)}
 
 

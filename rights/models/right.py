@@ -82,7 +82,8 @@ class Right(models.Model):
         return f"rgt_{self.id}"
 
 
-LINK_KINDS = ("replaced", "reissued", "migrated")
+REPLACEMENTS = ("replaced", "reissued", "migrated")  # by whoever issues
+LINK_KINDS = (*REPLACEMENTS, "rolled")
 
 
 class RightLink(models.Model):

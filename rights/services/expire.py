@@ -1,5 +1,6 @@
 """A right's time is over, or it is taken out of existence: what remained leaves its holder."""
 
+import msgspec
 from django.db import transaction
 
 from rights.domain import right_events
@@ -12,8 +13,16 @@ from rights.services.refusals import lifecycle_refused
 from rights.services.row import locked, move_status, remember
 
 
+class Fate(msgspec.Struct, frozen=True):
+    """What the terms make of what remains: `carried_units` of it are another right now; `why` the others are not, where they should be."""
+
+    policy: str
+    carried_units: int = 0
+    why: str | None = None
+
+
 @transaction.atomic
-def expire_right(*, right_id: str, actor: str, now_us: int) -> tuple[Right, int]:
+def expire_right(*, right_id: str, fate: Fate, actor: str, now_us: int) -> tuple[Right, int]:
     """The expired right and the units that remained in it. Raises LifecycleRefusedError.
 
     Refused as `units_reserved` while an order or a lock still reserves units: those are pulled first. A right that
@@ -31,7 +40,8 @@ def expire_right(*, right_id: str, actor: str, now_us: int) -> tuple[Right, int]
             raise lifecycle_refused("lifecycle_refused", "a right that is frozen expires when it is unfrozen")
         move_status(right, RightStatus.EXPIRED, now_us)
     units = _empty(right)
-    remember(right, (right_events.EXPIRED, right_events.expired(right=right_id, units=units)), actor=actor, now_us=now_us)
+    fact = right_events.expired(right=right_id, units=units, policy=fate.policy, carried_units=fate.carried_units, why=fate.why)
+    remember(right, (right_events.EXPIRED, fact), actor=actor, now_us=now_us)
     return right, units
 
 

@@ -36,7 +36,7 @@ def unfreeze_right(
     """Back to what it was, or to `expired` or `fully_consumed` where that has come true. Raises LifecycleRefusedError, ReasonMissing.
 
     `right_changed` when it is frozen for another reason than `freeze_reason`; None: whichever it is.
-    An expired one still has its units; whoever may touch the ledger takes them next (settlement/services/issuance.py).
+    An expired one still has its units; whoever may touch the ledger takes them next (settlement/services/endings.py).
     """
     note = stated_reason(note)
     right = locked(right_id)

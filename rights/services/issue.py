@@ -24,13 +24,17 @@ from rights.services.row import remember
 
 
 class NewRight(msgspec.Struct, frozen=True):
-    """What to issue, to whom, on what. `right_id` is a UUID text minted by the caller."""
+    """What to issue, to whom, on what. `right_id` is a UUID text minted by the caller.
+
+    `units`: how many, at most what the manifest promises.
+    """
 
     right_id: str
     issuer: Issuer
     holder: Account
     manifest: Manifest
     assurance: Assurance
+    units: int
 
 
 @transaction.atomic
@@ -41,14 +45,15 @@ def issue_right(*, new: NewRight, actor: str, now_us: int, activate: bool = Fals
     written together or not at all.
     """
     manifest = new.manifest
+    # Before a series is made: whoever has assurances under lock makes it behind them, and would wait for a series that waits for his.
+    assurance = load_one(Assurance, "id = %s", [new.assurance.pk], lock=True)
     compute_class = class_for(manifest=manifest, issuer_tier=new.issuer.tier)
     series = series_for(compute_class=compute_class, manifest=manifest)
     terms = terms_for(compute_class=compute_class, manifest=manifest)
-    assurance = load_one(Assurance, "id = %s", [new.assurance.pk], lock=True)
     if (assurance.issuer_id, assurance.compute_class_id) == (new.issuer.pk, compute_class.pk):  # which it mostly is, and then known
         assurance.issuer, assurance.compute_class = new.issuer, compute_class
     _check(new, compute_class.fingerprint, assurance, now_us)
-    assurance.issued_units += manifest.units
+    assurance.issued_units += new.units
     at = to_datetime(now_us)
     right = Right(
         id=UUID(new.right_id),
@@ -59,8 +64,8 @@ def issue_right(*, new: NewRight, actor: str, now_us: int, activate: bool = Fals
         holder=new.holder,
         controller=new.holder,
         status=RightStatus.ISSUED,
-        max_units=manifest.units,
-        remaining_units=manifest.units,
+        max_units=new.units,
+        remaining_units=new.units,
         root_id=UUID(new.right_id),
         ends_at=series.window_end,
         acquired_at=at,
@@ -81,7 +86,7 @@ def issue_right(*, new: NewRight, actor: str, now_us: int, activate: bool = Fals
         issuer=new.issuer.slug,
         assurance=str(assurance.uuid),
         holder=str(new.holder.uuid),
-        units=manifest.units,
+        units=new.units,
         manifest=manifest.document,
     )
     facts: list[tuple[str, dict[str, object]]] = [(right_events.ISSUED, payload)]
@@ -147,13 +152,18 @@ def find_assurance(*, issuer: Issuer, manifest: Manifest) -> Assurance:
 def _check(new: NewRight, print_hex: str, assurance: Assurance, now_us: int) -> None:
     manifest = new.manifest
     refusals = issuance_refusals(
-        manifest=manifest, fingerprint=print_hex, issuer=issuer_facts(new.issuer), assurance=assurance_facts(assurance), now_us=now_us
+        manifest=manifest,
+        fingerprint=print_hex,
+        issuer=issuer_facts(new.issuer),
+        assurance=assurance_facts(assurance),
+        now_us=now_us,
+        units=new.units,
     )
     counts = LineageCounts(holders=0, taker_units=0, giver_units=0)
     holder = with_credentials([holder_facts(new.holder)], now_us=now_us)[new.holder.pk]
     # Whoever issues consents, and the registry that registers acknowledges.
     permits = Permits(Grants(everybody=True), Grants(everybody=True))
-    receiving = taker_refusals(manifest.document["transfer_policy"], holder, units=manifest.units, counts=counts, permits=permits)
+    receiving = taker_refusals(manifest.document["transfer_policy"], holder, units=new.units, counts=counts, permits=permits)
     if new.holder.participant_id == new.issuer.participant_id:
         # What nobody has been given yet is whole in its issuer's hands: how much one holder may have binds those it goes to.
         receiving = [verdict for verdict in receiving if verdict.code != "max_units_per_holder"]

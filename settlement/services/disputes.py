@@ -229,7 +229,7 @@ def _reclassify(settled: Settled, dispute: Dispute, decision: Decision, hands: H
     outcome = _outcome(settled, decision)
     before = {each.route.id: each.share.used for each in settled.slices()}
     planned = settled.slices(str(outcome))
-    slices, grants = plan_grants(case, planned, mint=hands.mint, actor=hands.actor, now_us=hands.now_us)
+    slices, grants = plan_grants(case, planned, mint=hands.mint, now_us=hands.now_us)
     takes, back = _turn(settled, dispute, {each.route.id: each.share.used - before[each.route.id] for each in slices})
     settlement.outcome, settlement.rule = str(outcome), "reviewed"
     settlement.digest = sha256_of(exact({"before": settlement.digest, "dispute": str(dispute.pk), "outcome": str(outcome)}))

@@ -74,6 +74,6 @@ def _finalize(request_id: str, *, mint: Mint, actor: str, now_us: int) -> bool:
 def finish(settled: Settled, cause: SettlementEvent, hands: Hands, takes: Sequence[Take] = ()) -> list[Fact]:
     """Make it final as it was classified; `takes` of locks that a dispute held. What is to be remembered."""
     case = settled.case
-    slices, grants = plan_grants(case, settled.slices(), mint=hands.mint, actor=hands.actor, now_us=hands.now_us)
+    slices, grants = plan_grants(case, settled.slices(), mint=hands.mint, now_us=hands.now_us)
     ending = Ending(cause, slices, grants, takes=takes, first_leg=FIRST_REVERSED_LEG)
     return conclude(case, settled.settlement, ending, hands)

@@ -11,8 +11,7 @@ from django.db import transaction
 from rights.domain.manifest import read_manifest
 from rights.kernel.ids import Mint
 from rights.models import Account, Issuer, Right
-from rights.selectors import right_window_end_us
-from rights.services import expire, freeze
+from rights.services import expire
 from rights.services.backing import locked_with_backing
 from rights.services.issue import NewRight, find_assurance
 from rights.services.issue import issue_right as register_right
@@ -26,29 +25,30 @@ ISSUED, EXPIRED, BURNED = "units:issued", "units:expired", "units:burned"
 
 
 @transaction.atomic
-def issue_right(*, issuer: Issuer, holder: Account, document: object, mint: Mint, actor: str, now_us: int, activate: bool = True) -> Right:
+def issue_right(
+    *,
+    issuer: Issuer,
+    holder: Account,
+    document: object,
+    mint: Mint,
+    actor: str,
+    now_us: int,
+    activate: bool = True,
+    units: int | None = None,
+) -> Right:
     """The right of the manifest `document`, its units in the holder's inventory; active unless told otherwise.
 
-    The manifest names the assurance. Raises ManifestRefusedError, IssuanceRefusedError, LifecycleRefusedError.
+    The manifest names the assurance. `units`: fewer than it promises, of a right that stands for a part of another one. Raises ManifestRefusedError, IssuanceRefusedError, LifecycleRefusedError.
     """
     manifest = read_manifest(document)
     assurance = find_assurance(issuer=issuer, manifest=manifest)
     right_id = mint.uuid(now_us)
-    new = NewRight(right_id=right_id, issuer=issuer, holder=holder, manifest=manifest, assurance=assurance)
+    count = manifest.units if units is None else units
+    new = NewRight(right_id=right_id, issuer=issuer, holder=holder, manifest=manifest, assurance=assurance, units=count)
     issued = venue_account(code=ISSUED, now_us=now_us)
-    move = Move(mint.uuid(now_us), 0, "issue", new_unit_asset(right_id), issued.pk, holder.pk, manifest.units)
+    move = Move(mint.uuid(now_us), 0, "issue", new_unit_asset(right_id), issued.pk, holder.pk, count)
     post(moves=[move], now_us=now_us)
     return register_right(new=new, actor=actor, now_us=now_us, activate=activate)
-
-
-@transaction.atomic
-def expire_right(*, right_id: str, mint: Mint, actor: str, now_us: int) -> Right:
-    """The expired right; what remained of its units goes to the account of the expired.
-
-    Raises LifecycleRefusedError: `window_open`, `units_reserved` while an order or a lock holds units of it, and others.
-    """
-    _take_back(right_id, EXPIRED, mint, now_us)
-    return expire.expire_right(right_id=right_id, actor=actor, now_us=now_us)[0]
 
 
 @transaction.atomic
@@ -59,7 +59,7 @@ def burn_right(
 
     `seen`: as it was when this was decided; in other hands or grown it is refused as `right_changed`. `approved_by`: the second person.
     """
-    _take_back(right_id, BURNED, mint, now_us, seen)
+    take_back(right_id, BURNED, mint, now_us, seen)
     return expire.burn_right(right_id=right_id, reason=reason, actor=actor, now_us=now_us, approved_by=approved_by)[0]
 
 
@@ -81,31 +81,12 @@ def finalize_right(
     `streams`: those that the caller appends to afterwards, the right's own among them; all are locked in order. `seen`, `approved_by`: as
     for burning.
     """
-    _take_back(right_id, BURNED, mint, now_us, seen)
+    take_back(right_id, BURNED, mint, now_us, seen)
     lock_streams(streams)
     return expire.finalize_right(right_id=right_id, ref=ref, reason=reason, actor=actor, now_us=now_us, approved_by=approved_by)[0]
 
 
-@transaction.atomic
-def unfreeze_right(
-    *, right_id: str, note: str, mint: Mint, actor: str, now_us: int, freeze_reason: str | None = None, approved_by: str | None = None
-) -> Right:
-    """The right as it was; when its window ended meanwhile it is expired, and its units, where it has any, leave the holder.
-
-    `freeze_reason`: the only freeze that is lifted; None: whichever it is. Raises LifecycleRefusedError, ReasonMissing.
-    """
-    over = now_us >= right_window_end_us(locked(right_id))
-    if over:
-        _take_back(right_id, EXPIRED, mint, now_us)
-    thawed = freeze.unfreeze_right(
-        right_id=right_id, note=note, freeze_reason=freeze_reason, actor=actor, now_us=now_us, approved_by=approved_by
-    )
-    if not over or not thawed.remaining_units:
-        return thawed
-    return expire.expire_right(right_id=right_id, actor=actor, now_us=now_us)[0]
-
-
-def _take_back(right_id: str, code: str, mint: Mint, now_us: int, seen: Seen | None = None) -> None:
+def take_back(right_id: str, code: str, mint: Mint, now_us: int, seen: Seen | None = None) -> Right:
     """Lock the right, and post what remains of it from its holder to the venue's account `code`. Raises LifecycleRefusedError."""
     right = locked_with_backing(right_id) if code == BURNED else locked(right_id)
     check_seen(right, seen)
@@ -116,3 +97,4 @@ def _take_back(right_id: str, code: str, mint: Mint, now_us: int, seen: Seen | N
         asset = unit_asset(str(right.root_id))
         move = Move(mint.uuid(now_us), 0, code.removeprefix("units:"), asset, right.holder_id, contra.pk, right.remaining_units)
         post(moves=[move], now_us=now_us)
+    return right

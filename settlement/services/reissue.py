@@ -8,31 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from django.db import transaction
 
-from rights.domain import right_events
 from rights.domain.manifest import read_manifest
-from rights.kernel.clock import to_datetime
 from rights.kernel.ids import Mint, public
-from rights.models import Account, Assurance, Right, RightLink
+from rights.models import Account, Assurance, Right
 from rights.services.issue import find_assurance
-from rights.services.journal import NewEvent
+from rights.services.journal import append_each, lock_streams
 from rights.services.refusals import RegistryRefusalError
 from settlement.domain.consequences import in_money
 from settlement.models import Settlement
 from settlement.services.case import Case
-from settlement.services.issuance import issue_right
+from settlement.services.grants import ACTOR, Grant, issue_grant, link
 from settlement.services.slices import Slice
 from settlement.services.unit_moves import Fact
-
-KIND = "reissued"
-
-
-class Grant(msgspec.Struct, frozen=True):
-    """`units` for the request's holder beside `former`, as `document` promises them."""
-
-    former: Right
-    holder: Account
-    units: int
-    document: dict[str, object]
 
 
 def may_grant(case: Case) -> bool:
@@ -40,7 +27,7 @@ def may_grant(case: Case) -> bool:
     return any(m.document["settlement_policy"]["refund_policy"] == "credit-reissue" for m in case.manifests().values())
 
 
-def plan_grants(case: Case, slices: Sequence[Slice], *, mint: Mint, actor: str, now_us: int) -> tuple[list[Slice], list[Grant]]:
+def plan_grants(case: Case, slices: Sequence[Slice], *, mint: Mint, now_us: int) -> tuple[list[Slice], list[Grant]]:
     """The slices, with money in the place of units nobody can issue, and what is to be issued. Locks the assurances it would rest on."""
     owed: dict[str, list[Slice]] = {}
     for each in slices:
@@ -48,15 +35,15 @@ def plan_grants(case: Case, slices: Sequence[Slice], *, mint: Mint, actor: str, 
             owed.setdefault(each.route.right_id, []).append(each)
     if not owed:
         return list(slices), []
-    rights = Right.objects.select_related("issuer").in_bulk(list(owed))
+    rights = Right.objects.select_related("issuer", "series").in_bulk(list(owed))
     manifests, holder = case.manifests(), Account.objects.get(pk=case.holder_id)
     wanted: dict[str, Grant] = {}
     for right in rights.values():
         mine = owed[str(right.pk)]
-        document, units = manifests[mine[0].route.id].document, sum(each.share.owed_units for each in mine)
-        wanted[str(right.pk)] = Grant(right, holder, units, {**document, "resource": {**document["resource"], "amount": str(units)}})
+        units = sum(each.share.owed_units for each in mine)
+        wanted[str(right.pk)] = Grant(right, holder, units, manifests[mine[0].route.id].document)
     _lock_assurances(wanted.values())
-    grants = _possible(wanted, mint, actor, now_us)
+    grants = _possible(wanted, mint, now_us)
     told = [
         each
         if not each.share.owed_units or each.route.right_id in grants
@@ -66,24 +53,17 @@ def plan_grants(case: Case, slices: Sequence[Slice], *, mint: Mint, actor: str, 
     return told, list(grants.values())
 
 
-def issue_grants(case: Case, settlement: Settlement, grants: Sequence[Grant], *, mint: Mint, actor: str, now_us: int) -> list[Fact]:
-    """Issue what was planned; the links, as both rights tell them."""
+def issue_grants(case: Case, settlement: Settlement, grants: Sequence[Grant], *, mint: Mint, now_us: int) -> None:
+    """Issue what was planned, and link it both ways. Whoever settles appends the rest, so every stream of his is locked here, in order."""
+    if not grants:
+        return
+    lock_streams({case.stream_id, *(route.stream_id for route in case.routes), *(grant.former.series.stream_id for grant in grants)})
     facts: list[Fact] = []
-    streams = {route.right_id: route.stream_id for route in case.routes}
     reason = f"compensation of {public('stl', str(settlement.id))}"
     for grant in grants:
-        latter = _issue(grant, mint, actor, now_us)
-        former = str(grant.former.pk)
-        RightLink.objects.create(
-            kind=KIND, former=grant.former, latter=latter, units=grant.units, reason=reason, created_at=to_datetime(now_us)
-        )
-        ended = right_events.replaced(right=former, by=str(latter.pk), units=grant.units, kind=KIND, reason=reason)
-        made = right_events.reissued_from(right=str(latter.pk), former=former, units=grant.units, kind=KIND, reason=reason)
-        facts += [
-            (streams[former], NewEvent(right_events.REPLACED, "right", public("rgt", former), ended)),
-            (latter.series.stream_id, NewEvent(right_events.REISSUED_FROM, "right", public("rgt", str(latter.pk)), made)),
-        ]
-    return facts
+        latter = issue_grant(grant, mint=mint, now_us=now_us)
+        facts += link(former=grant.former, latter=latter, units=grant.units, kind=grant.kind, reason=reason, now_us=now_us)
+    append_each(events=facts, actor=ACTOR, now_us=now_us)
 
 
 def _lock_assurances(grants: Iterable[Grant]) -> None:
@@ -96,7 +76,7 @@ def _lock_assurances(grants: Iterable[Grant]) -> None:
     list(Assurance.objects.select_for_update(no_key=True).filter(pk__in=behind).order_by("pk"))
 
 
-def _possible(wanted: Mapping[str, Grant], mint: Mint, actor: str, now_us: int) -> dict[str, Grant]:
+def _possible(wanted: Mapping[str, Grant], mint: Mint, now_us: int) -> dict[str, Grant]:
     """Those that can be issued together, by right, in order. Each is issued beside those before it, for they may share an assurance's
     room, and all is taken back: the one way to know every rule.
     """
@@ -104,13 +84,9 @@ def _possible(wanted: Mapping[str, Grant], mint: Mint, actor: str, now_us: int) 
     with transaction.atomic():
         for right_id, grant in sorted(wanted.items()):
             try:
-                _issue(grant, mint, actor, now_us)
+                issue_grant(grant, mint=mint, now_us=now_us)
             except RegistryRefusalError:
                 continue
             possible[right_id] = grant
         transaction.set_rollback(True)
     return possible
-
-
-def _issue(grant: Grant, mint: Mint, actor: str, now_us: int) -> Right:
-    return issue_right(issuer=grant.former.issuer, holder=grant.holder, document=grant.document, mint=mint, actor=actor, now_us=now_us)

@@ -4,20 +4,18 @@ from typing import Any
 
 from django.db import transaction
 
-from rights.domain import right_events
 from rights.domain.manifest import read_manifest
 from rights.domain.reason import stated_reason
-from rights.kernel.clock import to_datetime
 from rights.kernel.ids import Mint
-from rights.models import Assurance, Issuer, Right, RightLink
-from rights.models.right import LINK_KINDS
+from rights.models import Assurance, Issuer, Right
+from rights.models.right import REPLACEMENTS
 from rights.services.issue import find_assurance
+from rights.services.journal import append_each
 from rights.services.refusals import lifecycle_refused
 from rights.services.register import class_for, series_for
-from rights.services.row import Seen, check_seen, locked, remember
+from rights.services.row import Seen, check_seen, locked
+from settlement.services.grants import link
 from settlement.services.issuance import finalize_right, issue_right
-
-_MADE = {"replaced": right_events.REISSUED_FROM, "reissued": right_events.REISSUED_FROM, "migrated": right_events.MIGRATED}
 
 
 @transaction.atomic
@@ -40,8 +38,8 @@ def replace_right(
     `right_not_held`, `right_changed`, `replacement_kind`, `replacement_units` (it promises more than remained), and what finalizing and issuing raise.
     """
     reason = stated_reason(reason)
-    if kind not in LINK_KINDS:
-        raise lifecycle_refused("replacement_kind", f"a kind is one of {', '.join(LINK_KINDS)}")
+    if kind not in REPLACEMENTS:
+        raise lifecycle_refused("replacement_kind", f"a kind is one of {', '.join(REPLACEMENTS)}")
     manifest = read_manifest(document)
     # Before the right: what backs the one and the other.
     behind = {Right.objects.values_list("assurance_id", flat=True).get(pk=right_id), find_assurance(issuer=issuer, manifest=manifest).pk}
@@ -60,13 +58,7 @@ def replace_right(
     said: dict[str, Any] = {"mint": mint, "actor": actor, "now_us": now_us}
     finalize_right(right_id=right_id, ref=kind, reason=reason, streams=streams, approved_by=approved_by, **said)
     latter = issue_right(issuer=issuer, holder=holder, document=document, **said)
-    RightLink.objects.create(
-        kind=kind, former_id=right_id, latter=latter, units=latter.max_units, reason=reason, created_at=to_datetime(now_us)
-    )
-    made = right_events.reissued_from(right=str(latter.pk), former=right_id, units=latter.max_units, kind=kind, reason=reason)
-    ended = right_events.replaced(right=right_id, by=str(latter.pk), units=latter.max_units, kind=kind, reason=reason)
     former = locked(right_id)
-    facts = [(former, right_events.REPLACED, ended), (latter, _MADE[kind], made)]
-    for right, event, payload in sorted(facts, key=lambda fact: fact[0].series.stream_id):
-        remember(right, (event, payload), actor=actor, now_us=now_us)
+    facts = link(former=former, latter=latter, units=latter.max_units, kind=kind, reason=reason, now_us=now_us)
+    append_each(events=facts, actor=actor, now_us=now_us)
     return former, latter

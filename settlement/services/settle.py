@@ -20,8 +20,9 @@ from settlement.domain.receipt_body import Told
 from settlement.domain.settlement_states import CLASSIFIED, Outcome, SettlementEvent, SettlementState, may_move
 from settlement.models import Settlement
 from settlement.services.case import Case
+from settlement.services.grants import Grant
 from settlement.services.ledger import Move
-from settlement.services.reissue import Grant, issue_grants, plan_grants
+from settlement.services.reissue import issue_grants, plan_grants
 from settlement.services.remember import remember_use
 from settlement.services.slices import Slice, shares_told, slices_of, takes_of, weigh
 from settlement.services.tally import count_outcome
@@ -92,7 +93,7 @@ def classify_now(
     window_s, state = (case.dispute_window_s, "completed") if ran else (0, "released")
     grants: Sequence[Grant] = ()
     if not window_s:
-        slices, grants = plan_grants(case, slices, mint=hands.mint, actor=hands.actor, now_us=now_us)
+        slices, grants = plan_grants(case, slices, mint=hands.mint, now_us=now_us)
     settlement.outcome, settlement.rule, settlement.digest = str(verdict.outcome), verdict.rule, verdict.digest
     settlement.missing, settlement.proof_due_at = [], None
     events = [_classified(case, settlement, slices, cause, state, now_us)]
@@ -171,9 +172,9 @@ def conclude(case: Case, settlement: Settlement, ending: Ending, hands: Hands) -
         is_final=True,
         now_us=now_us,
     )
-    granted = issue_grants(case, settlement, ending.grants, mint=hands.mint, actor=hands.actor, now_us=now_us)
     count_outcome(settlement, slices, ran=ending.state == "completed")
-    return [(case.stream_id, about(settlement, told.FINALIZED, fact)), *moved, *granted]
+    issue_grants(case, settlement, ending.grants, mint=hands.mint, now_us=now_us)
+    return [(case.stream_id, about(settlement, told.FINALIZED, fact)), *moved]
 
 
 def cash_moves(case: Case, entry_id: str, slices: Sequence[Slice], now_us: int) -> tuple[list[Move], list[told.CashTold]]:

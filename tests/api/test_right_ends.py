@@ -9,8 +9,9 @@ from rights.kernel.ids import bare
 from rights.models import Event
 from rights.services.refusals import LifecycleRefusedError
 from settlement.services.consume import consume_right
+from settlement.services.endings import expire_right
 from tests.people import a_member
-from tests.registry_desk import MINT, START_US
+from tests.registry_desk import DAY_US, MINT, START_US
 from tests.unit.rights.domain.manifests import chat_day
 
 
@@ -186,3 +187,23 @@ def test_a_replacement_over_rest(desk, caller):
 
 def test_the_manifest_schema_is_published(desk, caller):
     assert caller().get("manifest-schema").json()["$schema"].endswith("schema")
+
+
+def test_what_a_right_carried_over_is_shown_at_both_ends_and_nobody_rolls_by_hand(desk, caller):
+    terms = {"settlement_policy": {"expiry_policy": "roll"}}
+    for day in (1, 2):
+        window = {"start": f"2026-12-0{day}T00:00:00Z", "end": f"2026-12-0{day + 1}T00:00:00Z"}
+        desk.assure(patch={**terms, "window": window}, gross_units=1_000, stale_after_s=10**7)
+    right = issue(desk, caller, "holder", **terms)["id"]
+    by_hand = {"manifest": chat_day(**terms, resource={"amount": "900"}), "kind": "rolled", "reason": "by hand"}
+    refused = caller("issuer").post(f"rights/{right}/replace", by_hand)
+    assert (refused.status_code, refused.json()["field_errors"][0]["field"]) == (400, "kind")
+    expire_right(right_id=bare("rgt", right), mint=MINT, actor="timetable", now_us=START_US + DAY_US)
+    holder = caller("holder")
+    (link,) = holder.get(f"rights/{right}").json()["links"]
+    assert (link["relation"], link["kind"]) == ("replaced_by", "rolled")
+    latter = holder.get(f"rights/{link['right_id']}").json()
+    assert (latter["remaining_amount"], latter["status"], latter["window"]["start"]) == ("1000", "active", "2026-12-02T00:00:00Z")
+    assert latter["links"] == [{"kind": "rolled", "relation": "replaces", "right_id": right}]
+    told = [event["payload"] for event in holder.get(f"rights/{right}/events").json()["data"] if event["type"] == "right.expired"]
+    assert told == [{"carried_units": "1000", "policy": "roll", "right": right, "units": "1000", "why": None}]

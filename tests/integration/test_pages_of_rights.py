@@ -17,10 +17,12 @@ from rights.domain.lifecycle import LIFECYCLE, FreezeReason, RightStatus
 from rights.domain.manifest import SCHEMA
 from rights.domain.package import PartFacts
 from rights.kernel.ids import public
+from rights.models import RightLink
 from rights.services import consents
 from rights.services.delegations import Bounds, delegate
 from rights.services.freeze import freeze_right
 from rights.services.split import split_right
+from settlement.services.endings import expire_right
 from settlement.services.packages import Composition, create_package
 from tests.integration.test_pages import NASTY
 from tests.registry_desk import DAY_US, MINT, NOW_US, START_US, Desk
@@ -234,6 +236,33 @@ def test_every_field_step_gate_and_event_has_words():
     assert set(right_words.FREEZE) == set(FreezeReason)
     named = {value for name, value in vars(right_events).items() if name.isupper() and str(value).startswith("right.")}
     assert set(right_words.EVENTS) == named
+
+
+def test_an_end_says_where_what_was_left_went():
+    told = {"policy": "roll", "units": "1070", "carried_units": "1000", "why": "capacity_exhausted"}
+    assert right_words.end_words(told) == (
+        "1,000 units went over into another right (roll); 70 units burned: that window had no room left for them."
+    )
+    assert right_words.end_words({**told, "carried_units": "1070", "why": None}) == "1,070 units went over into another right (roll)."
+    stale = {**told, "carried_units": "0", "why": "assurance_stale"}
+    assert right_words.end_words(stale) == "1,070 units burned: issuing was refused, assurance_stale."
+    assert right_words.end_words({**told, "policy": "burn", "carried_units": "0", "why": None}) == "Burned, as its terms say: 1,070 units."
+    assert right_words.end_words({**told, "units": "0", "carried_units": "0", "why": None}) == ""
+    assert right_words.end_words({"policy": None, "units": None, "carried_units": None, "why": None}) == ""  # its reader may not know
+
+
+def test_the_page_of_what_rolled_names_what_stands_for_it(desk):
+    terms = {"settlement_policy": {"expiry_policy": "roll"}}
+    for day in ("01", "02"):
+        window = {"start": f"2026-12-{day}T00:00:00Z", "end": f"2026-12-{int(day) + 1:02d}T00:00:00Z"}
+        desk.assure(patch={**terms, "window": window}, gross_units=100, stale_after_s=10**7)
+    right = desk.issue(100, **terms)
+    expire_right(right_id=str(right.pk), mint=MINT, actor="timetable", now_us=START_US + DAY_US)
+    latter = RightLink.objects.get().latter
+    client = member(desk)
+    assert f"Another right stands for it (rolled): {public('rgt', str(latter.pk))}" in words(client.get(path_of(right)))
+    assert "100 units went over into another right (roll)." in words(client.get(path_of(right)))
+    assert f"It stands for another right (rolled): {public('rgt', str(right.pk))}" in words(client.get(path_of(latter)))
 
 
 def test_amounts_in_words():

@@ -23,7 +23,7 @@ from exchange.api.schemas.words import (
 from rights.domain.amendment import Amendment
 from rights.domain.lifecycle import FreezeReason, RightStatus
 from rights.domain.manifest import SCHEMA
-from rights.models.right import LINK_KINDS
+from rights.models.right import REPLACEMENTS
 from rights.models.role import ROLES
 
 _FREEZE = one_of(*FreezeReason)
@@ -158,10 +158,10 @@ COMPONENTS: dict[str, Schema] = {
         required=("reason",),
     ),
     "ReplaceRequest": request(
-        {"manifest": ref("Manifest"), "kind": {**one_of(*LINK_KINDS), "default": "replaced"}, "reason": REASON},
+        {"manifest": ref("Manifest"), "kind": {**one_of(*REPLACEMENTS), "default": "replaced"}, "reason": REASON},
         required=("manifest", "reason"),
     ),
-    "Replaced": answer({"former": ref("Right"), "latter": ref("Right"), "kind": one_of(*LINK_KINDS)}),
+    "Replaced": answer({"former": ref("Right"), "latter": ref("Right"), "kind": one_of(*REPLACEMENTS)}),
     "Role": answer(
         {
             "id": public_id("rol"),

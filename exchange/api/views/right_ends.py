@@ -31,7 +31,7 @@ from exchange.services.right_proposals import (
 from exchange.services.two_persons import Payload
 from rights.domain.amendment import Amendment
 from rights.models import Right
-from rights.models.right import LINK_KINDS
+from rights.models.right import REPLACEMENTS
 from rights.selectors.roles import has_role
 from rights.services.amend import Change, amend_right
 from rights.services.split import merge_rights
@@ -39,7 +39,7 @@ from settlement.services import issuance
 from settlement.services.replace import replace_right
 
 AMENDMENTS = {amendment.value: amendment for amendment in Amendment}
-KINDS = {kind: kind for kind in LINK_KINDS}
+KINDS = {kind: kind for kind in REPLACEMENTS}
 _OPERATORS = "operate"
 _ISSUERS = frozenset({"issue", "operate"})
 _BY_TWO = "What lies in other hands waits until another operator approves it: 202."

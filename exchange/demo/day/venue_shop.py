@@ -31,7 +31,7 @@ _LEFT = (
     "SELECT coalesce(sum(remaining_units), 0)::bigint FROM rights_right WHERE series_id = %s AND status IN ('issued', 'active', 'frozen')"
 )
 _PERISHED = """
-SELECT coalesce(sum((e.body::jsonb -> 'payload' ->> 'units')::bigint), 0)::bigint FROM rights_event e JOIN rights_series s ON s.stream_id = e.stream_id
+SELECT coalesce(sum((e.body::jsonb #>> '{payload,units}')::bigint - (e.body::jsonb #>> '{payload,carried_units}')::bigint), 0)::bigint FROM rights_event e JOIN rights_series s ON s.stream_id = e.stream_id
 WHERE s.id = %s AND e.type = 'right.expired'
 """
 _TRADED = """

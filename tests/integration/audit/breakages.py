@@ -80,6 +80,12 @@ BREAKAGES = (
         f"SELECT 'replaced', {ROOT}, {CHILD}, 1, 'x', now()",
     ),
     breakage(
+        "carried_over",
+        "G3",
+        "INSERT INTO rights_rightlink (kind, former_id, latter_id, units, reason, created_at) "
+        f"SELECT 'rolled', {ROOT}, {CHILD}, 1, 'x', now()",
+    ),
+    breakage(
         "units_held",
         "L3",
         "UPDATE settlement_balance b SET held = held - 1 FROM settlement_asset a WHERE a.id = b.asset_id AND a.kind = 'units' AND b.held > 0",

@@ -9,7 +9,7 @@ from rights.domain.lifecycle import FreezeReason
 from rights.services.activate import activate_right
 from rights.services.freeze import freeze_right
 from rights.services.split import merge_rights, split_right
-from settlement.services import issuance
+from settlement.services import endings, issuance
 from tests.registry_desk import DAY_US, MINT, NOW_US, START_US, Desk
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,11 +29,11 @@ def freeze(right, reason):
 
 
 def thaw(right, now_us):
-    issuance.unfreeze_right(right_id=str(right.pk), note="test", mint=MINT, actor="test", now_us=now_us)
+    endings.unfreeze_right(right_id=str(right.pk), note="test", mint=MINT, actor="test", now_us=now_us)
 
 
 def expire(right):
-    issuance.expire_right(right_id=str(right.pk), mint=MINT, actor="test", now_us=END_US)
+    endings.expire_right(right_id=str(right.pk), mint=MINT, actor="test", now_us=END_US)
 
 
 def burn(right):

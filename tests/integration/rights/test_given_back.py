@@ -12,7 +12,7 @@ from rights.services.freeze import freeze_right
 from rights.services.refusals import IssuanceRefusedError
 from rights.services.row import Seen
 from rights.services.split import merge_rights, split_right
-from settlement.services import issuance
+from settlement.services import endings, issuance
 from settlement.services.consume import consume_right
 from settlement.services.replace import replace_right
 from tests.honest_market import HonestMarket
@@ -86,7 +86,7 @@ def test_only_what_was_not_used_is_given_back(desk, act):
 
 def test_what_expired_is_over_and_not_given_back(desk):
     right = desk.issue(100)
-    issuance.expire_right(right_id=str(right.pk), mint=MINT, actor="test", now_us=START_US + DAY_US)
+    endings.expire_right(right_id=str(right.pk), mint=MINT, actor="test", now_us=START_US + DAY_US)
     end(issuance.burn_right, right, START_US + DAY_US)
     assert issued() == [100]
     assert sound(START_US + DAY_US)

@@ -15,7 +15,7 @@ from rights.services.freeze import freeze_right
 from rights.services.refusals import LifecycleRefusedError
 from rights.services.split import merge_rights, split_right
 from settlement.models import Balance
-from settlement.services import issuance
+from settlement.services import endings, issuance
 from tests.registry_desk import DAY_US, MINT, NOW_US, START_US, Desk
 
 pytestmark = pytest.mark.django_db
@@ -46,11 +46,11 @@ def freeze(right, reason="compliance", now_us=NOW_US):
 
 
 def thaw(right, now_us=NOW_US):
-    return issuance.unfreeze_right(right_id=str(right.pk), note="looks fine", mint=MINT, actor="test", now_us=now_us)
+    return endings.unfreeze_right(right_id=str(right.pk), note="looks fine", mint=MINT, actor="test", now_us=now_us)
 
 
 def expire(right, now_us=END_US):
-    return issuance.expire_right(right_id=str(right.pk), mint=MINT, actor="test", now_us=now_us)
+    return endings.expire_right(right_id=str(right.pk), mint=MINT, actor="test", now_us=now_us)
 
 
 def burn(right):
@@ -172,7 +172,8 @@ def test_expiry_takes_what_remains_back(desk):
     assert (held_units(root), units_in("units:expired", root)) == (30, 70)
     expire(child)
     assert (held_units(root), units_in("units:expired", root), units_in("units:issued", root)) == (0, 100, -100)
-    assert payload_of(child, "right.expired") == {"right": f"rgt_{child.pk}", "units": "30"}
+    told = {"carried_units": "0", "policy": "burn", "right": f"rgt_{child.pk}", "units": "30", "why": None}
+    assert payload_of(child, "right.expired") == told
 
 
 def test_reserved_units_hold_expiry_and_burning_up(desk):

@@ -1,5 +1,6 @@
 """A settlement is challenged within its window, and how each dispute ends (SPEC §9)."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -202,6 +203,20 @@ def test_compensation_in_units_is_a_new_right_where_there_is_room(desk: Using) -
     link = RightLink.objects.get()
     assert (str(link.former_id), link.units, link.kind) == (str(right.pk), 100, "reissued")
     assert (desk.units(link.latter), link.latter.holder.name) == ((100, 0, "active"), "holder")
+
+
+def test_a_compensation_is_under_the_same_terms_and_by_nobodys_decision(desk: Using) -> None:
+    terms: dict[str, Any] = {"fallback_policy": FALLBACK, "transfer_policy": {"min_transfer_units": "5000"}}
+    right = desk.basic(settlement={"refund_policy": "credit-reissue"}, **terms)
+    desk.suppliers["boreal"].desk.now_us = desk.now_us
+    desk.suppliers["boreal"].refresh(right.assurance)
+    request = desk.running((right, 1_000))
+    told = desk.told(request, 1_000, status="fallback_completed", fallbacks=("substitute_providers",), quality_loss_bps=1_000)
+    desk.record(request, told)
+    latter = RightLink.objects.get().latter  # smaller than what its terms let it be given away in
+    assert (latter.max_units, latter.terms_id) == (100, right.terms_id)
+    made = Event.objects.filter(object_id=f"rgt_{latter.pk}").values_list("body", flat=True)
+    assert {json.loads(body)["actor"] for body in made} == {"venue:terms"}
 
 
 def test_two_rights_of_one_assurance_share_its_room(desk: Using) -> None:

@@ -17,7 +17,7 @@ from settlement.models import Dispute, Request, Settlement
 from settlement.services.begin import begin_execution
 from settlement.services.cancel import cancel_request
 from settlement.services.disputes import Decision, DisputeRefused, Opening, assign_reviewer, decide_dispute, open_dispute
-from settlement.services.issuance import unfreeze_right
+from settlement.services.endings import unfreeze_right
 from settlement.services.proof_rows import ReceiptRefused
 from settlement.services.receipt import add_proofs, record_receipt
 from settlement.services.request_refusal import RequestRefused, RequestStateRefused
