@@ -237,7 +237,11 @@ ROUTES = {
     "no_downgrade_latency_class": "Right or request allow no slower latency class",
     "no_downgrade_quality": "Right or request allow no lower quality",
     "no_defer_within_window": "Right or request don't let it wait",
-    "package_not_taken": "Name the package's rights one by one, or use a delegation of it",
+    "package_not_taken": "The delegation is not of that package",
+    "package_not_held": "No such package is in the holder's hands",
+    "package_right": "The package, or the branch of it, does not have that right",
+    "branch_unknown": "The package has no such branch, or none for this kind of work",
+    "baseline_first": "A tranche's baseline is used before its overflow",
 }
 PASSING = frozenset(
     {"max_concurrent", "max_burst", "rate_per_minute", "no_supplier", "issuer_cash", "endpoint_paused", "breaker_open", "capacity_taken"}

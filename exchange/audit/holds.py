@@ -69,7 +69,7 @@ CHECKS = (
             SELECT 'pkg_' || p.uuid AS ref, x.right_id, sum(x.units) AS units FROM rights_packagepart x
             JOIN rights_package p ON p.id = x.package_id WHERE x.removed_at IS NULL AND p.state = 'active' GROUP BY 1, 2)
         SELECT ref, right_id, l.units::text AS locked, p.units::text AS parts FROM locked l FULL JOIN parts p USING (ref, right_id)
-        WHERE l.units IS DISTINCT FROM p.units
+        WHERE coalesce(l.units, 0) <> coalesce(p.units, 0)
         """,
     ),
     Check(

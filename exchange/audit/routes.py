@@ -1,4 +1,4 @@
-"""L3 of requests: their routes are under lock as their states say (exchange/audit/settlements.py: what of that is held)."""
+"""L3 of requests: their routes are under lock as their states say, out of what the request names (exchange/audit/settlements.py: what of that is held)."""
 
 from exchange.audit.check import Check
 
@@ -17,6 +17,19 @@ CHECKS = (
         WHERE CASE q.state WHEN 'matched' THEN t.locked IS DISTINCT FROM q.expected_units OR t.executing IS NOT NULL
                            WHEN 'executing' THEN coalesce(t.executing, 0) < q.expected_units OR t.locked IS NOT NULL
                            ELSE coalesce(t.locked, t.executing) IS NOT NULL AND coalesce(s.state, '') <> 'pending_proof' END
+        """,
+    ),
+    Check(
+        "L3",
+        "route_parts",
+        "A route takes its units out of the package that its request, or the request's delegation, names, and out of none where that names none; "
+        "it says which part that is or was: of a tranche the tier, of a strategy the branch.",
+        """
+        SELECT t.id AS route, t.package_id AS package, t.tier, t.branch FROM settlement_route t JOIN settlement_request q ON q.id = t.request_id
+        LEFT JOIN rights_delegation d ON d.id = q.delegation_id LEFT JOIN rights_package p ON 'pkg_' || p.uuid = q.envelope::jsonb ->> 'package'
+        WHERE t.package_id IS DISTINCT FROM coalesce(d.package_id, p.id)
+           OR (t.package_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM rights_packagepart x WHERE x.package_id = t.package_id
+               AND (x.right_id, x.tier, x.branch) = (t.right_id, t.tier, t.branch)))
         """,
     ),
 )

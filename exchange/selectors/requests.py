@@ -14,13 +14,13 @@ from rights.kernel import planned
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
 from rights.kernel.trip import Trip
-from rights.models import Account, Capability, Supplier
+from rights.models import Account, Capability, Package, Supplier
 from settlement.models import Asset, Receipt, Request, Route, Settlement
 
 
 def visible_requests(principal: Principal) -> QuerySet[Request]:
     """What the caller asked for, and what uses the caller's rights; everything for operators and auditors."""
-    routes = Route.objects.select_related("capability", "supplier", "currency").order_by("number")
+    routes = Route.objects.select_related("capability", "supplier", "currency", "package").order_by("number")
     every = Request.objects.select_related("account", "holder", "delegation", "settlement").prefetch_related(
         Prefetch("routes", routes, to_attr="quotes"), Prefetch("receipts", to_attr="told")
     )
@@ -43,14 +43,17 @@ def request_now(request_id: str) -> Request:
     suppliers = planned.ask(trip, Supplier, _OF_ROUTES.format("supplier_id"), own)
     capabilities = planned.ask(trip, Capability, _OF_ROUTES.format("capability_id"), own)
     assets = planned.ask(trip, Asset, _OF_ROUTES.format("currency_id"), own)
+    packages = planned.ask(trip, Package, _OF_ROUTES.format("package_id"), own)
     trip.go()
     (row,) = asked()
     owners = {each.pk: each for each in accounts()}
     row.account, row.holder = owners[row.account_id], owners[row.holder_id]
     Request._meta.get_field("settlement").set_cached_value(row, next(iter(settled()), None))  # noqa: SLF001 - Django documents it
     by_id = [{each.pk: each for each in found()} for found in (suppliers, capabilities, assets)]
+    held = {each.pk: each for each in packages()}
     row.quotes, row.told = routes(), told()  # type: ignore[attr-defined]
     for route in row.quotes:  # type: ignore[attr-defined]
+        route.package = None if route.package_id is None else held[route.package_id]
         route.supplier, route.capability, route.currency = (
             found[key] for found, key in zip(by_id, (route.supplier_id, route.capability_id, route.currency_id), strict=True)
         )
@@ -72,6 +75,8 @@ def request_document(row: Request) -> dict[str, Any]:
         "units": str(row.expected_units),
         "rights": [{"right_id": right["right"], "max_spend": right["max_spend"]} for right in envelope["rights"]],
         "delegation_id": envelope["delegation"],
+        "package_id": envelope["package"],
+        "branch": envelope["branch"] or None,
         "constraints": _policy(envelope["constraints"]),
         "preferences": envelope["preferences"],
         "fallback_policy": envelope["fallbacks"],
@@ -100,6 +105,7 @@ def route_document(route: Route) -> dict[str, Any]:
         "number": route.number,
         "state": route.state,
         "right_id": public("rgt", str(route.right_id)),
+        **part_document(route),
         "supplier": route.supplier.slug,
         "capability_id": public("cap", str(route.capability.uuid)),
         "units": str(route.units),
@@ -116,8 +122,14 @@ def route_document(route: Route) -> dict[str, Any]:
     }
 
 
+def part_document(route: Route) -> dict[str, str | None]:
+    """Which part of which package its units come out of."""
+    package = None if route.package is None else public("pkg", str(route.package.uuid))
+    return {"package_id": package, "tier": route.tier or None, "branch": route.branch or None}
+
+
 def route_documents(routes: Sequence[Route]) -> list[dict[str, Any]]:
-    found = Route.objects.select_related("capability", "supplier", "currency").filter(pk__in=[route.pk for route in routes])
+    found = Route.objects.select_related("capability", "supplier", "currency", "package").filter(pk__in=[route.pk for route in routes])
     return [route_document(route) for route in found.order_by("number")]
 
 

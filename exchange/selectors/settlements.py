@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from exchange.domain.amounts import decimal_text
 from exchange.selectors.registry import EVERYTHING
+from exchange.selectors.requests import part_document
 from exchange.services.identity import Principal
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import public
@@ -143,7 +144,7 @@ def _right(route: Route, now_us: int) -> dict[str, Any]:
 def receipt_document(row: Receipt) -> dict[str, Any]:
     """The receipt with its legs and proofs. `body` is the text that hashes to `hash`."""
     told = orjson.loads(row.body)
-    routes = {f"rte_{route.pk}": route for route in row.request.routes.select_related("supplier")}
+    routes = {f"rte_{route.pk}": route for route in row.request.routes.select_related("supplier", "package")}
     return {
         "id": public("rcp", str(row.pk)),
         "request_id": public("req", str(row.request_id)),
@@ -176,6 +177,7 @@ def _leg(leg: dict[str, Any], route: Route) -> dict[str, Any]:
     return {
         "route_id": leg["route"],
         "right_id": public("rgt", str(route.right_id)),
+        **part_document(route),
         "supplier": route.supplier.slug,
         "region": route.supplier.region,
         **{name: leg[name] for name in ("delivered_units", "billable_units", "latency_us", "queue_us", "fallbacks")},

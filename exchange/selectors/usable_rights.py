@@ -22,7 +22,8 @@ WHERE r.holder_id = %(account)s AND r.status = 'active' AND r.remaining_units > 
 )
 _DELEGATED = """
 SELECT r.id::text, c.unit, c.key, i.slug, (extract(epoch from r.created_at))::bigint
-FROM rights_delegation d JOIN rights_right r ON r.id = d.right_id JOIN rights_series s ON s.id = r.series_id
+FROM rights_delegation d JOIN rights_right r ON r.id = coalesce(d.right_id, (
+    SELECT x.right_id FROM rights_packagepart x WHERE x.package_id = d.package_id AND x.removed_at IS NULL ORDER BY x.position LIMIT 1)) JOIN rights_series s ON s.id = r.series_id
 JOIN rights_computeclass c ON c.id = s.compute_class_id JOIN rights_issuer i ON i.id = r.issuer_id
 WHERE d.uuid = %(delegation)s AND d.delegate_id = %(account)s
 """
@@ -51,6 +52,6 @@ def named_rights(*, right_ids: Sequence[str]) -> list[UsableRight]:
 
 
 def delegated_right(*, delegation_id: str, account_id: int) -> UsableRight | None:
-    """The right of a delegation to this account; None for a package's, or where there is none."""
+    """The right of a delegation to this account, of a package's the first; None where there is none."""
     found = named.fetch_one(_DELEGATED, {"delegation": delegation_id, "account": account_id})
     return UsableRight(*found) if found else None

@@ -66,18 +66,21 @@ def part_refusals(kind: str, parts: Sequence[PartFacts]) -> list[Refusal]:
     return refusals
 
 
-def drawn_parts(kind: str, parts: Sequence[PartFacts], units: int, branch: str = "") -> list[tuple[str, int]] | None:
-    """Which rights `units` are drawn from, in order: (right, units). None when the package (or the branch) has fewer.
+def parts_in_order(kind: str, parts: Sequence[PartFacts], branch: str = "") -> list[PartFacts]:
+    """The parts a use may draw on, the first first: a tranche's baseline before its overflow, of a strategy one branch, else as composed."""
+    if kind == "strategy":
+        return [part for part in parts if part.branch == branch]
+    return sorted(parts, key=lambda part: TIERS.index(part.tier)) if kind == "tranche" else list(parts)
 
-    A tranche's baseline is drawn before its overflow; a strategy draws from one branch; others in their parts' order.
+
+def branch_for(*, parts: Sequence[PartFacts], rules: Mapping[str, Any], workload: str) -> str | None:
+    """The branch a strategy picks for work of this class where nobody names one: the first whose rule lets it.
+
+    A branch's rule is `rules[branch]`, an object; its `workload_classes` say what the branch is for, and without them it is for any.
     """
-    wanted = [part for part in parts if kind != "strategy" or part.branch == branch]
-    if kind == "tranche":
-        wanted = [part for tier in TIERS[1:] for part in wanted if part.tier == tier]
-    drawn: list[tuple[str, int]] = []
-    for part in wanted:
-        take = min(part.units, units)
-        if take:
-            drawn.append((part.right_id, take))
-            units -= take
-    return None if units else drawn
+    for branch in dict.fromkeys(part.branch for part in parts):
+        rule = rules.get(branch)
+        classes = rule.get("workload_classes") if isinstance(rule, dict) else None
+        if not isinstance(classes, list) or workload in classes:
+            return branch
+    return None

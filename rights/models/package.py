@@ -61,7 +61,10 @@ class Package(models.Model):
 
 
 class PackagePart(models.Model):
-    """`units` of a right in a package, locked on it while the package is active. Parts of a past revision stay, released."""
+    """`units` of a right in a package, locked on it while the package is active. Parts of a past revision stay, released.
+
+    One of which everything is at work has no units for a time, and keeps its place for what comes back.
+    """
 
     package = models.ForeignKey(Package, models.PROTECT, related_name="parts")
     position = models.PositiveSmallIntegerField()
@@ -73,7 +76,7 @@ class PackagePart(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(units__gt=0, tier__in=TIERS), name="package_part_words"),
+            models.CheckConstraint(condition=Q(units__gte=0, tier__in=TIERS), name="package_part_words"),
             models.UniqueConstraint(fields=["package", "right"], condition=Q(removed_at__isnull=True), name="package_part_once"),
             models.UniqueConstraint(fields=["package", "position"], condition=Q(removed_at__isnull=True), name="package_part_position"),
         ]

@@ -19,6 +19,13 @@ class Lock(msgspec.Struct, frozen=True, gc=False):
     units: int
 
 
+class Shift(msgspec.Struct, frozen=True, gc=False):
+    """A lock goes over from `giver` (a public id), as far as `taken` says; what is reserved of the right stays the same."""
+
+    giver: str
+    taken: Lock
+
+
 _INSERT = """
 INSERT INTO rights_unitlock (right_id, kind, ref, units, created_at)
 SELECT w.right_id, w.kind, w.ref, w.units, %s FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[]) AS w(right_id, kind, ref, units)
@@ -33,6 +40,19 @@ WHERE ref = ANY(%s) AND released_at IS NULL ORDER BY right_id, ref
 """
 _RELEASE = """
 UPDATE rights_unitlock SET released_at = %s WHERE ref = ANY(%s) AND released_at IS NULL AND right_id = ANY(%s::uuid[])
+"""
+
+
+_GIVE = """
+UPDATE rights_unitlock l SET units = CASE WHEN l.units > w.units THEN l.units - w.units ELSE l.units END,
+       released_at = CASE WHEN l.units > w.units THEN NULL ELSE %s::timestamptz END
+FROM unnest(%s::uuid[], %s::text[], %s::bigint[]) AS w(right_id, ref, units)
+WHERE l.right_id = w.right_id AND l.ref = w.ref AND l.released_at IS NULL AND l.units >= w.units
+"""
+_TAKE = """
+INSERT INTO rights_unitlock (right_id, kind, ref, units, created_at)
+SELECT w.right_id, w.kind, w.ref, w.units, %s FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[]) AS w(right_id, kind, ref, units)
+ON CONFLICT (right_id, ref) WHERE released_at IS NULL DO UPDATE SET units = rights_unitlock.units + EXCLUDED.units
 """
 
 
@@ -87,6 +107,23 @@ def drop_locks(*, refs: Sequence[str], now_us: int, only: Iterable[str] | None =
     rows.execute(_RELEASE, [at, list(refs), rows.array(sums)])
     rows.execute(_RESERVE, [at, rows.array(sums), rows.array(-units for units in sums.values())])
     return locks, held
+
+
+def shift_locks(*, shifts: Sequence[Shift], now_us: int) -> None:
+    """Units that one reference has locked are locked for another from now on. The rights are under lock, and the givers have so much."""
+    given: dict[tuple[str, str], int] = {}
+    taken: dict[tuple[str, str, str], int] = {}
+    for shift in shifts:
+        lock = shift.taken
+        given[lock.right_id, shift.giver] = given.get((lock.right_id, shift.giver), 0) + lock.units
+        taken[lock.right_id, lock.kind, lock.ref] = taken.get((lock.right_id, lock.kind, lock.ref), 0) + lock.units
+    at = rfc3339(now_us)
+    rights, refs = zip(*given, strict=True)
+    found = rows.execute(_GIVE, [at, rows.array(rights), list(refs), rows.array(given.values())])
+    if found != len(given):
+        raise AssertionError(f"{len(given) - found} locks are not there, or have fewer units")
+    rights, kinds, refs = zip(*taken, strict=True)
+    rows.execute(_TAKE, [at, rows.array(rights), list(kinds), list(refs), rows.array(taken.values())])
 
 
 def _sums(locks: Iterable[Lock]) -> dict[str, int]:

@@ -54,7 +54,7 @@ class Payer(msgspec.Struct, frozen=True):
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate right. `epoch_units` is what its epoch leaves, None without epochs; `own_suppliers` those its issuer has named:
     whose capacity stands behind it, its own, or allowed by name in its terms. `record` is its issuer's in its class, looked up where the
-    request asks for one.
+    request asks for one. `tier` and `branch`: as which part a package has it.
     """
 
     right_id: str
@@ -75,6 +75,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
     own_suppliers: frozenset[str]
     issuer_participant_id: int
+    tier: str = ""
+    branch: str = ""
     preferred_suppliers: frozenset[str] = frozenset()
     preferred_regions: tuple[str, ...] = ()
     weights: Mapping[str, int] = MappingProxyType({})

@@ -19,6 +19,7 @@ from settlement.domain.request_states import BUDGETS, DELIVERIES
 
 MOST_UNITS = 2**63 - 1
 MOST_WEIGHT = 10_000
+MOST_BRANCH = 40  # characters
 PREFERENCES = ("cost", "latency", "privacy", "quality")
 OPERATION = re.compile(r"[a-z0-9][a-z0-9._/-]{0,63}", re.ASCII)
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -33,7 +34,11 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """`fallbacks` None leaves them to the right; `preferences` are weights of what orders the routes. `branch` of a strategy package."""
+    """`fallbacks` None leaves them to the right; `preferences` are weights of what orders the routes.
+
+    With `package_id`, or a delegation of a package, its parts are the candidates, in its own order; `candidates` then say which of them, and
+    `branch` which of a strategy's.
+    """
 
     workload: str
     operation: str
@@ -77,6 +82,8 @@ def _faults(envelope: Envelope) -> Iterator[Fault]:
         (HASH.fullmatch(envelope.payload_hash), "payload_hash", "must be a SHA-256 in 64 hexadecimal digits"),
         (not envelope.result_shape or SHAPE.fullmatch(envelope.result_shape), "result_shape", "must be a word such as json or text/plain"),
         (envelope.budget in BUDGETS, "budget", f"must be one of {', '.join(BUDGETS)}"),
+        (len(envelope.branch) <= MOST_BRANCH, "branch", f"must be at most {MOST_BRANCH} characters"),
+        (not envelope.branch or envelope.package_id or envelope.delegation_id, "branch", "is of a package"),
         (envelope.delivery in DELIVERIES, "delivery", f"must be one of {', '.join(DELIVERIES)}"),
     )
     for holds, field, words in rules:

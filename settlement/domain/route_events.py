@@ -62,14 +62,16 @@ def quote(
     reasons: Sequence[Payload],
     fallbacks: Sequence[str],
     quality_loss_bps: int,
+    part: Payload | None,
     state: str,
 ) -> Payload:
-    """One way to do it; `state` is quoted or refused."""
+    """One way to do it; `state` is quoted or refused. `part` of a package, where the units come out of one."""
     return {
         "capability": f"cap_{capability}",
         "currency": currency,
         "fallbacks": list(fallbacks),
         "number": number,
+        "part": part,
         "quality_loss_bps": quality_loss_bps,
         "reasons": list(reasons),
         "right": f"rgt_{right}",
@@ -81,14 +83,29 @@ def quote(
     }
 
 
+def part(*, package: str, tier: str, branch: str) -> Payload:
+    """Which part of a package: the right that the route names, in this tier of a tranche, or this branch of a strategy."""
+    return {"branch": branch, "package": f"pkg_{package}", "tier": tier}
+
+
 def locked(
-    *, request: str, right: str, units: int, escrow_minor: int, currency: str, payer: str | None, payee: str | None, expires_at: str
+    *,
+    request: str,
+    right: str,
+    part: Payload | None,
+    units: int,
+    escrow_minor: int,
+    currency: str,
+    payer: str | None,
+    payee: str | None,
+    expires_at: str,
 ) -> Payload:
-    """Units of the right are reserved, and the issuer's cash is set aside."""
+    """Units of the right are reserved, by the package where it is a part of one, and the issuer's cash is set aside."""
     return {
         "currency": currency,
         "escrow_minor": str(escrow_minor),
         "expires_at": expires_at,
+        "part": part,
         "payee": None if payee is None else f"acc_{payee}",
         "payer": None if payer is None else f"acc_{payer}",
         "request": f"req_{request}",

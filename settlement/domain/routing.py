@@ -87,7 +87,11 @@ def plan_routes(
     open_quotes = [quote for quote in quotes if not quote.refusals]
     rooms = {claim.right_id: room_units(claim) for claim in claims if claim.right_id not in shut}
     taken = _chosen(envelope, [claim.right_id for claim in claims], rooms, open_quotes, only)
-    if not taken and (open_quotes or not refusals):
+    early = None if only is None else _overflow_early(envelope, claims, rooms, open_quotes, taken)
+    if early is not None:
+        taken = []
+        refusals.append(Refused("", None, early))
+    elif not taken and (open_quotes or not refusals):
         refusals.append(Refused("", None, _why_not(envelope, [claim.right_id for claim in claims], rooms, open_quotes, only)))
     missing = envelope.expected_units - sum(quote.units for quote in taken)
     pairs = {quote.pair for quote in taken}
@@ -215,6 +219,19 @@ def _filled(envelope: Envelope, rooms: Mapping[str, int], drawn: Sequence[Quote]
             cash[quote.payer.account_id] -= cost
         found.append(msgspec.structs.replace(quote, units=units, escrow_minor=cost, is_chosen=True))
     return [] if left else found
+
+
+def _overflow_early(
+    envelope: Envelope, claims: Sequence[Claim], rooms: Mapping[str, int], quotes: Sequence[Quote], taken: Sequence[Quote]
+) -> Reason | None:
+    """Why the caller's own choice may not be: it draws on a tranche's overflow where the baseline could give more."""
+    baseline = {claim.right_id for claim in claims if claim.tier == "baseline"}
+    if not taken or not baseline or all(quote.right_id in baseline for quote in taken):
+        return None
+    could = sum(quote.units for quote in _chosen(envelope, [c.right_id for c in claims], rooms, quotes, None) if quote.right_id in baseline)
+    drawn = sum(quote.units for quote in taken if quote.right_id in baseline)
+    words = f"a tranche's baseline comes before its overflow: {could} units of it may be used, the routes take {drawn}"
+    return Reason("baseline_first", words) if could > drawn else None
 
 
 def _why_not(

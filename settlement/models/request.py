@@ -4,7 +4,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-from rights.models import Account, Capability, Delegation, Right, Stream, Supplier
+from rights.models import Account, Capability, Delegation, Package, Right, Stream, Supplier
+from rights.models.package import TIERS
 from settlement.domain.request_states import BUDGETS, DELIVERIES, REQUEST_STATES, ROUTE_STATES
 from settlement.models.ledger import Asset
 
@@ -124,6 +125,9 @@ class Route(models.Model):
     payer = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+", db_index=False)
     payee = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+", db_index=False)
     score = models.IntegerField()  # of 10,000
+    package = models.ForeignKey(Package, models.PROTECT, null=True, related_name="+", db_index=False)  # out of which the units come
+    tier = models.CharField(max_length=8, default="", blank=True)  # of a tranche
+    branch = models.CharField(max_length=40, default="", blank=True)  # of a strategy
     reasons = models.JSONField(default=list)  # [{"code", "detail", "points"}]: why it scored so, or why it was refused
     fallbacks = ArrayField(models.CharField(max_length=32), default=list)
     quality_loss_bps = models.IntegerField(default=0)
@@ -140,6 +144,7 @@ class Route(models.Model):
             models.CheckConstraint(
                 condition=Q(escrow_minor=0) | Q(payer__isnull=False, payee__isnull=False) & ~Q(payer=F("payee")), name="route_parties"
             ),
+            models.CheckConstraint(condition=Q(tier__in=TIERS) & (Q(package__isnull=False) | Q(tier="", branch="")), name="route_part"),
             models.UniqueConstraint(fields=["request", "number"], name="route_number"),
         ]
         indexes = [

@@ -76,11 +76,13 @@ _outcomes: dict[int, tuple[int, int, int]] = {}  # by supplier: when that was co
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A right that may be used (bare UUID). `free_units` instead of the right's own free ones, where a package holds them."""
+    """A right that may be used (bare UUID). Where a package holds it, what that has of it instead of what is free, and as which part."""
 
     right_id: str
     max_spend_units: int | None = None
-    held_for_this: int = 0
+    packed_units: int | None = None
+    tier: str = ""
+    branch: str = ""
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -168,9 +170,11 @@ def _claim(
         right_id=one.right_id,
         is_held=row[1] == holder_id,
         status=row[2],
-        free_units=one.held_for_this or row[3],
+        free_units=row[3] if one.packed_units is None else one.packed_units,
         epoch_units=_epoch_units(manifest, row, usage, now_us),
         max_spend_units=one.max_spend_units,
+        tier=one.tier,
+        branch=one.branch,
         starts_us=row[8],
         ends_us=last_us,
         resource=document["resource"]["type"],

@@ -26,7 +26,7 @@ WHERE q.id = %s FOR NO KEY UPDATE OF q
 # A route that was locked stays what it took: quoted and refused ones never had a lock.
 _ROUTES = """
 SELECT t.id::text, t.right_id::text, t.units, t.currency_id, c.code, t.escrow_minor, t.payer_id, t.payee_id, 'acc_' || r.uuid, 'acc_' || e.uuid,
-       t.state, u.slug, g.terms_hash, s.stream_id, (extract(epoch from t.locked_at) * 1000000)::bigint
+       t.state, u.slug, g.terms_hash, s.stream_id, (extract(epoch from t.locked_at) * 1000000)::bigint, t.package_id
 FROM settlement_route t JOIN rights_right g ON g.id = t.right_id JOIN rights_series s ON s.id = g.series_id
 JOIN rights_supplier u ON u.id = t.supplier_id JOIN settlement_asset c ON c.id = t.currency_id
 LEFT JOIN rights_account r ON r.id = t.payer_id LEFT JOIN rights_account e ON e.id = t.payee_id
@@ -55,6 +55,7 @@ class LockedRoute(msgspec.Struct):
     terms_hash: str
     stream_id: int
     locked_us: int
+    package_id: int | None
 
     @property
     def public_id(self) -> str:
@@ -87,6 +88,11 @@ class Case(msgspec.Struct):
     @property
     def public_id(self) -> str:
         return f"req_{self.id}"
+
+    @property
+    def package_id(self) -> int | None:
+        """The package that its routes' units came out of: one request uses one."""
+        return self.routes[0].package_id if self.routes else None
 
     @property
     def reserved_units(self) -> int:

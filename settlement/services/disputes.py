@@ -15,6 +15,7 @@ from rights.kernel.clock import to_datetime
 from rights.kernel.ids import Mint, public
 from rights.models import Account, Participant
 from rights.services.deliveries import lock_rights
+from rights.services.journal import stream_for
 from rights.services.locks import Lock, live_locks
 from rights.services.use_locked import Take
 from settlement.domain import settlement_events
@@ -34,6 +35,8 @@ from settlement.domain.settlement_states import Outcome, SettlementEvent, Settle
 from settlement.models import Dispute, Evidence, Route, Settlement
 from settlement.services.case import bounds_of
 from settlement.services.finalize import Settled, finish, load_settled
+from settlement.services.package_use import draw_locks, open_package
+from settlement.services.packages import REGISTRY
 from settlement.services.proof_rows import stored_proofs
 from settlement.services.reissue import plan_grants
 from settlement.services.settle import FIRST_REVERSED_LEG, Ending, Hands, about, conclude, reclassify_now, remember, step
@@ -109,11 +112,12 @@ def challenge(settled: Settled, opening: Opening, *, actor: str, now_us: int) ->
         opened_at=to_datetime(now_us),
     )
     step(settlement, _E.CHALLENGED, _S.IN_DISPUTE, now_us)
+    kept: list[Fact] = []
     if side != "holder":  # who says that more was done than was charged: that much must still be there when it is decided
-        _lock_disputed(settled, public("dsp", opening.dispute_id), now_us)
+        kept = _lock_disputed(settled, public("dsp", opening.dispute_id), now_us)
     opener = None if opening.opener is None else str(opening.opener.uuid)
     fact = settlement_events.disputed(dispute=opening.dispute_id, side=side, opener=opener, claim=dispute.claim)
-    events = [(case.stream_id, about(settlement, settlement_events.DISPUTED, fact))]
+    events = [(case.stream_id, about(settlement, settlement_events.DISPUTED, fact)), *kept]
     if opening.evidence is not None:
         events.append(_bring(settled, dispute, opening.evidence, actor, now_us))
     return dispute, events
@@ -125,19 +129,29 @@ def is_open_to_challenge(settlement: Settlement, now_us: int) -> bool:
     return settlement.state == _S.PENDING_DISPUTE_WINDOW and ends_at is not None and to_datetime(now_us) < ends_at
 
 
-def _lock_disputed(settled: Settled, ref: str, now_us: int) -> None:
-    """Lock what the routes had locked beyond what was charged, as far as it is still there."""
+def _lock_disputed(settled: Settled, ref: str, now_us: int) -> list[Fact]:
+    """Lock what the routes had locked beyond what was charged, as far as it is still there; out of the package it went back to, if it did."""
     open_units: dict[str, int] = {}
     for each in settled.slices():
         open_units[each.route.right_id] = open_units.get(each.route.right_id, 0) + each.share.released
+    case = settled.case
+    package = None if case.package_id is None else open_package(case.package_id)
     held = lock_rights(open_units)
-    locks = []
+    locks: list[Lock] = []
+    packed: list[Lock] = []
     for right_id, units in sorted(open_units.items()):
+        if package is not None and package.takes_back(right_id, case.holder_id):
+            packed += [Lock(right_id, "dispute", ref, min(units, package.has(right_id)))]
+            continue
         right = held[right_id]
         free = min(units, right.remaining - right.reserved)
-        if free > 0 and right.status in ("issued", "active") and right.holder_id == settled.case.holder_id:
+        if free > 0 and right.status in ("issued", "active") and right.holder_id == case.holder_id:
             locks.append(Lock(right_id, "dispute", ref, free))
-    lock_units(locks=locks, holder_id=settled.case.holder_id, now_us=now_us)
+    lock_units(locks=locks, holder_id=case.holder_id, now_us=now_us)
+    packed = [lock for lock in packed if lock.units]
+    if package is None or not packed:
+        return []
+    return [(stream_for(REGISTRY), draw_locks(package=package, locks=packed, request=case.public_id, now_us=now_us))]
 
 
 @transaction.atomic

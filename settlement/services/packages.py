@@ -14,6 +14,7 @@ from rights.domain.issuance import Refusal
 from rights.domain.package import PartFacts, loosened_fields, part_refusals, policy_faults
 from rights.domain.reason import stated_reason
 from rights.domain.transfer_policy import TransferPolicy, read_policy
+from rights.kernel import rows
 from rights.kernel.clock import to_datetime
 from rights.kernel.ids import Mint, public
 from rights.models import Account, Package, PackagePart, Right
@@ -109,7 +110,7 @@ def split_package(
     left = [
         msgspec.structs.replace(part, units=part.units - taken.get(part.right_id, 0))
         for part in held.values()
-        if part.units > taken.get(part.right_id, 0)
+        if part.units > taken.get(part.right_id, 0) or is_at_work(row, part.right_id)
     ]
     if not left:
         raise LifecycleRefusedError([Refusal("package_split", "something has to stay in the package", "parts")])
@@ -144,7 +145,9 @@ def transfer_package(
     `tell` as in `transfer_units`. Raises TransferRefused, LifecycleRefusedError `package_ended`, `right_not_held`.
     """
     row = _held(package_id, holder_id)
-    giver, parts = row.holder, parts_of(row)
+    giver, parts = row.holder, [part for part in parts_of(row) if part.units]
+    if not parts:
+        raise lifecycle_refused("units_unavailable", "everything in the package is at work")
     moved = transfer_units(
         parts=[Part(part.right_id, part.units) for part in parts],
         giver=giver,
@@ -191,19 +194,33 @@ def draw(*, row: Package, right_id: str, units: int, now_us: int) -> list[PartFa
         raise lifecycle_refused("units_unavailable", f"{units} units asked of rgt_{right_id}, the package has {have}")
     _empty(row, now_us)
     left = [msgspec.structs.replace(part, units=part.units - units * (part.right_id == right_id)) for part in parts]
-    return [part for part in left if part.units]
+    return [part for part in left if part.units or is_at_work(row, part.right_id)]
 
 
 def refill(*, row: Package, parts: Sequence[PartFacts], actor: str, now_us: int) -> None:
     """Hold again what is left in a package that something was drawn from; one that was used up has ended."""
     if parts:
         _fill(row, parts, now_us)
-        _revise(row, now_us)
-        _remember(row, package_events.AMENDED, _composed(row), actor, now_us)
-        return
-    row.state = "finalized"
+    else:
+        row.state = "finalized"
+    kind, fact = revised(row, parts, now_us)
+    _remember(row, kind, fact, actor, now_us)
+
+
+def revised(row: Package, parts: Sequence[PartFacts], now_us: int) -> tuple[str, package_events.Payload]:
+    """The package, of which something was used, has another revision with these parts; the fact, by type."""
     _revise(row, now_us)
-    _remember(row, package_events.FINALIZED, package_events.finalized(reason="used up"), actor, now_us)
+    if row.state == "finalized":
+        return package_events.FINALIZED, package_events.finalized(reason="used up")
+    return package_events.AMENDED, _composed(row, parts)
+
+
+_AT_WORK = "SELECT 1 FROM settlement_route WHERE package_id = %s AND right_id = %s AND state IN ('locked', 'executing') LIMIT 1"
+
+
+def is_at_work(row: Package, right_id: str) -> bool:
+    """Whether a route has taken units of the right out of the package, which is under lock, and may bring some back."""
+    return rows.fetch_one(_AT_WORK, [row.pk, right_id]) is not None
 
 
 @transaction.atomic
@@ -283,7 +300,7 @@ def _own_policy(row: Package) -> TransferPolicy | None:
 
 def _fill(row: Package, parts: Sequence[PartFacts], now_us: int) -> None:
     ref = public("pkg", str(row.uuid))
-    lock_units(locks=[Lock(part.right_id, LOCK, ref, part.units) for part in parts], holder_id=row.holder_id, now_us=now_us)
+    lock_units(locks=[Lock(part.right_id, LOCK, ref, part.units) for part in parts if part.units], holder_id=row.holder_id, now_us=now_us)
     PackagePart.objects.bulk_create(
         PackagePart(package=row, position=n, right_id=part.right_id, units=part.units, tier=part.tier, branch=part.branch)
         for n, part in enumerate(parts)
@@ -301,14 +318,14 @@ def _revise(row: Package, now_us: int) -> None:
     row.save(update_fields=["label", "policy", "rules", "holder", "controller", "state", "revision", "updated_at"])
 
 
-def _composed(row: Package) -> package_events.Payload:
+def _composed(row: Package, parts: Sequence[PartFacts] | None = None) -> package_events.Payload:
     return package_events.composed(
         package_type=row.type,
         holder=str(row.holder.uuid),
         label=row.label,
         policy=row.policy,
         rules=row.rules,
-        parts=parts_of(row),
+        parts=parts_of(row) if parts is None else parts,
         parent=None if row.parent is None else str(row.parent.uuid),
     )
 

@@ -22,12 +22,15 @@ from settlement.models import Request, Route
 from settlement.selectors.candidates import ask_facts
 from settlement.selectors.payers import CURRENCY, ESCROW, ask_payers
 from settlement.services.ledger import cash_asset
+from settlement.services.package_use import OpenPackage
 from settlement.services.request_refusal import RequestRefused
 from settlement.services.request_source import Source
 
 
 class Quoting(msgspec.Struct, frozen=True):
-    """The plan, and what it was made of: the rights as they are under lock, the currency of all its cash, the escrow account."""
+    """The plan, and what it was made of: the rights as they are under lock, the currency of all its cash, the escrow account, and the
+    package that the units come out of.
+    """
 
     plan: RoutePlan
     claims: tuple[Claim, ...]
@@ -35,6 +38,7 @@ class Quoting(msgspec.Struct, frozen=True):
     currency_id: int
     escrow_id: int
     held: dict[str, Held]
+    package: OpenPackage | None = None
 
     @property
     def latest_us(self) -> int:
@@ -94,7 +98,7 @@ def quoting(
     if not facts.streams:
         raise RequestRefused(plan.refusals)
     currency, escrow = parties.currency_id() or cash_asset().pk, parties.escrow_id() or venue_account(code=ESCROW, now_us=now_us).pk
-    return Quoting(plan, facts.claims, facts.streams, currency, escrow, held)
+    return Quoting(plan, facts.claims, facts.streams, currency, escrow, held, source.package)
 
 
 def _tried(offer: Offer, without: Collection[int], now_us: int) -> Offer:
@@ -105,7 +109,7 @@ def _tried(offer: Offer, without: Collection[int], now_us: int) -> Offer:
 
 def quoted_routes(*, request: Request, found: Quoting, first: int, mint: Mint, now_us: int) -> tuple[list[tuple[Quote, Route]], NewEvent]:
     """A row for every quote, numbered from `first`, and the fact; those that are chosen are still to be locked, and all to be written."""
-    made = [(quote, _route(request, quote, first + n, found.currency_id, mint, now_us)) for n, quote in enumerate(found.plan.quotes)]
+    made = [(quote, _route(request, quote, first + n, found, mint, now_us)) for n, quote in enumerate(found.plan.quotes)]
     fact = route_events.quoted(routes=[_fact(quote, route) for quote, route in made])
     refs = {"right": public("rgt", made[0][0].right_id)} if made else {}
     return made, NewEvent(route_events.QUOTED, "request", public("req", str(request.pk)), fact, refs)
@@ -113,7 +117,7 @@ def quoted_routes(*, request: Request, found: Quoting, first: int, mint: Mint, n
 
 _COLUMNS = (
     "id, request_id, number, right_id, capability_id, supplier_id, units, currency_id, escrow_minor, payer_id, payee_id, score, reasons, "
-    "fallbacks, quality_loss_bps, state, quoted_at, locked_at, expires_at"
+    "fallbacks, quality_loss_bps, state, quoted_at, locked_at, expires_at, package_id, tier, branch"
 )
 
 
@@ -127,7 +131,7 @@ def _line(route: Route) -> str:
         route.pk, route.request_id, route.number, route.right_id, route.capability_id, route.supplier_id, route.units, route.currency_id,
         route.escrow_minor, _known(route.payer_id), _known(route.payee_id), route.score,
         rows.escape(msgspec.json.encode(route.reasons).decode()), rows.array(route.fallbacks), route.quality_loss_bps, route.state,
-        _at(route.quoted_at), _at(route.locked_at), _at(route.expires_at),
+        _at(route.quoted_at), _at(route.locked_at), _at(route.expires_at), _known(route.package_id), route.tier, rows.escape(route.branch),
     )  # fmt: skip
     return "\t".join(map(str, fields))
 
@@ -140,7 +144,8 @@ def _at(moment: datetime | None) -> str:
     return rows.NULL if moment is None else rfc3339(to_us(moment))
 
 
-def _route(request: Request, quote: Quote, number: int, currency_id: int, mint: Mint, now_us: int) -> Route:
+def _route(request: Request, quote: Quote, number: int, found: Quoting, mint: Mint, now_us: int) -> Route:
+    claim = next(claim for claim in found.claims if claim.right_id == quote.right_id)
     return Route(
         pk=mint.uuid(now_us),
         request=request,
@@ -149,7 +154,10 @@ def _route(request: Request, quote: Quote, number: int, currency_id: int, mint: 
         capability_id=quote.offer.capability_id,
         supplier_id=quote.offer.supplier_id,
         units=quote.units,
-        currency_id=currency_id,
+        package=None if found.package is None else found.package.row,
+        tier=claim.tier,
+        branch=claim.branch,
+        currency_id=found.currency_id,
         score=quote.score,
         reasons=[route_events.reason_document(reason) for reason in quote.refusals or quote.reasons],
         fallbacks=list(quote.fallbacks),
@@ -172,5 +180,13 @@ def _fact(quote: Quote, route: Route) -> route_events.Payload:
         reasons=route.reasons,
         fallbacks=route.fallbacks,
         quality_loss_bps=route.quality_loss_bps,
+        part=part_told(route),
         state=route.state,
     )
+
+
+def part_told(route: Route) -> route_events.Payload | None:
+    """The part of a package that the route takes its units out of, as events tell it."""
+    if route.package is None:
+        return None
+    return route_events.part(package=str(route.package.uuid), tier=route.tier, branch=route.branch)

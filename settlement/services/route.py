@@ -1,7 +1,8 @@
 """Routes of a request (SPEC §8): quoted, locked for a short time, replaced, released, expired. A right stands; a route is of a moment.
 
-A lock reserves units of the right and sets the issuer's cash for them aside in `venue:escrow`. Locks: the request's row, its delegation,
-rights by id, balances, the request's stream.
+A lock reserves units of the right and sets the issuer's cash for them aside in `venue:escrow`; where the units come out of a package, its
+lock goes over to the route, and back. Locks: the request's row, its package, its delegation, rights by id, balances, the request's stream,
+the registry's.
 """
 
 import json
@@ -11,10 +12,12 @@ from typing import TypeVar
 from django.db import transaction
 from django.db.models import Max
 
+from rights.kernel import rows
 from rights.kernel.apart import apart
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint, public
-from rights.services.journal import NewEvent
+from rights.services.deliveries import lock_rights
+from rights.services.journal import NewEvent, stream_for
 from rights.services.locks import Lock
 from rights.services.refusals import LifecycleRefusedError
 from rights.services.venue import venue_account
@@ -23,9 +26,11 @@ from settlement.domain.envelope import envelope_of
 from settlement.domain.routing import Pair, Quote
 from settlement.models import Request, Route
 from settlement.selectors.payers import ESCROW
-from settlement.services.ledger import LedgerRefusal, Move
-from settlement.services.quotes import Quoting, quoted_routes, quoting, write_routes
-from settlement.services.remember import remember_use
+from settlement.services.ledger import LedgerRefusal, Move, post
+from settlement.services.package_use import OpenPackage, draw_locks, open_package, return_locks
+from settlement.services.packages import REGISTRY
+from settlement.services.quotes import Quoting, part_told, quoted_routes, quoting, write_routes
+from settlement.services.remember import is_of_package, remember_use
 from settlement.services.request_refusal import RequestRefused, RequestStateRefused, refused_as
 from settlement.services.request_source import source_of
 from settlement.services.unit_locks import lock_units, release_units
@@ -174,8 +179,13 @@ def lock_chosen(request: Request, made: Sequence[tuple[Quote, Route]], found: Qu
         route.payer_id = None if quote.payer is None else quote.payer.account_id
         route.payee_id = None if quote.payee is None else quote.payee.account_id
         route.state, route.locked_at, route.expires_at = "locked", to_datetime(now_us), to_datetime(until_us)
-    lock_units(locks=locks, holder_id=request.holder_id, now_us=now_us, moves=moves, held=found.held)
-    return [_locked(request, quote, route, until_us) for quote, route in chosen]
+    told = [_locked(request, quote, route, until_us) for quote, route in chosen]
+    if found.package is None:
+        lock_units(locks=locks, holder_id=request.holder_id, now_us=now_us, moves=moves, held=found.held)
+        return told
+    if moves:
+        post(moves=moves, now_us=now_us)
+    return [*told, draw_locks(package=found.package, locks=locks, request=public("req", str(request.pk)), now_us=now_us)]
 
 
 def _until_us(request: Request, chosen: Sequence[tuple[Quote, Route]], found: Quoting, now_us: int) -> int:
@@ -190,18 +200,35 @@ def end_locks(request: Request, routes: Sequence[Route], *, state: str, reason: 
     """Units and cash of these locked routes go back; the facts. The request's row is under lock and has its new state."""
     if not routes:
         return []
+    package = _opened(request, routes)
     escrow = venue_account(code=ESCROW, now_us=now_us)
     moves = [
         Move(str(route.pk), 1, "escrow_back", route.currency_id, escrow.pk, route.payer_id, route.escrow_minor)
         for route in routes
         if route.payer_id is not None and route.escrow_minor
     ]
-    release_units(refs=[public("rte", str(route.pk)) for route in routes], now_us=now_us, moves=moves)
+    locks = [Lock(str(route.right_id), LOCK, public("rte", str(route.pk)), route.units) for route in routes]
+    back = [] if package is None else [lock for lock in locks if package.takes_back(lock.right_id, request.holder_id)]
+    lock_rights({lock.right_id for lock in locks})
+    told = [] if package is None else return_locks(package=package, locks=back, request=public("req", str(request.pk)), now_us=now_us)
+    release_units(refs=[lock.ref for lock in locks if lock not in back], now_us=now_us, moves=moves)
     for route in routes:
         route.state, route.ended_at = state, to_datetime(now_us)
     Route.objects.bulk_update(routes, ["state", "ended_at"])
     kinds = {"replaced": route_events.REPLACED, "expired": route_events.EXPIRED, "released": route_events.RELEASED}
-    return [_ended(request, route, kinds[state], reason) for route in routes]
+    return [*(_ended(request, route, kinds[state], reason) for route in routes), *told]
+
+
+_DELEGATION = "SELECT 1 FROM rights_delegation WHERE id = %s FOR NO KEY UPDATE"
+
+
+def _opened(request: Request, routes: Sequence[Route]) -> OpenPackage | None:
+    """The package that the routes' units come out of, under lock, and the delegation: before the rights, for who looks for others then."""
+    package_id = routes[0].package_id
+    package = None if package_id is None else open_package(package_id)
+    if request.delegation_id is not None:
+        rows.fetch_one(_DELEGATION, [request.delegation_id])
+    return package
 
 
 def live_routes(request: Request) -> list[Route]:
@@ -214,14 +241,16 @@ def about(request: Request, kind: str, payload: route_events.Payload) -> NewEven
 
 
 def remember(request: Request, events: Sequence[NewEvent], actor: str, now_us: int) -> None:
-    """All facts of a transaction at once, behind every other lock."""
-    remember_use(events=[(request.stream_id, event) for event in events], actor=actor, now_us=now_us)
+    """All facts of a transaction at once, behind every other lock; what a package came to in the registry's stream."""
+    streams = {True: stream_for(REGISTRY) if any(map(is_of_package, events)) else 0, False: request.stream_id}
+    remember_use(events=[(streams[is_of_package(event)], event) for event in events], actor=actor, now_us=now_us)
 
 
 def _locked(request: Request, quote: Quote, route: Route, until_us: int) -> NewEvent:
     fact = route_events.locked(
         request=str(request.pk),
         right=quote.right_id,
+        part=part_told(route),
         units=route.units,
         escrow_minor=route.escrow_minor,
         currency=quote.offer.currency,

@@ -21,7 +21,7 @@ def lock_units(
 
 def release_units(*, refs: Sequence[str], now_us: int, only: Iterable[str] | None = None, moves: Sequence[Move] = ()) -> list[Lock]:
     """Give back what `refs` (public ids) hold; `only` of these rights; `moves` as above. What is released already is left alone."""
-    if not refs:
+    if not refs and not moves:
         return []
     locks, rights = drop_locks(refs=refs, now_us=now_us, only=only)
     _hold(rights, locks, -1, now_us, moves)

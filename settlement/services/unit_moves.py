@@ -1,24 +1,29 @@
 """Units of a settlement in the registry and the ledger at once: used, given back, let go; with the cash of the same entry.
 
-Locks: a delegation, rights, balances. The request's row is locked already, streams come behind.
+Locks: a package, a delegation, rights, balances. The request's row is locked already, streams come behind.
 """
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+
+import msgspec
 
 from rights.domain import package_events
 from rights.kernel import rows
 from rights.kernel.ids import public
 from rights.kernel.trip import Trip
 from rights.services.delegations import count_use
-from rights.services.deliveries import Held
-from rights.services.journal import NewEvent
+from rights.services.deliveries import Held, lock_rights
+from rights.services.journal import NewEvent, stream_for
+from rights.services.locks import Lock
 from rights.services.use_locked import Returned, Take, ask_take, close_used_up, give_back, use_locked
 from rights.services.venue import venue_account
 from settlement.models import Settlement
 from settlement.services.case import Case
 from settlement.services.deliver import asset_ids
 from settlement.services.ledger import Key, Move, ask_post
+from settlement.services.package_use import OpenPackage, open_package, settle_locks
+from settlement.services.packages import REGISTRY
 
 CONSUMED, EXPIRED = "units:consumed", "units:expired"
 # Other requests that used units of the right and are not final: some of that may come back to it.
@@ -52,7 +57,11 @@ def move_units(
         _post_cash(cash, now_us)
         return []
     streams = {route.right_id: route.stream_id for route in case.routes}
+    package = open_package(case.package_id) if case.package_id is not None and takes else None
     facts = _delegated(case, settlement, takes, back, streams)
+    if package is not None:
+        takes, told = _kept_back(case, package, takes, right_ids, now_us)
+        facts += [(stream_for(REGISTRY), event) for event in told]
     trip = Trip()
     taken = ask_take(trip, right_ids=right_ids, refs=[take.ref for take in takes], now_us=now_us)
     trip.go()
@@ -69,6 +78,17 @@ def move_units(
     if tentative is not None:
         events += close_used_up(right_ids=sorted(set(closing) - tentative), now_us=now_us)
     return facts + [(streams[event.object_id.removeprefix("rgt_")], event) for event in events]
+
+
+def _kept_back(
+    case: Case, package: OpenPackage, takes: Sequence[Take], right_ids: Sequence[str], now_us: int
+) -> tuple[list[Take], list[NewEvent]]:
+    """What the takes still let go of when the package has taken back what they did not use, and the facts."""
+    lock_rights(right_ids)
+    locks = [(Lock(take.right_id, "", take.ref, take.units), take.used) for take in takes]
+    rests, events = settle_locks(package=package, locks=locks, holder_id=case.holder_id, request_id=case.id, now_us=now_us)
+    left = [msgspec.structs.replace(take, units=take.units - rest) for take, rest in zip(takes, rests, strict=True)]
+    return [take for take in left if take.units], events
 
 
 def _post_cash(cash: Sequence[Move], now_us: int) -> None:

@@ -92,6 +92,34 @@ def test_a_refusal_lists_every_reason(desk, holder, wish):
     assert not Request.objects.exists()
 
 
+def test_a_package_is_used_out_of_what_it_holds(caller, desk, wish):
+    holder, right = caller("holder", "read", "redeem", "transfer"), f"rgt_{desk.right.pk}"
+    second = f"rgt_{desk.issue(5_000).pk}"
+    parts = [{"right_id": right, "units": "600", "tier": "baseline"}, {"right_id": second, "units": "5000", "tier": "overflow"}]
+    package = holder.post("packages", {"type": "tranche", "label": "layers", "parts": parts}).json()["id"]
+    asked = {**wish, "package_id": package, "rights": []}
+    made = holder.post("requests", asked).json()
+    told = [(r["right_id"], r["package_id"], r["tier"], r["branch"], r["units"], r["state"]) for r in made["routes"]]
+    assert told == [(right, package, "baseline", None, "600", "locked"), (second, package, "overflow", None, "400", "locked")]
+    assert (made["package_id"], made["branch"], made["rights"], made["delegation_id"]) == (package, None, [], None)
+    assert [part["units"] for part in holder.get(f"packages/{package}").json()["parts"]] == ["0", "4600"]
+    holder.post(f"requests/{made['id']}/cancel", {})
+    assert [part["units"] for part in holder.get(f"packages/{package}").json()["parts"]] == ["600", "5000"]
+
+    def refused(by, **change):
+        answer = by.post("requests", {**asked, **change})
+        assert answer.status_code in {400, 422}, answer.json()
+        told = answer.json()
+        return [gate["code"] for gate in told.get("gates") or told["field_errors"]]
+
+    assert refused(caller("other", "read", "redeem")) == ["package_not_held"]
+    assert refused(holder, package_id="pkg_0192e4a0-0000-7000-8000-000000000000") == ["package_not_held"]
+    assert refused(holder, branch="night") == ["branch_unknown"]
+    assert refused(holder, rights=[{"right_id": f"rgt_{desk.issue(10).pk}"}]) == ["package_right"]
+    assert refused(holder, package_id=None) == ["required"]
+    assert refused(holder, **{**wish, "package_id": None, "branch": "night"}) == ["conflict"]
+
+
 def test_somebody_elses_right_is_as_good_as_none(caller, desk, wish):
     other = caller("other", "read", "redeem")
     foreign = other.post("requests", wish).json()

@@ -68,7 +68,7 @@ COMPONENTS: dict[str, Schema] = {
             "policy": _OBJECT,
             "rules": _OBJECT,
             "units": WHOLE,
-            "parts": many(answer({"right_id": public_id("rgt"), "units": POSITIVE, "tier": maybe(TEXT), "branch": maybe(TEXT)})),
+            "parts": many(answer({"right_id": public_id("rgt"), "units": WHOLE, "tier": maybe(TEXT), "branch": maybe(TEXT)})),
             "created_at": MOMENT,
             "updated_at": MOMENT,
         }

@@ -22,8 +22,8 @@ from exchange.api.schemas.words import (
 )
 from rights.domain.capability import LATENCY_BANDS, QUALITY_BANDS, REGION, SLUG, WORKLOADS
 from rights.domain.effective_policy import FALLBACKS, PRIVACY_ORDER
-from rights.domain.package import MOST_PARTS
-from settlement.domain.envelope import MOST_WEIGHT, OPERATION, PREFERENCES, SHAPE
+from rights.domain.package import MOST_PARTS, TIERS
+from settlement.domain.envelope import MOST_BRANCH, MOST_WEIGHT, OPERATION, PREFERENCES, SHAPE
 from settlement.domain.request_states import BUDGETS, DELIVERIES, REQUEST_STATES, ROUTE_STATES
 
 _PLACE: Schema = {"type": "string", "pattern": f"^{REGION.pattern}$"}
@@ -36,6 +36,8 @@ _FALLBACKS: Schema = {
     "description": "Degradations that may be; null leaves it to the right, an empty list allows none",
 }
 _WEIGHTS = dict.fromkeys(PREFERENCES, _WEIGHT)
+# Which part of a package the units come out of.
+PART: dict[str, Schema] = {"package_id": maybe(public_id("pkg")), "tier": maybe(one_of(*TIERS[1:])), "branch": maybe(TEXT)}
 
 COMPONENTS: dict[str, Schema] = {
     "Route": answer(
@@ -44,6 +46,7 @@ COMPONENTS: dict[str, Schema] = {
             "number": COUNT,
             "state": one_of(*ROUTE_STATES),
             "right_id": public_id("rgt"),
+            **PART,
             "supplier": TEXT,
             "capability_id": public_id("cap"),
             "units": POSITIVE,
@@ -104,6 +107,8 @@ COMPONENTS: dict[str, Schema] = {
             "units": POSITIVE,
             "rights": many(answer({"right_id": public_id("rgt"), "max_spend": maybe(POSITIVE)})),
             "delegation_id": maybe(public_id("dlg")),
+            "package_id": maybe(public_id("pkg")),
+            "branch": maybe(TEXT),
             "constraints": ref("EffectivePolicy"),
             "preferences": answer(_WEIGHTS, optional=PREFERENCES),
             "fallback_policy": maybe(many(one_of(*FALLBACKS))),
@@ -140,7 +145,18 @@ COMPONENTS: dict[str, Schema] = {
             "workload": one_of(*WORKLOADS),
             "operation": _OPERATION,
             "units": {**POSITIVE, "description": "What it is expected to take, at most; these are reserved"},
-            "rights": many(request({"right_id": public_id("rgt"), "max_spend": maybe(POSITIVE)}, required=("right_id",)), 0, MOST_PARTS),
+            "rights": {
+                **many(request({"right_id": public_id("rgt"), "max_spend": maybe(POSITIVE)}, required=("right_id",)), 0, MOST_PARTS),
+                "description": "In the order in which they are used. Beside a package, or a delegation of one: which of its parts, in its own order",
+            },
+            "package_id": {
+                **maybe(public_id("pkg")),
+                "description": "The parts of this package, in its own order, out of what it has locked",
+            },
+            "branch": {
+                **maybe({"type": "string", "minLength": 1, "maxLength": MOST_BRANCH}),
+                "description": "Of a strategy; else the first whose rule is for the workload",
+            },
             "constraints": maybe(
                 request(
                     {

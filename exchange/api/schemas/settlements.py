@@ -1,5 +1,6 @@
 """Receipts of use, settlements, disputes and outcomes, on the wire."""
 
+from exchange.api.schemas.requests import PART
 from exchange.api.schemas.words import (
     BPS,
     COUNT,
@@ -78,7 +79,7 @@ COMPONENTS: dict[str, Schema] = {
             "started_at": maybe(MOMENT),
             "completed_at": maybe(MOMENT),
             "cancelled_by_right": FLAG,
-            "legs": many(answer({"right_id": public_id("rgt"), "supplier": TEXT, "region": TEXT, **_LEG})),
+            "legs": many(answer({"right_id": public_id("rgt"), **PART, "supplier": TEXT, "region": TEXT, **_LEG})),
             "proofs": many(
                 answer(
                     {

@@ -69,15 +69,16 @@ def become(held: Fields, object_id: str, state: str) -> None:
 def _quoted(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:
     for route in payload["routes"]:
         states[route["route"]] = {
-            **{name: value for name, value in route.items() if name != "route"},
             "ended_at": None,
             "escrow_minor": "0",
             "expires_at": None,
             "locked_at": None,
+            "part": None,
             "payee": None,
             "payer": None,
             "quoted_at": at,
             "request": object_id,
+            **{name: value for name, value in route.items() if name != "route"},
         }
 
 
@@ -135,13 +136,14 @@ LEFT JOIN rights_delegation d ON d.id = q.delegation_id ORDER BY q.id
 _ROUTES = f"""
 SELECT 'rte_' || t.id::text, jsonb_build_object('capability', 'cap_' || c.uuid::text, 'currency', y.code, 'ended_at', {_moment("t.ended_at")},
        'escrow_minor', t.escrow_minor::text, 'expires_at', {_moment("t.expires_at")}, 'fallbacks', to_jsonb(t.fallbacks),
-       'locked_at', {_moment("t.locked_at")}, 'number', t.number, 'payee', 'acc_' || e.uuid::text, 'payer', 'acc_' || p.uuid::text,
+       'locked_at', {_moment("t.locked_at")}, 'number', t.number,
+       'part', CASE WHEN t.package_id IS NULL THEN NULL ELSE jsonb_build_object('branch', t.branch, 'package', 'pkg_' || k.uuid, 'tier', t.tier) END, 'payee', 'acc_' || e.uuid::text, 'payer', 'acc_' || p.uuid::text,
        'quality_loss_bps', t.quality_loss_bps, 'quoted_at', {_moment("t.quoted_at")}, 'reasons', t.reasons,
        'request', 'req_' || t.request_id::text, 'right', 'rgt_' || t.right_id::text, 'score', t.score, 'state', t.state,
        'supplier', s.slug, 'units', t.units::text)
 FROM settlement_route t JOIN rights_capability c ON c.id = t.capability_id JOIN rights_supplier s ON s.id = t.supplier_id
 JOIN settlement_asset y ON y.id = t.currency_id LEFT JOIN rights_account p ON p.id = t.payer_id LEFT JOIN rights_account e ON e.id = t.payee_id
-ORDER BY t.id
+LEFT JOIN rights_package k ON k.id = t.package_id ORDER BY t.id
 """
 
 KINDS = (

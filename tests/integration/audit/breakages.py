@@ -33,8 +33,8 @@ PLACED = "(SELECT min(n) FROM exchange_command WHERE kind = 0)"
 # A route that nobody asked for: nothing is locked for it, and no cash set aside.
 ROUTE = (
     "INSERT INTO settlement_route (id, request_id, number, right_id, capability_id, supplier_id, units, currency_id, escrow_minor, score, "
-    f"reasons, fallbacks, quality_loss_bps, state, quoted_at) SELECT gen_random_uuid(), gen_random_uuid(), 0, {ROOT}, 1, 1, 1, {USD}, 5, 0, "
-    "'[]', '{}', 0, 'locked', now()"
+    f"reasons, fallbacks, quality_loss_bps, state, quoted_at, tier, branch) SELECT gen_random_uuid(), gen_random_uuid(), 0, {ROOT}, 1, 1, 1, {USD}, 5, 0, "
+    "'[]', '{}', 0, 'locked', now(), '', ''"
 )
 
 # A key's first order, as if the key had been bounded.

@@ -9,6 +9,13 @@ USE_BREAKAGES: tuple[Breakage, ...] = (
     breakage("route_locks", "L3", "UPDATE settlement_route SET units = units + 1 WHERE state = 'locked'"),
     breakage("route_locks", "L3", "UPDATE settlement_dispute SET id = gen_random_uuid()"),
     breakage("route_escrow", "L3", "UPDATE settlement_route SET escrow_minor = escrow_minor + 1 WHERE state = 'locked'"),
+    breakage(
+        "route_parts",
+        "L3",
+        "WITH made AS (INSERT INTO rights_package (uuid, type, holder_id, controller_id, label, policy, rules, state, revision, created_at, "
+        "updated_at) SELECT gen_random_uuid(), 'bundle', id, id, 'x', '{}', '{}', 'active', 1, now(), now() FROM rights_account LIMIT 1 "
+        "RETURNING id) UPDATE settlement_route SET package_id = made.id FROM made WHERE state = 'locked'",
+    ),
     breakage("settlement_guard", "S1", "DELETE FROM settlement_settlementrule WHERE event = 'challenged'"),
     breakage("settlement_guard", "S1", "DROP TRIGGER settlement_step ON settlement_settlement"),
     breakage("settlement_stands", "S1", f"UPDATE settlement_settlement SET rule = '' WHERE id = {FINAL}"),

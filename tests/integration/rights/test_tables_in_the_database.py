@@ -53,6 +53,7 @@ WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("settlement_request", "budget"): request_states.BUDGETS,
     ("settlement_request", "delivery"): request_states.DELIVERIES,
     ("settlement_route", "state"): tuple(request_states.RouteState),
+    ("settlement_route", "tier"): package.TIERS,
     ("settlement_settlement", "state"): tuple(settlement_states.SettlementState),
     ("settlement_settlement", "outcome"): tuple(settlement_states.Outcome),
     ("settlement_outcometally", "outcome"): tuple(settlement_states.Outcome),

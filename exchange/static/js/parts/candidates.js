@@ -8,6 +8,9 @@ import { shortId } from "./preview.js";
 const STATES = { quoted: "Possible", refused: "Not possible", locked: "Locked", executing: "At work", completed: "Done", released: "Released", expired: "Run out", replaced: "Replaced" };
 const MARKS = { locked: "status-issued", executing: "status-issued", completed: "status-active", refused: "status-expired", expired: "status-expired" };
 
+/** Which part of its package a route uses, if it has a name. */
+const part = (route) => (route.tier ? `${codeWords(route.tier)} of the tranche` : route.branch ? `Branch ${route.branch}` : null);
+
 /** `acts(route)` gives buttons for a route, if any. */
 export function candidates(routes, acts = () => []) {
   if (!routes.length) return h("p", { class: "muted" }, "No route yet.");
@@ -25,6 +28,7 @@ function one(route, buttons) {
       h("strong", {}, route.supplier),
       h("span", { class: `badge ${MARKS[route.state] ?? ""}` }, STATES[route.state] ?? route.state),
       h("span", { class: "muted" }, `${grouped(route.units)} units of `, shortId(route.right_id)),
+      part(route) ? h("span", { class: "badge" }, part(route)) : null,
       route.fallbacks.length ? h("span", { class: "badge status-issued" }, `Fallback: ${route.fallbacks.map(codeWords).join(", ")}`) : null,
       h("span", { class: "score" }, `Score ${grouped(String(route.score))} of 10,000`),
       ...buttons,

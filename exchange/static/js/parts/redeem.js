@@ -36,6 +36,7 @@ export function connectRedeem(form, sent) {
   const text = form.querySelector("[data-text]");
   const textHint = form.querySelector("[data-text-hint]");
   let rights = [];
+  let packages = [];
 
   function describe() {
     const known = PLAIN[work.value];
@@ -43,6 +44,8 @@ export function connectRedeem(form, sent) {
   }
 
   function choose() {
+    const held = packages.find((one) => one.id === right.value);
+    if (held) hint.textContent = `${held.parts.length} ${held.parts.length === 1 ? "part" : "parts"}, used in the package's own order; ${shortId(held.id).textContent}`;
     const row = rights.find((one) => one.id === right.value);
     if (!row) return;
     const free = (BigInt(row.remaining_amount) - BigInt(row.reserved_amount)).toString();
@@ -55,9 +58,10 @@ export function connectRedeem(form, sent) {
   async function load() {
     right.replaceChildren(h("option", { value: "" }, "Looking…"));
     try {
-      const answer = await get("/rights", { holder: "me", status: "active", limit: 200 });
+      const [answer, held] = await Promise.all([get("/rights", { holder: "me", status: "active", limit: 200 }), get("/packages", { limit: 200 })]);
       const now = Date.now();
       rights = answer.data.filter((row) => Date.parse(row.window.end) > now);
+      packages = held.data.filter((row) => row.state === "active");
     } catch (problem) {
       showProblem(form, problem);
       return;
@@ -66,6 +70,7 @@ export function connectRedeem(form, sent) {
     right.replaceChildren(
       ...(rights.length ? [] : [h("option", { value: "" }, "You hold no active right: buy one in a market first")]),
       ...rights.map((row) => h("option", { value: row.id }, `${row.metadata?.label || row.class_key}, ${compact(row.remaining_amount)} ${row.resource.unit}, ${windowText(row.window.start, row.window.end)}`)),
+      ...packages.map((row) => h("option", { value: row.id }, `${row.label} (${row.type}), ${compact(row.units)} in it`)),
     );
     const { wanted } = form.dataset;
     if (rights.some((row) => row.id === wanted)) right.value = wanted;
@@ -77,7 +82,8 @@ export function connectRedeem(form, sent) {
     const providers = listOf(form.querySelector("[data-list]").value);
     if (providers.length) said.constraints = { ...said.constraints, providers };
     if (form.querySelector("[name=fallback]:checked").value) said.fallback_policy = [...form.querySelectorAll("[data-fallback]:checked")].map((box) => box.value);
-    return { ...said, ...bodyOf(work.value, text.value), rights: right.value ? [{ right_id: right.value }] : [], route: form.querySelector("[data-manual]").checked ? "manual" : "auto" };
+    const source = right.value.startsWith("pkg_") ? { package_id: right.value } : { rights: right.value ? [{ right_id: right.value }] : [] };
+    return { ...said, ...bodyOf(work.value, text.value), ...source, route: form.querySelector("[data-manual]").checked ? "manual" : "auto" };
   }
 
   right.addEventListener("change", choose);

@@ -124,10 +124,11 @@ class OneRequest extends Part {
       return h("li", { class: moment ? "reached" : "" }, h("strong", {}, name), h("span", { class: "muted" }, moment ? `${dayTime(moment)} UTC` : "not yet"));
     });
     const rights = request.rights.map((row, place) => [place ? ", " : "", h("a", { href: `/rights/${row.right_id}` }, shortId(row.right_id))]).flat();
+    const named = [request.package_id ? ["package ", h("a", { href: "/packages" }, shortId(request.package_id)), request.branch ? `, branch ${request.branch}` : ""] : [], request.package_id && rights.length ? [": "] : []].flat(2);
     return panel(
       "What was asked",
       "",
-      h("p", {}, stateBadge(request.state), ` ${request.operation}, ${grouped(request.units)} units at most, out of `, ...(rights.length ? rights : ["what the delegation covers"])),
+      h("p", {}, stateBadge(request.state), ` ${request.operation}, ${grouped(request.units)} units at most, out of `, ...named, ...(rights.length || named.length ? rights : ["what the delegation covers"])),
       h("ol", { class: "way", "aria-label": "How far it is" }, ...steps),
       h(
         "dl",

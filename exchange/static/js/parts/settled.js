@@ -94,6 +94,7 @@ function receiptPanel(row) {
       {},
       h("strong", {}, leg.supplier),
       ` (${leg.region}): ${grouped(leg.delivered_units)} units${leg.latency_us === null ? "" : ` in ${grouped((BigInt(leg.latency_us) / 1000n).toString())} ms`}`,
+      leg.tier ? `, out of the ${leg.tier}` : leg.branch ? `, out of the branch ${leg.branch}` : "",
       leg.fallbacks.length ? `, by ${leg.fallbacks.map(codeWords).join(", ")}` : "",
       leg.error ? h("span", { class: "bad" }, `; ${leg.error}`) : "",
     ),

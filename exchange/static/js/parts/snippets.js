@@ -30,7 +30,7 @@ function rest(base, right) {
   -H "Idempotency-Key: $(uuidgen)" \\
   -H "Content-Type: application/json" \\
   -d '{"workload": "text.generation", "operation": "chat.completions", "units": "2000",
-       "rights": [{"right_id": "${right}"}], "delivery": "async",
+       ${right.startsWith("pkg_") ? `"package_id": "${right}"` : `"rights": [{"right_id": "${right}"}]`}, "delivery": "async",
        "payload": "{\\"messages\\": [{\\"role\\": \\"user\\", \\"content\\": \\"Hello\\"}]}"}'`;
 }
 
@@ -41,7 +41,9 @@ export function connectSnippets(root, right) {
   const buttons = [...root.querySelectorAll("[data-shows]")];
   let shown = "python";
   const draw = () => {
-    code.textContent = TEXTS[shown](root.dataset.base, right.value || "rgt_…");
+    // An OpenAI client names a right; a package is for requests.
+    const isNamed = right.value && (shown === "rest" || !right.value.startsWith("pkg_"));
+    code.textContent = TEXTS[shown](root.dataset.base, isNamed ? right.value : "rgt_…");
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.shows === shown));
   };
   for (const button of buttons) {

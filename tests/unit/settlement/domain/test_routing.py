@@ -122,6 +122,18 @@ def test_what_one_right_lacks_spills_over_to_the_next() -> None:
     assert picked(plan([rights[0], claim("r2")], [offer()], spill_over=False)) == [("r2", "boreal", 100)]
 
 
+def test_a_tranches_baseline_comes_before_its_overflow() -> None:
+    """Whoever picks; the overflow is for what the baseline can't give."""
+    base, more = claim(free_units=60, tier="baseline"), claim("r2", tier="overflow")
+    assert picked(plan([base, more], [offer()])) == [("r1", "boreal", 60), ("r2", "boreal", 40)]
+    assert picked(plan([base, more], [offer()], only=[("r1", 1), ("r2", 1)])) == [("r1", "boreal", 60), ("r2", "boreal", 40)]
+    for only in ([("r2", 1)], [("r2", 1), ("r1", 1)]):
+        early = plan([base, more], [offer()], only=only)
+        assert (picked(early), codes(early)) == ([], {("", None, "baseline_first")})
+    empty = claim(free_units=0, tier="baseline")
+    assert picked(plan([empty, more], [offer()], only=[("r2", 1)])) == [("r2", "boreal", 100)]
+
+
 def test_what_nodes_do_is_one_route() -> None:
     """Each route is a job of the whole payload: two of them would do it twice."""
     rights, nodes = [claim(free_units=60), claim("r2", free_units=60)], offer(is_by_nodes=True)
