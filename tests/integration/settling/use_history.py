@@ -5,12 +5,15 @@ from typing import Any
 
 import orjson
 from django.db import transaction
+from msgspec import structs
 
 from exchange.services.redemption import redeem_due
-from rights.models import Right
+from rights.domain.package import PartFacts
+from rights.models import Package, Right
 from rights.services.freeze import freeze_right
 from rights.services.refusals import RegistryRefusalError
 from settlement.domain.receipt_body import LegTold, NewProof, Told, told_in
+from settlement.domain.request_states import BUDGETS
 from settlement.domain.settlement_states import Outcome
 from settlement.domain.venue_proofs import venue_proofs
 from settlement.models import Dispute, Request, Settlement
@@ -18,6 +21,7 @@ from settlement.services.begin import begin_execution
 from settlement.services.cancel import cancel_request
 from settlement.services.disputes import Decision, DisputeRefused, Opening, assign_reviewer, decide_dispute, open_dispute
 from settlement.services.endings import unfreeze_right
+from settlement.services.packages import Composition, amend_package, create_package, finalize_package, parts_of, split_package
 from settlement.services.proof_rows import ReceiptRefused
 from settlement.services.receipt import add_proofs, record_receipt
 from settlement.services.request_refusal import RequestRefused, RequestStateRefused
@@ -63,9 +67,9 @@ class UseHistory:
         for right in self.rights:  # rights of compensation need somebody who has looked at what stands behind them
             self.desk.desk.now_us = self.desk.now_us
             self.desk.suppliers["boreal"].refresh(right.assurance)
-        acts = (self.submit, self.end, self.prove, self.challenge, self.decide, self.freeze, self.sell, self.wait)
+        acts = (self.submit, self.end, self.prove, self.challenge, self.decide, self.freeze, self.sell, self.wait, self.pack)
         for _ in range(steps):
-            self.attempt(self.chance.choices(acts, (8, 8, 3, 8, 6, 1, 1, 1))[0])
+            self.attempt(self.chance.choices(acts, (8, 8, 3, 8, 6, 1, 1, 1, 2))[0])
         self.close()
 
     def attempt(self, act: Any) -> None:
@@ -81,8 +85,14 @@ class UseHistory:
         self.desk.now_us += self.chance.randrange(1, 2_000_000)
 
     def submit(self) -> str:
-        parts = [(right, self.chance.randrange(1, 40)) for right in self.chance.sample(self.rights, self.chance.randrange(1, 3))]
-        request = self.desk.matched(*parts)
+        """Out of rights, or out of a package; under any budget."""
+        said: dict[str, Any] = {"budget": self.chance.choice(BUDGETS)}
+        package = self.chance.choice([None, None, *Package.objects.filter(state="active").order_by("pk")])
+        if package is None:
+            parts = [(right, self.chance.randrange(1, 40)) for right in self.chance.sample(self.rights, self.chance.randrange(1, 3))]
+            request = self.desk.matched(*parts, **said)
+        else:
+            request = self.desk.submit(units=self.chance.randrange(1, 30), package_id=str(package.uuid), candidates=(), **said)
         if self.chance.random() < 0.85:
             begin_execution(request_id=str(request.pk), now_us=self.desk.now_us, **WHO)
         return "submitted"
@@ -173,6 +183,31 @@ class UseHistory:
         outcome = self.chance.choice([str(outcome) for outcome in Outcome]) if decision == "reclassify" else None
         decide_dispute(decision=Decision(decision, "chance", outcome), mint=MINT, **known)
 
+    def pack(self) -> str:
+        """A package is composed; or, where there is one, composed anew, divided or taken apart, whatever is at work of it."""
+        package, holder = Package.objects.filter(state="active").order_by("pk").last(), self.desk.accounts["holder"]
+        kind, branch = self.chance.choice((("bundle", ""), ("tranche", ""), ("strategy", "any")))
+        tier = "baseline" if kind == "tranche" else ""
+        chosen = self.chance.sample(self.rights, self.chance.randrange(1, 3))
+        parts = [PartFacts(str(right.pk), self.chance.randrange(1, 40), tier, branch) for right in chosen]
+        known = {"now_us": self.desk.now_us, **WHO}
+        if package is None:
+            create_package(holder=holder, composition=Composition(kind, "x", parts), package_id=MINT.uuid(self.desk.now_us), **known)
+            return "packed"
+        known |= {"package_id": str(package.uuid), "holder_id": holder.pk}
+        act = self.chance.choice(("amended", "split", "taken apart"))
+        if act == "amended":
+            parts = parts_of(package)[: self.chance.randrange(1, 3)]
+            amend_package(
+                composition=Composition(package.type, "y", [structs.replace(part, units=part.units or 1) for part in parts]), **known
+            )
+        elif act == "split":
+            parts = [structs.replace(part, units=1) for part in parts_of(package)[:1]]
+            split_package(parts=parts, label="z", child_id=MINT.uuid(self.desk.now_us), **known)
+        else:
+            finalize_package(reason="chance", **known)
+        return act
+
     def freeze(self) -> str:
         right = Right.objects.get(pk=self.chance.choice(self.rights).pk)
         known = {"right_id": str(right.pk), "now_us": self.desk.now_us, **WHO}
@@ -203,6 +238,9 @@ class UseHistory:
             self._record(request, told, venue_proofs(request_id=str(request.pk), told=told, envelope_hash=request.envelope_hash))
         for request in Request.objects.filter(ended_at=None).order_by("pk"):
             cancel_request(request_id=str(request.pk), reason="it ends", mint=MINT, now_us=self.desk.now_us, **WHO)
+        for package in Package.objects.filter(state="active").order_by("pk"):
+            known = {"package_id": str(package.uuid), "holder_id": package.holder_id, "now_us": self.desk.now_us}
+            finalize_package(reason="it ends", **known, **WHO)
         for _ in range(3):
             for dispute in Dispute.objects.filter(state="open").order_by("pk"):
                 self._decide(dispute, "reject")
