@@ -76,10 +76,10 @@ def _drop_lost_connection() -> None:
         connection.close()
 
 
-@shared_task(name="exchange.tasks.run_request", ignore_result=True)
-def run_request(request_id: str) -> None:
-    """Execute one request, beside others. Doubled, late or needless rings find it begun or ended."""
-    executor.begin(request_id)
+@shared_task(name="exchange.tasks.run_requests", ignore_result=True)
+def run_requests() -> None:
+    """Execute what waits, beside what runs. Doubled, late or needless rings find nothing to do."""
+    executor.look()
 
 
 @worker_shutdown.connect

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -15,27 +15,52 @@ from rights.kernel.trip import Trip
 from rights.services.journal import NewEvent
 from rights.services.use_locked import manifests_of
 from settlement.domain import route_events
-from settlement.domain.work import Leg, Target, Work
+from settlement.domain.work import OWN_ADAPTERS, Leg, Target, Work
 from settlement.models import Request, Route
 from settlement.services.node_jobs import ADAPTER as BY_NODES
 from settlement.services.remember import remember_use
 
-_REQUEST = """
-SELECT state, (extract(epoch from latest_at) * 1000000)::bigint, effective::text, envelope_hash, stream_id FROM settlement_request
-WHERE id = %s FOR NO KEY UPDATE
+
+class Place(NamedTuple):
+    """Where a request stands among those that wait."""
+
+    updated_us: int
+    request_id: str
+
+
+_REQUESTS = """
+SELECT id::text, state, (extract(epoch from latest_at) * 1000000)::bigint, effective::text, envelope_hash, stream_id FROM settlement_request
+WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+# Of those that have not ended (a partial index holds just them): what is matched and whose payload is kept waits for a worker; what its
+# caller executes himself has none, and what suppliers do by themselves they begin themselves.
+WAITING = f"""
+FROM settlement_request q JOIN settlement_requestpayload p ON p.request_id = q.id
+WHERE q.state = 'matched' AND q.ended_at IS NULL AND EXISTS (
+    SELECT 1 FROM settlement_route t LEFT JOIN settlement_endpoint e ON e.capability_id = t.capability_id AND e.status = 'active'
+    WHERE t.request_id = q.id AND t.state = 'locked' AND (e.adapter IS NULL OR e.adapter <> ALL('{rows.array(sorted(OWN_ADAPTERS))}'::text[])))
+"""
+_PAGE = f"""
+SELECT q.id::text, (extract(epoch from q.updated_at) * 1000000)::bigint {WAITING}
+AND (q.updated_at, q.id) > (%s, %s) ORDER BY q.updated_at, q.id LIMIT %s FOR NO KEY UPDATE OF q SKIP LOCKED
 """
 _LEGS = """
-SELECT t.id::text, t.right_id::text, t.units, c.unit, q.workload, q.operation, s.slug, s.region, t.fallbacks, t.quality_loss_bps,
+SELECT t.request_id::text, t.id::text, t.right_id::text, t.units, c.unit, q.workload, q.operation, s.slug, s.region, t.fallbacks, t.quality_loss_bps,
        (extract(epoch from t.expires_at) * 1000000)::bigint, r.terms_hash,
        e.id, e.uuid::text, e.adapter, e.base_url, e.model, e.secret, e.timeout_ms, e.max_attempts, e.inside
 FROM settlement_route t JOIN settlement_request q ON q.id = t.request_id JOIN rights_right r ON r.id = t.right_id
 JOIN rights_capability c ON c.id = t.capability_id JOIN rights_supplier s ON s.id = t.supplier_id
-LEFT JOIN settlement_endpoint e ON e.capability_id = c.id AND e.status = 'active' WHERE t.request_id = %s AND t.state = %s ORDER BY t.number
+LEFT JOIN settlement_endpoint e ON e.capability_id = c.id AND e.status = 'active'
+WHERE t.request_id = ANY(%s::uuid[]) AND t.state = %s ORDER BY t.request_id, t.number
 """
-_BODY = "SELECT body FROM settlement_requestpayload WHERE request_id = %s"
+_BODIES = "SELECT request_id::text, body FROM settlement_requestpayload WHERE request_id = ANY(%s::uuid[])"
 _KEEP = "INSERT INTO settlement_requestpayload (request_id, body, body_hash, created_at) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
-_ROUTES_BEGIN = "UPDATE settlement_route SET state = 'executing', expires_at = %s WHERE id = ANY(%s::uuid[])"
-_BEGIN = "UPDATE settlement_request SET state = 'executing', updated_at = %s WHERE id = %s"
+_ROUTES_BEGIN = """
+UPDATE settlement_route t SET state = 'executing', expires_at = w.deadline
+FROM unnest(%s::uuid[], %s::timestamptz[]) AS w(id, deadline) WHERE t.id = w.id
+"""
+_BEGIN = "UPDATE settlement_request SET state = 'executing', updated_at = %s WHERE id = ANY(%s::uuid[])"
+FIRST = Place(0, "00000000-0000-0000-0000-000000000000")
 
 
 class _Row(msgspec.Struct):
@@ -52,6 +77,18 @@ class _Row(msgspec.Struct):
         return self.leg is not None and self.leg.endpoint.adapter == BY_NODES
 
 
+class _Begun(msgspec.Struct):
+    """The work of one request, its deadline, and the stream it is told of in."""
+
+    work: Work
+    routes: list[_Row]
+    stream_id: int
+
+    def is_left_to(self, adapters: Collection[str]) -> bool:
+        """Whether these do all of it."""
+        return all(leg.endpoint.adapter in adapters for leg in self.work.legs)
+
+
 @transaction.atomic
 def begin_execution(*, request_id: str, actor: str, now_us: int, payload: str | None = None, leaving: Collection[str] = ()) -> Work | None:
     """The work, or None when it is not (any more) this caller's to do: begun before, ended, or its locks are over.
@@ -59,44 +96,85 @@ def begin_execution(*, request_id: str, actor: str, now_us: int, payload: str | 
     `payload`: what the caller has in hand and did not submit; it is kept from here on where nodes do it. `leaving`: adapters whose work
     is somebody else's to begin.
     """
-    trip = Trip()
-    asked, legs, body = trip.ask(_REQUEST, [request_id]), trip.ask(_LEGS, [request_id, "locked"]), trip.ask(_BODY, [request_id])
-    trip.go()
-    request, routes, kept = asked.one(), [_row(row) for row in legs.rows()], body.one()
-    if request is None:
+    found = _read([request_id], leaving, now_us)
+    if request_id not in found:
         raise Request.DoesNotExist(request_id)
-    state, latest_us, effective, envelope_hash, stream_id = request
+    begun = found[request_id]
+    if begun is None:
+        return None
+    with rows.together():
+        _write([begun], actor, now_us)
+        if payload is not None and begun.routes[0].is_by_nodes:
+            rows.write(_KEEP, [request_id, payload, hashlib.sha256(payload.encode()).hexdigest(), rfc3339(now_us)])
+    return begun.work
+
+
+@transaction.atomic
+def begin_waiting(*, most: int, after: Place, actor: str, now_us: int) -> tuple[list[Work], Place | None]:
+    """The work of at most so many requests that wait for a worker, the oldest behind `after` first; and the last that was looked at.
+
+    None where there are no more. What somebody else has under lock is his.
+    """
+    waiting = rows.fetch_all(_PAGE, [rfc3339(after.updated_us), after.request_id, most])
+    if not waiting:
+        return [], None
+    begun = [one for one in _read([request_id for request_id, _ in waiting], OWN_ADAPTERS, now_us).values() if one is not None]
+    if begun:
+        with rows.together():
+            _write(begun, actor, now_us)
+    last = Place(waiting[-1][1], waiting[-1][0]) if len(waiting) == most else None
+    return [one.work for one in begun], last
+
+
+def _read(request_ids: Sequence[str], leaving: Collection[str], now_us: int) -> dict[str, _Begun | None]:
+    """The requests that are there, under lock, by id; None for those that are not to be begun."""
+    trip, ids = Trip(), rows.array(request_ids)
+    asked, legs, bodies = trip.ask(_REQUESTS, [ids]), trip.ask(_LEGS, [ids, "locked"]), trip.ask(_BODIES, [ids])
+    trip.go()
+    routes: dict[str, list[_Row]] = {}
+    for request_id, *row in legs.rows():
+        routes.setdefault(request_id, []).append(_row(row))
+    kept = dict(bodies.rows())
+    begun = {row[0]: _begun(row, routes.get(row[0], []), kept.get(row[0]), now_us) for row in asked.rows()}
+    return {request_id: None if one is None or one.is_left_to(leaving) else one for request_id, one in begun.items()}
+
+
+def _begun(request: Sequence[Any], routes: list[_Row], body: str | None, now_us: int) -> _Begun | None:
+    request_id, state, latest_us, effective, envelope_hash, stream_id = request
     # Where an endpoint was taken away meanwhile, or became one of nodes, which share with nobody, the lock runs out and another choice is made.
     if state != "matched" or not routes or any(route.expires_us <= now_us or route.leg is None for route in routes):
         return None
     if len(routes) > 1 and any(route.is_by_nodes for route in routes):
         return None
-    if all(route.leg is not None and route.leg.endpoint.adapter in leaving for route in routes):
-        return None
-    deadline_us = _deadline_us(latest_us, orjson.loads(effective), routes)
-    fact = route_events.started(routes=[route.route_id for route in routes], deadline_at=rfc3339(deadline_us))
-    with rows.together():
-        rows.write(_ROUTES_BEGIN, [rfc3339(deadline_us), rows.array(route.route_id for route in routes)])
-        rows.write(_BEGIN, [rfc3339(now_us), request_id])
-        event = NewEvent(route_events.STARTED, "request", public("req", request_id), fact)
-        remember_use(events=[(stream_id, event)], actor=actor, now_us=now_us)
-        if payload is not None and routes[0].is_by_nodes:
-            rows.write(_KEEP, [request_id, payload, hashlib.sha256(payload.encode()).hexdigest(), rfc3339(now_us)])
     manifests = manifests_of(route.terms_hash for route in routes)
-    return Work(
+    work = Work(
         request_id=request_id,
         envelope_hash=envelope_hash,
-        deadline_us=deadline_us,
-        body=None if kept is None else kept[0],
+        deadline_us=_deadline_us(latest_us, orjson.loads(effective), routes),
+        body=body,
         legs=tuple(route.leg for route in routes if route.leg is not None),
         is_partial_allowed=all(manifest.document["limits"]["partial_fill_allowed"] for manifest in manifests.values()),
     )
+    return _Begun(work, routes, stream_id)
+
+
+def _write(begun: Sequence[_Begun], actor: str, now_us: int) -> None:
+    """All of them are executing from now on; the facts last."""
+    deadlines = [(route.route_id, rfc3339(one.work.deadline_us)) for one in begun for route in one.routes]
+    rows.write(_ROUTES_BEGIN, [rows.array(route for route, _ in deadlines), rows.text_array(deadline for _, deadline in deadlines)])
+    rows.write(_BEGIN, [rfc3339(now_us), rows.array(one.work.request_id for one in begun)])
+    remember_use(events=[(one.stream_id, _started(one)) for one in begun], actor=actor, now_us=now_us)
+
+
+def _started(one: _Begun) -> NewEvent:
+    fact = route_events.started(routes=[route.route_id for route in one.routes], deadline_at=rfc3339(one.work.deadline_us))
+    return NewEvent(route_events.STARTED, "request", public("req", one.work.request_id), fact)
 
 
 def legs_of(request: Request, routes: Sequence[Route]) -> tuple[Leg, ...] | None:
     """One leg for each of these executing routes, in order; None when one of them has no active endpoint any more."""
     wanted = {str(route.pk) for route in routes}
-    found = [_row(row) for row in rows.fetch_all(_LEGS, [str(request.pk), "executing"])]
+    found = [_row(row) for _, *row in rows.fetch_all(_LEGS, [rows.array([request.pk]), "executing"])]
     legs = [row.leg for row in found if row.route_id in wanted]
     return None if None in legs else tuple(leg for leg in legs if leg is not None)
 

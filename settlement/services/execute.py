@@ -272,14 +272,17 @@ async def run_request(request_id: str) -> Settlement | None:
     themselves begin when they tell what they did, and nodes go on with theirs.
     """
     work = await in_thread(begin_execution, request_id=request_id, actor=ACTOR, now_us=now_us(), leaving=OWN_ADAPTERS)
-    if work is None:
-        return None
-    async with alive(request_id):
+    return None if work is None else await run_work(work)
+
+
+async def run_work(work: Work) -> Settlement | None:
+    """Execute and record what has begun. None when nodes go on with it."""
+    async with alive(work.request_id):
         if is_for_nodes(work):
             await share_with_nodes(work, work.body)
             return None
         executed = _undone(work) if work.body is None else await execute(work, _fitted(work, work.body))
-        return await in_thread(record, request_id=request_id, executed=executed, is_kept=True)
+        return await in_thread(record, request_id=work.request_id, executed=executed, is_kept=True)
 
 
 def _fitted(work: Work, payload: str) -> Body:

@@ -17,7 +17,7 @@ from settlement.domain.receipt_body import Told, signed_bytes
 from settlement.domain.work import OWN_ADAPTERS
 from settlement.models import Endpoint, Request, Settlement
 from settlement.selectors.candidates import FRESH_US
-from settlement.services.begin import begin_execution
+from settlement.services.begin import FIRST, begin_execution, begin_waiting
 from settlement.services.cancel import cancel_request
 from settlement.services.endpoints import Setup, change_endpoint
 from settlement.services.route import lock_routes, release_routes
@@ -245,7 +245,7 @@ def told_again(receipt: dict[str, Any], units: int) -> dict[str, Any]:
 
 def test_a_supplier_that_works_by_itself_has_the_time_its_endpoint_says(keyed, caller, monkeypatch):
     desk, supplier, rung = keyed, caller("boreal", "supply", "read"), []
-    monkeypatch.setattr(redeem_bell, "ring_request", lambda request_id: rung.append(request_id) is None)
+    monkeypatch.setattr(redeem_bell, "ring", lambda: rung.append("rung") is None)
     said = Setup("batch", timeout_ms=600_000, max_attempts=2)
     known = {"actor": "test", "now_us": desk.now_us}
     change_endpoint(endpoint_id=str(Endpoint.objects.get().uuid), said=said, status="active", is_operator=True, **known)
@@ -255,7 +255,9 @@ def test_a_supplier_that_works_by_itself_has_the_time_its_endpoint_says(keyed, c
     request = desk.matched((right, 1_000))
     assert to_us(request.routes.get(state="locked").expires_at) == desk.now_us + 1_200_000_000
     # Its payload is kept, and yet nobody at the venue begins it.
-    assert redeem_bell.ring_waiting(now_us=desk.now_us + redeem_bell.WAITED_US) == len(rung) == 0
+    assert not redeem_bell.ring_waiting(now_us=desk.now_us + redeem_bell.WAITED_US)
+    assert rung == []
+    assert begin_waiting(most=10, after=FIRST, **known) == ([], None)
     assert begin_execution(request_id=str(request.pk), leaving=OWN_ADAPTERS, **known) is None
     desk.now_us += 1_199_000_000
     assert redeem_due(mint=MINT, actor="timetable", now_us=desk.now_us) == 2  # the short one's lock, and itself

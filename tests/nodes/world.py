@@ -9,7 +9,7 @@ from django.db.models import Count, Sum
 from exchange.management.node.key_file import NodeKey
 from exchange.services.funding import fund
 from exchange.services.participants import NewAccount, appoint_issuer, grant_operator_roles, open_participant
-from exchange.services.redeem_bell import ring_request
+from exchange.services.redeem_bell import ring
 from rights.domain.manifest import read_manifest
 from rights.kernel.clock import now_us, rfc3339
 from rights.kernel.ids import Mint
@@ -125,7 +125,7 @@ def feed(count: int) -> int:
         )
         request_id = MINT.uuid(now_us())
         submit_request(envelope=envelope, account=holder, payload=BODY, request_id=request_id, mint=MINT, now_us=now_us(), **WHO)
-        ring_request(request_id)
+        ring()
     return count
 
 

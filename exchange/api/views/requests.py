@@ -124,7 +124,7 @@ class RequestsView(OneRequest):
                     choose=choose,
                 )
             if payload is not None and made.state == "matched":
-                ring_after_commit(str(made.pk))
+                ring_after_commit()
             return Done(202 if made.state == "deferred" else 201, request_document(request_now(str(made.pk))))
 
         return self.once(act)
@@ -211,7 +211,7 @@ class RequestLockView(OneRequest):
                 still_within_bounds(key_id=self.principal.key_id, envelope=envelope_of(json.loads(row.envelope)), now_us=self.now_us)
                 lock_routes(request_id=str(row.pk), route_ids=chosen, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
             if RequestPayload.objects.filter(request=row).exists():
-                ring_after_commit(str(row.pk))
+                ring_after_commit()
             return Done(200, request_document(self.row(request_id)))
 
         return self.once(act)
