@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import use_load
 from benchmarks.use_ceilings import raw_requests
 from benchmarks.use_load import Book, Run
-from benchmarks.use_stage import Stage, make_stage
+from benchmarks.use_stage import Stage, staged
 from exchange.bench import processes
 from exchange.embedded.alone import running
 from exchange.embedded.process import ServerProcess
@@ -42,8 +42,10 @@ def supplier() -> Iterator[tuple[int, int]]:
 def run(*, host: str, port: int, data_dir: Path, seconds: float, parts: list[str], nodes: int, streams: int) -> dict[str, Any]:
     """All figures."""
     figures: dict[str, Any] = {"parts": {}}
-    with supplier() as (supplier_port, supplier_pid):
-        stage = make_stage(supplier_url=f"http://127.0.0.1:{supplier_port}/v1", holders=HOLDERS, nodes=nodes)
+    with (
+        supplier() as (supplier_port, supplier_pid),
+        staged(supplier_url=f"http://127.0.0.1:{supplier_port}/v1", holders=HOLDERS, nodes=nodes) as stage,
+    ):
         book = Book(os.environ.get("DATABASE_URL") or _url(data_dir), [*stage.holders, *stage.node_holders])
         acts = _acts(stage, book, host, port, streams)
         for part in parts:

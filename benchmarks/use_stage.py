@@ -1,5 +1,8 @@
 """What has to be there before rights are used: an issuer with cash, a supplier that can be called, one whose work nodes do, holders with keys."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 
 from exchange.demo.catalog import ASSURANCE_MODE, WARES, manifest
@@ -10,14 +13,15 @@ from exchange.services.participants import NewAccount, appoint_issuer, open_part
 from rights.domain.manifest import read_manifest
 from rights.kernel.clock import now_us, rfc3339
 from rights.kernel.ids import Mint
-from rights.models import Account, Capability, Issuer, Participant
-from rights.services.capabilities import NewCapability, post_capability, retire_capability
+from rights.models import Account, Issuer, Participant
+from rights.services.capabilities import NewCapability, post_capability
 from rights.services.capacity import Posting, post_capacity
 from rights.services.pledges import Source
 from rights.services.post_assurance import Capacity, post_assurance
 from rights.services.register import class_for
 from rights.services.suppliers import Description, register_supplier
-from settlement.services.endpoints import Setup, register_endpoint
+from settlement.models import Endpoint
+from settlement.services.endpoints import Setup, change_endpoint, register_endpoint, setup_of
 from settlement.services.issuance import issue_right
 from settlement.services.ledger import cash_asset
 from settlement.services.nodes import NewNode, register_node
@@ -48,13 +52,20 @@ class Stage(msgspec.Struct, frozen=True):
     nodes: list[NodeKey]
 
 
-def make_stage(*, supplier_url: str, holders: int, nodes: int) -> Stage:
-    """A stage of its own for every run; suppliers of former runs are out of the way."""
+@contextmanager
+def staged(*, supplier_url: str, holders: int, nodes: int) -> Iterator[Stage]:
+    """A stage of its own for every run. Its suppliers do nothing more afterwards: nobody is routed to who is not there."""
+    try:
+        yield _stage(supplier_url, holders, nodes)
+    finally:
+        for row in Endpoint.objects.filter(capability__supplier__slug__startswith="use-", status="active"):
+            change_endpoint(endpoint_id=str(row.uuid), said=setup_of(row), status="paused", is_operator=True, actor=ACTOR, now_us=now_us())
+
+
+def _stage(supplier_url: str, holders: int, nodes: int) -> Stage:
     moment = now_us()
     tag = f"{moment:x}"[-8:]
     cash_asset()
-    for former in Capability.objects.filter(supplier__slug__startswith="use-", retired_at=None):
-        retire_capability(capability_id=str(former.uuid), actor=ACTOR, now_us=moment)
     _, called = _supplier(f"use-called-{tag}", Setup("openai", supplier_url, "bench", "", 120_000, 2, inside=True), moment)
     other, worked = _supplier(f"use-nodes-{tag}", Setup("node-network", model="bench", timeout_ms=LEASE_MS, max_attempts=5), moment)
     ours = [_node(other, f"node {number}", moment) for number in range(nodes)]

@@ -26,11 +26,13 @@ PATIENCE_S = 1_800.0 if TORTURE else 120.0
 TARIFF_MINOR = 10
 MORE = 20
 WORK_MS = 200 if TORTURE else 50  # what a job takes an honest node, beside what it costs the exchange
-_JOBS = "SELECT count(*) FROM settlement_job"
-_UNGATHERED = "SELECT count(*) FROM settlement_job WHERE gathered_at IS NULL"
-_AWAKE = "SELECT count(*) FROM settlement_node WHERE last_seen_at IS NOT NULL"
-_CAUGHT = "SELECT count(*) FROM settlement_node WHERE strikes = 3"
-_EXPIRED = "SELECT count(*) FROM settlement_jobattempt WHERE \"end\" = 'expired'"
+# Others may have had nodes at work in this exchange before.
+_OURS = "JOIN rights_supplier s ON s.id = x.supplier_id AND s.slug = 'net-supplier'"
+_JOBS = f"SELECT count(*) FROM settlement_job x {_OURS}"
+_UNGATHERED = f"SELECT count(*) FROM settlement_job x {_OURS} WHERE x.gathered_at IS NULL"
+_AWAKE = f"SELECT count(*) FROM settlement_node x {_OURS} WHERE x.last_seen_at IS NOT NULL"
+_CAUGHT = f"SELECT count(*) FROM settlement_node x {_OURS} WHERE x.strikes = 3"
+_EXPIRED = f"SELECT count(*) FROM settlement_jobattempt a JOIN settlement_job x ON x.id = a.job_id {_OURS} WHERE a.\"end\" = 'expired'"
 _RECEIPTS = """
 SELECT count(*) FROM settlement_receipt c JOIN settlement_request q ON q.id = c.request_id JOIN rights_account a ON a.id = q.holder_id
 JOIN rights_participant p ON p.id = a.participant_id WHERE p.slug = 'net-holder'

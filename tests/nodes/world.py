@@ -159,5 +159,5 @@ def found() -> dict[str, Any]:
         "attempts": dict(JobAttempt.objects.filter(job__request__in=_mine()).values_list("end").annotate(Count("pk"))),
         "lies": Proof.objects.filter(receipt__request__in=_mine(), type="supplier-signature", is_valid=False).count(),
         "signed": Proof.objects.filter(receipt__request__in=_mine(), type="supplier-signature", is_valid=True).count(),
-        "nodes": [[n.name, n.status, n.suspended_by, n.strikes] for n in Node.objects.order_by("pk")],
+        "nodes": [[n.name, n.status, n.suspended_by, n.strikes] for n in Node.objects.filter(supplier__slug="net-supplier").order_by("pk")],
     }
