@@ -1,7 +1,7 @@
 """Private channels: every account a transaction touched gets one row, numbered without gaps (TRUST M1)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -139,38 +139,67 @@ def tell_balance(*, account_id: int, balance: BalanceRecord, now_us: int) -> int
     return write_messages({account_id: record}, numbers, book_id=None, batch_seq=None, now_us=now_us)[account_id]
 
 
-def tell_named(*, parties: str, names: Mapping[str, object], whole: PrivateRecord, part: PrivateRecord) -> Answer:
-    """Tell, outside any book, everybody whom the query `parties` of (account_id, whole) finds: who is to hear the whole, and who a part.
+class News(msgspec.Struct, frozen=True):
+    """What is told of one moment outside any book: the whole to some, a part to others."""
+
+    whole: PrivateRecord
+    part: PrivateRecord
+    cash: Collection[tuple[str, str]] = ()  # (account's UUID, currency): whose balances changed
+
+
+def tell_named(*, parties: str, names: Mapping[str, object], news: News) -> Answer:
+    """Tell everybody whom the query `parties` of (account_id, whole) finds, and everybody whose cash changed how much it is now.
 
     One statement, which numbers and writes; feeds are locked in order of account, as everywhere. Its answer: (account, its feed's number).
     """
+    whole, part = news.whole, news.part
+    # Balances are read by the statement itself, so they go into the record there: behind the moment, the orders and the fills.
+    place = len(encode([whole.at_us, [], []]))
+    cut = place + 1
     fields = {
         **names,
+        "accounts": rows.array(uuid for uuid, _ in news.cash),
+        "currencies": rows.text_array(code for _, code in news.cash),
         "requests": len(whole.requests),
-        "part_requests": len(part.requests),
         "settlements": len(whole.settlements),
         "at": rfc3339(whole.at_us),
-        "whole": encode(whole),
-        "part": encode(part),
+        "head": encode(whole)[:place],
+        "whole": encode(whole)[cut:],
+        "part": encode(part)[cut:],
+        "nothing": encode(PrivateRecord(whole.at_us, [], [], [], []))[cut:],
     }
     return rows.write(_to_named(parties), fields)
 
 
+# A BalanceRecord and a list of them as msgpack writes them: a short array, a short text, whole numbers of eight bytes.
+_BALANCE = r"""
+'\x94'::bytea || set_byte('\x00', 0, 160 + octet_length(s.code)) || convert_to(s.code, 'UTF8') || set_byte('\x00', 0, s.scale)
+|| '\xd3'::bytea || int8send(b.amount) || '\xd3'::bytea || int8send(b.held)
+"""
+
+
 @cache
 def _to_named(parties: str) -> str:
-    return f"""
-WITH want AS (SELECT p.account_id, bool_or(p.whole) AS whole FROM ({parties}) p JOIN rights_account a ON a.id = p.account_id
-              WHERE a.code IS NULL GROUP BY 1),
+    return rf"""
+WITH paid AS (
+    SELECT a.id AS account_id, count(*) AS balances, set_byte('\x00', 0, 144 + count(*)::int) || string_agg({_BALANCE}, ''::bytea ORDER BY s.code) AS body
+    FROM unnest(%(accounts)s::uuid[], %(currencies)s::text[]) AS c(uuid, code) JOIN rights_account a ON a.uuid = c.uuid
+    JOIN settlement_asset s ON s.code = c.code JOIN settlement_balance b ON b.account_id = a.id AND b.asset_id = s.id GROUP BY 1),
+want AS (
+    SELECT p.account_id, max(p.hears) AS hears FROM (
+        SELECT account_id, CASE WHEN whole THEN 2 ELSE 1 END AS hears FROM ({parties}) q UNION ALL SELECT account_id, 0 FROM paid) p
+    JOIN rights_account a ON a.id = p.account_id WHERE a.code IS NULL GROUP BY 1),
 numbered AS (
     INSERT INTO exchange_accountfeed AS f (account_id, seq, orders_seq, fills_seq, balances_seq, requests_seq, settlements_seq, suspended)
-    SELECT account_id, 1, 0, 0, 0, CASE WHEN whole THEN %(requests)s::bigint ELSE %(part_requests)s::bigint END, %(settlements)s::bigint, false
-    FROM want ORDER BY account_id
-    ON CONFLICT (account_id) DO UPDATE SET seq = f.seq + 1, requests_seq = f.requests_seq + EXCLUDED.requests_seq,
-        settlements_seq = f.settlements_seq + EXCLUDED.settlements_seq
+    SELECT w.account_id, 1, 0, 0, coalesce(p.balances, 0), CASE WHEN w.hears = 2 THEN %(requests)s::bigint ELSE 0 END,
+           CASE WHEN w.hears > 0 THEN %(settlements)s::bigint ELSE 0 END, false
+    FROM want w LEFT JOIN paid p USING (account_id) ORDER BY w.account_id
+    ON CONFLICT (account_id) DO UPDATE SET seq = f.seq + 1, balances_seq = f.balances_seq + EXCLUDED.balances_seq,
+        requests_seq = f.requests_seq + EXCLUDED.requests_seq, settlements_seq = f.settlements_seq + EXCLUDED.settlements_seq
     RETURNING f.account_id, f.seq, f.orders_seq, f.fills_seq, f.balances_seq, f.requests_seq, f.settlements_seq)
 INSERT INTO exchange_accountmessage (account_id, seq, at, orders_seq, fills_seq, balances_seq, requests_seq, settlements_seq, body)
 SELECT n.account_id, n.seq, %(at)s::timestamptz, n.orders_seq, n.fills_seq, n.balances_seq, n.requests_seq, n.settlements_seq,
-       CASE WHEN w.whole THEN %(whole)s::bytea ELSE %(part)s::bytea END
-FROM numbered n JOIN want w USING (account_id)
+       %(head)s::bytea || coalesce(p.body, '\x90') || CASE w.hears WHEN 2 THEN %(whole)s::bytea WHEN 1 THEN %(part)s::bytea ELSE %(nothing)s::bytea END
+FROM numbered n JOIN want w USING (account_id) LEFT JOIN paid p USING (account_id)
 RETURNING account_id, seq
 """

@@ -1,7 +1,7 @@
 """What happens to a request is told to its parties on their private channels, in the transaction that does it (TRUST M1).
 
 `requests`: to who asked and to whose rights are used. `settlements`: to them, to the suppliers and issuers of routes that were locked, and
-to reviewers of its disputes, on every account they have: to all who may read the settlement itself (exchange/selectors/settlements.py).
+to reviewers of its disputes, on every account they have: to all who may read the settlement itself (exchange/selectors/settlements.py). `balances`: to whose cash moved.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from django.db import transaction
 
 from exchange.feed.record import PrivateRecord, RequestRecord, SettlementRecord
 from exchange.services import bell
-from exchange.services.messages import tell_named
+from exchange.services.messages import News, tell_named
 from rights.kernel.ids import bare, public
 from rights.services.journal import NewEvent
 from settlement.domain import route_events, settlement_events
@@ -40,13 +40,23 @@ def tell_parties(*, told: Sequence[Told], now_us: int) -> None:
     """Write what these events, all of them of one request, tell each party. Locks the feeds: behind the streams."""
     requests, settlements = request_records(told), settlement_records(told)
     request_id = bare("req", requests[0].request_id if requests else settlements[0].request_id)
-    answer = tell_named(
-        parties=_CONCERNED if settlements else _ASKING,
-        names={"request": request_id},
+    news = News(
         whole=PrivateRecord(now_us, [], [], [], [], requests, settlements),
         part=PrivateRecord(now_us, [], [], [], [], [], settlements),
+        cash=sorted({moved for event, _ in told for moved in _cash_of(event)}),
     )
+    answer = tell_named(parties=_CONCERNED if settlements else _ASKING, names={"request": request_id}, news=news)
     transaction.on_commit(lambda: bell.notify_accounts(answer.rows()))
+
+
+def _cash_of(event: NewEvent) -> list[tuple[str, str]]:
+    """(account's UUID, currency) of each participant's balance that the event says has changed."""
+    payload = event.payload
+    if event.type == settlement_events.FINALIZED:
+        return [(uuid, move["currency"]) for move in payload["moves"] for end in ("from", "to") if (uuid := bare("acc", move[end]))]
+    if event.object_type == "route" and payload["payer"] and payload["escrow_minor"] != "0":
+        return [(payload["payer"].removeprefix("acc_"), payload["currency"])]
+    return []
 
 
 _S = RequestState

@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import transaction
 
+from exchange.domain.amounts import decimal_text
 from exchange.feed.pool import _parameters
 from exchange.services import keys
 from rights.kernel.clock import now_us
@@ -26,9 +27,10 @@ from tests.feed.contract import Contract
 from tests.integration.settling import use_history
 from tests.redeem_desk import END_US
 from tests.registry_desk import MINT, START_US
-from tests.using_desk import WHO, Using
+from tests.using_desk import TARIFF_MINOR, WHO, Using
 
 ROUTED = ["request.submitted", "request.accepted", "route.quoted", "route.locked"]
+CHANNELS = ("requests", "settlements", "balances")
 ENDED = ["execution.completed", "receipt.recorded"]
 TERMS = use_history.TERMS[1]  # the same that chance may draw: a window of ten minutes, and other suppliers
 _FACTS = """
@@ -46,11 +48,11 @@ def history() -> use_history.UseHistory:
 
 
 class Party:
-    """A socket of one account, and what each of its two channels said from the first number on."""
+    """A socket of one account, and what each of these channels said from the first number on."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.logs = {channel: PrivateLog(channel) for channel in ("requests", "settlements")}
+        self.logs = {channel: PrivateLog(channel) for channel in CHANNELS}
 
     async def listen(self) -> None:
         for channel, log in self.logs.items():
@@ -110,6 +112,7 @@ def disputed(desk: Using) -> tuple[Request, Settlement]:
 
 async def test_each_party_hears_what_concerns_it_and_nobody_else_anything(party, desk, in_thread):
     holder, supplier, issuer, judge, other = [await party(slug) for slug in ("holder", "boreal", "issuer", "judge", "other")]
+    before = await in_thread(desk.cash)("issuer")
     request, settlement = await in_thread(disputed)(desk)
     steps = [
         ("settlement.classified", "classified_full"),
@@ -131,7 +134,10 @@ async def test_each_party_hears_what_concerns_it_and_nobody_else_anything(party,
         zip([*ROUTED, "execution.started", *ENDED, "settlement.finalized"], states, strict=True)
     )
     assert not any(one.logs["requests"].events for one in (supplier, issuer, judge))
-    assert not any(other.heard(channel, request) for channel in other.logs)
+    assert not any(other.heard(channel, request) for channel in ("requests", "settlements"))
+    # Set aside when the route was locked, and back when it was reversed.
+    totals = [decimal_text(minor, 6) for minor in (before - 100 * TARIFF_MINOR, before)]
+    await until(lambda: [balance["total"] for balance in issuer.logs["balances"].events[-2:]] == totals)
     told = holder.heard("settlements", request)
     assert {event["settlement_id"] for event in told} == {f"stl_{settlement.pk}"}
     assert [event["dispute_state"] for event in told] == [None, None, "open", "open", "open", "upheld", None, None]
@@ -245,7 +251,7 @@ def _live(rounds: int) -> None:
 async def test_random_breaks_and_resumes_yield_every_step_once(url, desk, in_thread, slug):
     """Whatever happens to requests, and to the line: what was heard is what the events say, and was committed when it was heard."""
     chance = random.Random(slug)
-    channels = ("requests", "settlements") if slug == "holder" else ("settlements",)
+    channels = CHANNELS if slug == "holder" else CHANNELS[1:]
     logs = {channel: PrivateLog(channel) for channel in channels}
     token = await in_thread(key_of)(slug)
     early: list[str] = []
@@ -254,7 +260,7 @@ async def test_random_breaks_and_resumes_yield_every_step_once(url, desk, in_thr
         def hear(log: PrivateLog) -> Callable[[dict[str, Any]], None]:
             def check(message: dict[str, Any]) -> None:
                 log.hear(message)
-                if message["type"] == "event":
+                if message["type"] == "event" and log.channel != "balances":
                     event = message["data"]["event_id"]
                     if looking.execute("SELECT 1 FROM rights_event WHERE id = %s", [event.removeprefix("evt_")]).fetchone() is None:
                         early.append(event)
@@ -276,14 +282,17 @@ async def test_random_breaks_and_resumes_yield_every_step_once(url, desk, in_thr
             await client.ended()
         await living
         numbers = looking.execute(
-            "SELECT requests_seq, settlements_seq FROM exchange_accountfeed WHERE account_id = %s", [desk.accounts[slug].pk]
+            "SELECT requests_seq, settlements_seq, balances_seq FROM exchange_accountfeed WHERE account_id = %s", [desk.accounts[slug].pk]
         ).fetchone()
-        last = dict(zip(("requests", "settlements"), numbers, strict=True))
+        last = dict(zip(CHANNELS, numbers, strict=True))
         await until(lambda: all(log.last == last[channel] for channel, log in logs.items()))
         await client.close()
         assert not early
         facts = looking.execute(_FACTS, [["request", "route", "execution", "receipt", "settlement"]]).fetchall()
-    for channel, log in logs.items():
+    cash = decimal_text(await in_thread(desk.cash)(slug), 6)
+    assert [balance["total"] for balance in logs["balances"].events[-1:]] == ([cash] if last["balances"] else [])
+    for channel in channels[:-1]:
+        log = logs[channel]
         mine = [fact for fact in facts if fact[1].startswith("settlement.") or channel == "requests"]
         if channel == "requests":
             mine = [fact for fact in mine if not fact[1].startswith("settlement.") or fact[1] == "settlement.finalized"]
