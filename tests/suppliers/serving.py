@@ -22,7 +22,7 @@ class _Server(Server):
 def web() -> Iterator[str]:
     """The address of the site's root."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-    server = _Server(uvicorn.Config(application, log_level="warning", lifespan="on", access_log=False))
+    server = _Server(uvicorn.Config(application, log_level="warning", lifespan="on", access_log=False, ws="websockets-sansio"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
     thread.start()
     while not server.started:

@@ -6,6 +6,8 @@ rung in, the timetable looks at what is due. Each story has a day of its own, an
 
 import asyncio
 import base64
+import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -13,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.sync.client import ClientConnection, connect
 
 from exchange.celery import app
 from exchange.services import keys
@@ -34,6 +37,7 @@ from tests.suppliers.redeeming import Redeeming
 from tests.suppliers.serving import web
 
 CLOCKS = ("exchange.api.base", "exchange.api.gateway.application", "exchange.api.gateway.nodes")
+PATIENCE_S = 30.0
 TOKEN = "sk-of-stories"
 SIGNER = Signer("33" * 32)  # boreal's
 MINUTE_US = 60_000_000
@@ -51,6 +55,7 @@ class Player:
     """A participant's program."""
 
     def __init__(self, site: str, token: str) -> None:
+        self.site, self.token = site, token
         self.http = httpx.Client(base_url=site, headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
     def get(self, path: str, **asked: Any) -> Any:
@@ -66,6 +71,18 @@ class Player:
     def delete(self, path: str) -> Any:
         return self._told(self.http.delete(f"/api/v1/{path}"), 200)
 
+    @contextmanager
+    def hears(self, channel: str) -> Iterator["Ear"]:
+        """What happens on a private channel from now on."""
+        bearer = {"Authorization": f"Bearer {self.token}"}
+        with connect(f"{self.site.replace('http', 'ws', 1)}/ws/v1", additional_headers=bearer) as line:
+            line.send(json.dumps({"op": "subscribe", "id": 1, "args": {"channel": channel}}))
+            answer: dict[str, Any] = {}
+            while "ok" not in answer:  # heartbeats come beside it
+                answer = json.loads(line.recv(PATIENCE_S))
+            assert answer["ok"], answer
+            yield Ear(line)
+
     @staticmethod
     def _told(answer: httpx.Response, status: int) -> Any:
         assert answer.status_code == status, answer.text
@@ -75,6 +92,24 @@ class Player:
         """In micro-dollars, held or not."""
         found = self.get("balances")["data"]
         return sum(int(Decimal(row["total"]) * 10**6) for row in found if row["currency"] == "USD")
+
+
+class Ear:
+    """A socket that listens to one private channel."""
+
+    def __init__(self, line: ClientConnection) -> None:
+        self._line = line
+
+    def until(self, event: str) -> list[dict[str, Any]]:
+        """What it has not heard before, up to this event."""
+        heard: list[dict[str, Any]] = []
+        end = time.monotonic() + PATIENCE_S
+        while not heard or heard[-1]["event"] != event:
+            message = json.loads(self._line.recv(PATIENCE_S))
+            assert time.monotonic() < end, f"heard nothing of {event}, but {heard}"
+            if message["type"] == "event":
+                heard.append(message["data"])
+        return heard
 
 
 class Purses:

@@ -60,8 +60,13 @@ def test_nobody_disputes_and_the_window_passes(stage: Stage) -> None:
 
 
 def test_a_dispute_is_rejected_and_the_settlement_stands(stage: Stage) -> None:
+    """The supplier hears on its socket what it is blamed for, and shows that it is not so."""
     story = Tentative(stage, "rejected")
-    place = story.disputed("holder", "the answer was empty")
+    with stage.player("boreal").hears("settlements") as ear:
+        place = story.disputed("holder", "the answer was empty")
+        (opened,) = ear.until("settlement.dispute_opened")
+    assert (opened["settlement_id"], f"disputes/{opened['dispute_id']}") == (story.now()["id"], place)
+    assert stage.player("boreal").get(place)["claim"] == "the answer was empty"
     stage.player("boreal").post(f"{place}/evidence", {"text": "its hash is in the receipt"})
     assert (story.now()["state"], story.purses.moved()) == ("in_dispute", [-2_000, 0, 0, 2_000])
     decided = stage.player("judge").post(f"{place}/decide", {"decision": "reject", "reason": "the output is there"}, 200)

@@ -31,14 +31,18 @@ from tests.plugins.live import wait_until
 
 
 def test_full_on_a_reserved_text_right(stage: Stage) -> None:
-    """Two hundred tokens are reserved; what the supplier's meter says is used and paid, and the rest is free again."""
+    """Two hundred tokens are reserved; what the supplier's meter says is used and paid, and the rest is free again. The holder hears of it."""
     right = stage.right_for("reserved", kind="reserved")
     purses, meter = stage.purses(), stage.metered(stage.first)
-    asked = stage.holder.post("requests", wish(right, 200, chat("say what a right is")))
-    assert (asked["state"], stage.left(right)) == ("matched", (100_000, 200, "active"))
-    assert purses.moved() == [-200 * PAYS, 0, 0, 200 * PAYS]
+    with stage.holder.hears("requests") as ear:
+        asked = stage.holder.post("requests", wish(right, 200, chat("say what a right is")))
+        assert (asked["state"], stage.left(right)) == ("matched", (100_000, 200, "active"))
+        assert purses.moved() == [-200 * PAYS, 0, 0, 200 * PAYS]
+        stage.works(asked)
+        told = ear.until("settlement.finalized")
+    assert [event["event"] for event in told] == [*LOCKED, "execution.started", *DONE, "settlement.finalized"]
+    assert [event["state"] for event in told if event["state"]] == ["received", "validated", "matched", "executing", "completed", "settled"]
 
-    stage.works(asked)
     used = stage.metered(stage.first) - meter
     settled = stage.settlement(asked)
     assert 0 < used < 200
