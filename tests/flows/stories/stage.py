@@ -191,17 +191,20 @@ class Stage(Redeeming):
 
     def right_for(self, story: str, *behind: Capability, until: str = "23:59", units: int = 100_000, **terms: Any) -> str:
         """The public id of the holder's right for today, behind which these capabilities stand, or boreal's first."""
-        end_us = self.moment(until)
-        window = {"start_us": self.day_us, "end_us": end_us}
+        patch = self.back(story, behind or (self.suppliers["boreal"].capability,), self.day_us, self.moment(until), **terms)
+        return public("rgt", str(self.desk.issue(units, **patch).pk))
+
+    def back(self, story: str, behind: tuple[Capability, ...], start_us: int, end_us: int, **terms: Any) -> dict[str, Any]:
+        """Post capacity for that window, and an assurance upon it; the terms of the rights that it is for."""
         sources = []
-        for capability in behind or (self.suppliers["boreal"].capability,):
+        for capability in behind:
             supply = self.suppliers[capability.supplier.slug]
-            supply.post(10**9, capability=capability, **window)
+            supply.post(10**9, capability=capability, start_us=start_us, end_us=end_us)
             sources.append(supply.source(10**7, capability))
-        patch = {"window": {"start": text_of(self.day_us), "end": text_of(end_us)}, **terms}
+        patch = {"window": {"start": text_of(start_us), "end": text_of(end_us)}, **terms}
         patch["assurance"] = {"reference": story, **terms.get("assurance", {})}
         self.desk.assure(patch=patch, gross_units=10**7 * len(sources), sources=tuple(sources))
-        return public("rgt", str(self.desk.issue(units, **patch).pk))
+        return patch
 
     def works(self, request: dict[str, Any]) -> None:
         """A worker takes requests from the queue of those that were rung for, until this one is executed."""

@@ -146,6 +146,31 @@ def test_a_request_of_17_58_is_over_at_18_00(stage: Stage) -> None:
     assert stage.events(right) == [*LOCKED, "execution.started", *DONE, *CLASSIFIED, "right.expired"]
 
 
+def test_what_is_left_at_18_00_rolls_into_the_next_window(stage: Stage) -> None:
+    """A request of 17:58 is done in time, and the right says that the rest rolls: there it is, as a right of the next eighteen hours."""
+    own, terms = stage.suppliers["boreal"].capability, {"settlement_policy": {"expiry_policy": "roll"}}
+    right = stage.right_for("rolling", own, until="18:00", units=1_000, **terms)
+    stage.at("17:58")
+    stage.back("rolling", (own,), stage.moment("18:00"), stage.moment("36:00"), **terms)
+    asked = stage.holder.post("requests", wish(right, 200, chat("say when it is over")))
+    stage.works(asked)
+    used = int(stage.settlement(asked)["units"])
+    assert (stage.settlement(asked)["outcome"], stage.left(right)) == ("full", (1_000 - used, 0, "active"))
+
+    stage.at("18:00")
+    stage.timetable()
+    assert stage.left(right) == (0, 0, "expired")
+    assert stage.events(right)[-3:] == ["right.partially_consumed", "right.expired", "right.replaced"]
+    told = stage.player("clerk").get(f"rights/{right}/events")["data"]
+    expired, replaced = told[-2]["payload"], told[-1]["payload"]
+    left = str(1_000 - used)
+    assert [expired[name] for name in ("policy", "units", "carried_units")] == ["roll", left, left]
+    assert stage.left(replaced["by"]) == (1_000 - used, 0, "active")
+    again = stage.holder.post("requests", wish(replaced["by"], 200, chat("say that it goes on")))
+    stage.works(again)
+    assert stage.settlement(again)["outcome"] == "full"
+
+
 def test_a_request_that_waits_for_its_supplier_is_over_at_18_00_too(stage: Stage) -> None:
     """The supplier has paused, and the right lets work wait within its window: tried again and again, never begun, and over at 18:00."""
     paused = stage.capability("elders", stage.first)
