@@ -3,6 +3,7 @@
 import re
 from itertools import groupby
 
+import orjson
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -12,6 +13,7 @@ from exchange.web.page import page
 from rights.kernel.clock import now_us
 
 _SYMBOL = re.compile(r"[A-Z0-9.-]{1,64}", re.ASCII)
+MOST_ISSUERS = 5
 _KEY = re.compile(r"[A-Za-z0-9._-]{0,64}", re.ASCII)
 
 
@@ -35,7 +37,12 @@ def trade(request: HttpRequest, symbol: str) -> HttpResponse:
         raise Http404
     before, after = board.neighbours(row)
     sheet = sheets.sheet(symbol=symbol, version=None, now_us=now)
-    context = {"row": row, "symbol": symbol, "before": before, "after": after, "sheet": sheet}
+    context = {"row": row, "symbol": symbol, "before": before, "after": after, "sheet": sheet, "issuers": _issuers(sheet)}
     response = page(request, "web/trade.html", "trade", context)
     response.set_cookie("last_symbol", symbol, max_age=30 * 86_400, samesite="Lax", secure=request.is_secure())
     return response
+
+
+def _issuers(sheet: sheets.SheetRow | None) -> list[str]:
+    """Whose rights the market delivers, as it was disclosed."""
+    return [] if sheet is None else sorted({row["issuer"] for row in orjson.loads(sheet.body)["assurances"]})[:MOST_ISSUERS]

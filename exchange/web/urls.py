@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from exchange.web import account, desk, inventory, market, packages, password, policies, right, session, use
+from exchange.web import account, desk, inventory, issuer, market, packages, password, policies, right, session, use
 
 app_name = "web"
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("use", use.use, name="use"),
     path("use/disputes", use.disputes, name="disputes"),
     path("use/<str:request_id>", use.one, name="request"),
+    path("issuers/<str:slug>", issuer.issuer, name="issuer"),
     path("packages", packages.packages, name="packages"),
     path("packages/new", packages.compose, name="compose"),
     path("packages/<str:package_id>/change", packages.change, name="change-package"),

@@ -231,6 +231,23 @@ def test_a_right_is_spent_in_the_browser(show: Show, demo: Venue) -> None:
     page.goto("/use/disputes")
     expect(page.locator("sx-disputes")).to_contain_text("Nothing is in dispute")
     assert not broken_rules(page)
+    # What came of it stands in the issuer's record, and beside every price of the class.
+    page.goto("/issuers/issuer")
+    card = page.locator("sx-scorecard")
+    expect(card.get_by_role("region", name="By class").get_by_role("row", name=CLASS)).to_contain_text("100\u202f%")
+    expect(card.get_by_role("region", name="By window").locator("tbody tr").first).to_contain_text(CLASS)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("() => document.documentElement.scrollWidth") == width
+            assert not broken_rules(page)
+            picture(page, "issuer", width, scheme)
+    page.goto(f"/trade/{symbol}")
+    expect(page.locator("[data-f=expected]")).to_contain_text("100\u202f% of")
+    expect(page.locator(".ladder .level.ask td.expected").last).to_have_text(
+        page.locator(".ladder .level.ask button.price").last.inner_text()
+    )
 
 
 def test_the_log_of_all_this_warns_of_nothing(demo: Venue) -> None:

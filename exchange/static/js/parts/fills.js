@@ -6,7 +6,7 @@ import { define, empty, failed, h, loading, Part } from "../lib/dom.js";
 import { clockTime, dayTime } from "../lib/time.js";
 import { lots } from "../lib/words.js";
 import { sideCell } from "./orders.js";
-import { shortId } from "./preview.js";
+import { issuerLink, shortId } from "./preview.js";
 
 const SHOWN = 100;
 const HEADS = [["Time", ""], ["Market", "market"], ["Side", ""], ["Price", "num"], ["Lots", "num"], ["Fee", "num wide"], ["Role", "wide"], ["Deliveries", "end"]];
@@ -121,7 +121,7 @@ class Fills extends Part {
             term("Right", shortId(delivery.right_id)),
             delivery.parent_right_id === delivery.right_id ? term("Moved", "whole") : term("Split from", shortId(delivery.parent_right_id)),
             term("Units", grouped(delivery.units)),
-            term("Issuer", delivery.issuer_id ?? "–"),
+            term("Issuer", delivery.issuer_id ? issuerLink(delivery.issuer_id) : "–"),
             term("Terms", h("code", { title: delivery.terms_hash }, delivery.terms_hash?.slice(0, 10) ?? "–")),
           ),
         ),

@@ -1,6 +1,7 @@
 // The line above the desk: what trades here, where it stands, and how long the gate stays open.
 
 import { grouped } from "../lib/decimal.js";
+import { expectedWords, rateText } from "../lib/delivery.js";
 import { define, h, Part, setText } from "../lib/dom.js";
 import { dayTime, relative } from "../lib/time.js";
 import { venueNow } from "../lib/venue_time.js";
@@ -32,6 +33,9 @@ class Headline extends Part {
     if (ticker?.quantity_24h) this.show("volume", grouped(ticker.quantity_24h));
     if (instrument) {
       this.show("deliverable", grouped(instrument.deliverable_quantity));
+      const expected = this.field("expected");
+      setText(expected, instrument.expected_delivery_sample ? `${rateText(instrument.expected_delivery_bps)} of ${instrument.expected_delivery_sample}` : "no record yet");
+      expected.title = expectedWords(instrument);
       this.show("sheet", sheetWords(instrument.sheet));
       if (instrument.sheet) this.field("sheet").title = `SHA-256 ${instrument.sheet.hash}`;
     }

@@ -1,6 +1,7 @@
 // The book as a ladder: asks above, bids below, the sum of what stands before each level drawn behind it.
 
 import { grouped, subtract } from "../lib/decimal.js";
+import { expectedWords, perExpected } from "../lib/delivery.js";
 import { define, empty, h, loading, Part, setAttribute, setText } from "../lib/dom.js";
 
 const ROWS = 10;
@@ -26,14 +27,16 @@ class Row {
     this.quantity = h("td", { class: "num" });
     this.sum = h("td", { class: "num sum" });
     const head = h("th", { scope: "row", class: `num ${side === "bid" ? "buy" : "sell"}` }, this.own, this.price);
-    this.element = h("tr", { class: `level ${side}` }, head, this.quantity, this.sum);
+    this.expected = h("td", { class: "num expected" });
+    this.element = h("tr", { class: `level ${side}` }, head, this.expected, this.quantity, this.sum);
   }
 
-  show(level, sum, share, own) {
+  show(level, sum, share, own, bps) {
     const [price, quantity, orders] = level ?? ["", "", ""];
     this.price.disabled = !level;
     this.price.dataset.price = price;
     setText(this.price, price || "·");
+    setText(this.expected, perExpected(price, bps) ?? "");
     setText(this.quantity, quantity ? grouped(quantity) : "");
     setText(this.sum, sum ? grouped(sum) : "");
     setText(this.own, own ? `◆${grouped(own)}` : "");
@@ -61,11 +64,14 @@ class Ladder extends Part {
     const rows = (side) => Array.from({ length: ROWS }, () => new Row(side, pick));
     this.asks = rows("ask");
     this.bids = rows("bid");
-    this.spread = h("td", { colSpan: 3 });
+    this.spread = h("td", { colSpan: 4 });
+    this.expected = h("th", { scope: "col", class: "num expected" }, "Expected");
     const head = h(
       "tr",
       {},
-      ...[["Price", "num"], ["Lots", "num"], ["Sum", "num"]].map(([text, kind]) => h("th", { scope: "col", class: kind }, text)),
+      h("th", { scope: "col", class: "num" }, "Price"),
+      this.expected,
+      ...["Lots", "Sum"].map((text) => h("th", { scope: "col", class: "num" }, text)),
     );
     this.replaceChildren(
       h(
@@ -94,9 +100,19 @@ class Ladder extends Part {
     const most = [book.asks, book.bids].map((side) => side.slice(0, ROWS).reduce((sum, level) => sum + BigInt(level[1]), 0n));
     const highest = most[0] > most[1] ? most[0] : most[1];
     const own = this.ownAt();
+    this.expect();
     this.fill(this.asks, book.asks, highest, own.sell);
     this.fill(this.bids, book.bids, highest, own.buy);
     this.drawSpread(book);
+  }
+
+  /** Beside each price, what a lot costs by what may be expected of its issuers; where they have no record the column is away. */
+  expect() {
+    const { instrument } = this.market;
+    this.bps = instrument?.expected_delivery_bps ?? null;
+    this.classList.toggle("with-expected", Boolean(this.bps));
+    this.spread.colSpan = this.bps ? 4 : 3;
+    setAttribute(this.expected, "title", this.bps ? `Price of a lot over the expected delivery: ${expectedWords(instrument)}` : null);
   }
 
   /** Own resting lots by side and price. */
@@ -116,7 +132,7 @@ class Ladder extends Part {
       const level = levels[i];
       if (level) sum += BigInt(level[1]);
       const share = level && highest > 0n ? Number((sum * 1000n) / highest) / 1000 : 0; // for drawing only
-      row.show(level, level ? sum.toString() : "", share, level ? own.get(level[0])?.toString() : "");
+      row.show(level, level ? sum.toString() : "", share, level ? own.get(level[0])?.toString() : "", this.bps);
     });
   }
 

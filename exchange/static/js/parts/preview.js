@@ -1,6 +1,7 @@
 // What the venue says an order would do, before it is placed: cost, hold, rights, and every gate's verdict in words.
 
 import { compare, grouped } from "../lib/decimal.js";
+import { expectedWords } from "../lib/delivery.js";
 import { h } from "../lib/dom.js";
 import { codeWords, lots, units } from "../lib/words.js";
 
@@ -8,6 +9,7 @@ function line(name, value, title = "") {
   return value ? h("div", { title: title || null }, h("dt", {}, name), h("dd", {}, value)) : null;
 }
 
+const EXPECTED = "The price over what may be expected to be delivered of a lot";
 const money = (amount, currency) => `${grouped(amount)} ${currency}`;
 const some = (amount) => amount !== null && amount !== undefined && compare(amount, "0") > 0;
 
@@ -16,6 +18,11 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 /** Short enough to read, long enough to tell apart; the whole id is in the title. */
 export function shortId(id) {
   return h("code", { title: id }, `${id.slice(0, 4)}…${id.slice(-8)}`);
+}
+
+/** To what became of requests against an issuer's rights. */
+export function issuerLink(slug) {
+  return h("a", { href: `/issuers/${encodeURIComponent(slug)}` }, slug);
 }
 
 /** Verdicts on several rights told once per rule: [{code, passed, detail, rights}], refusals first. */
@@ -61,7 +68,7 @@ function deliveries(rights, side, unit) {
     "details",
     { class: "deliveries" },
     h("summary", {}, side === "buy" ? `Delivered now from ${count}` : `Delivered from ${count} of yours`),
-    h("ul", {}, ...rights.map((right) => h("li", {}, shortId(right.right_id), h("span", {}, ` ${right.issuer_id ?? ""}`), h("span", { class: "num" }, `${grouped(right.units)} ${units(right.units, unit)}`)))),
+    h("ul", {}, ...rights.map((right) => h("li", {}, shortId(right.right_id), h("span", {}, " ", right.issuer_id ? issuerLink(right.issuer_id) : ""), h("span", { class: "num" }, `${grouped(right.units)} ${units(right.units, unit)}`)))),
   );
 }
 
@@ -72,6 +79,8 @@ function sums(answer, order, unit) {
     { class: "sums" },
     line("Trades now", some(answer.would_fill) ? `${lots(grouped(answer.would_fill))} for ${money(answer.notional, fee.currency)}` : "nothing"),
     line("Worst price", answer.worst_price),
+    order.side === "buy" ? line("Per expected lot", answer.price_per_expected_lot ? `${answer.price_per_expected_lot} ${fee.currency}` : "", EXPECTED) : null,
+    order.side === "buy" ? line("Expected delivery", expectedWords(answer), "Of the issuers of what would be delivered") : null,
     line("Rests in the book", some(answer.would_rest) ? lots(grouped(answer.would_rest)) : ""),
     line("Fee now", money(fee.taker, fee.currency)),
     line("Fee if the rest trades", some(fee.maker_if_filled_later) ? money(fee.maker_if_filled_later, fee.currency) : ""),

@@ -1,7 +1,8 @@
 // The ticket: what somebody types becomes an order, is previewed by the venue as it is typed, and is placed once.
 
 import { freshKey, post } from "../lib/api.js";
-import { compact, compare, grouped, stepped } from "../lib/decimal.js";
+import { compact, compare, decimalsOf, grouped, scaled, stepped } from "../lib/decimal.js";
+import { expectedWords, perExpected } from "../lib/delivery.js";
 import { define, empty, h, loading, Part, setText } from "../lib/dom.js";
 import { affordable, cleaned, mayPostOnly, notional, readOrder, shareOf, steppedLots, unitsOf } from "../lib/order_fields.js";
 import { placeOrder } from "../lib/placing.js";
@@ -109,8 +110,17 @@ class Ticket extends Part {
     const amount = unitsOf(form.quantity, instrument.lot_size);
     const value = form.type === "limit" ? notional(form.price, form.quantity) : null;
     const told = amount ? `= ${compact(amount)} ${units(amount, instrument.unit)}` : `1 lot is ${compact(instrument.lot_size)} ${units(instrument.lot_size, instrument.unit)}`;
-    setText(this.e.explain, value ? `${told} · ${grouped(value)} ${instrument.currency}` : told);
+    const parts = [told, value ? `${grouped(value)} ${instrument.currency}` : ""];
+    if (form.side === "buy" && form.type === "limit") parts.push(this.expectedOf(form.price, instrument));
+    setText(this.e.explain, parts.filter(Boolean).join(" · "));
     this.e.explain.title = amount ? `${grouped(amount)} ${instrument.unit}` : "";
+  }
+
+  /** What a lot costs by what may be expected of the issuers behind the asks. */
+  expectedOf(price, instrument) {
+    if (!instrument.expected_delivery_sample) return "delivery: no record yet";
+    const expected = scaled(cleaned(price), decimalsOf(cleaned(price))) === null ? null : perExpected(cleaned(price), instrument.expected_delivery_bps);
+    return expected ? `${expected} per expected lot (${expectedWords(instrument)})` : `expected delivery: ${expectedWords(instrument)}`;
   }
 
   showAvailable(form, instrument) {
