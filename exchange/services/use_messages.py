@@ -12,6 +12,7 @@ from django.db import transaction
 from exchange.feed.record import PrivateRecord, RequestRecord, SettlementRecord
 from exchange.services import bell
 from exchange.services.messages import News, tell_named
+from rights.kernel import rows
 from rights.kernel.ids import bare, public
 from rights.services.journal import NewEvent
 from settlement.domain import route_events, settlement_events
@@ -36,8 +37,40 @@ UNION ALL SELECT a.id, false FROM settlement_settlement s JOIN settlement_disput
 """
 
 
+_ASKED_BY = "SELECT id::text, account_id, holder_id FROM settlement_request WHERE id = ANY(%s::uuid[])"
+
+
 def tell_parties(*, told: Sequence[Told], now_us: int) -> None:
-    """Write what these events, all of them of one request, tell each party. Locks the feeds: behind the streams."""
+    """Write what these events tell each party of their request, and nobody else. Locks the feeds: behind the streams.
+
+    Events of several requests are of beginnings, which concern whoever asked and whose rights are used.
+    """
+    by_request: dict[str, list[Told]] = {}
+    for event, uuid in told:
+        by_request.setdefault(request_of(event), []).append((event, uuid))
+    if len(by_request) == 1:
+        _tell_of_one(told, now_us)
+    else:
+        _tell_of_many({request: request_records(facts) for request, facts in by_request.items()}, now_us)
+
+
+def _tell_of_many(by_request: Mapping[str, Sequence[RequestRecord]], now_us: int) -> None:
+    """One record for each account, of all its requests; account by account, for so their feeds are locked everywhere."""
+    owners = {public("req", row[0]): row[1:] for row in rows.fetch_all(_ASKED_BY, [rows.array(map(_bare, by_request))])}
+    by_account: dict[int, list[RequestRecord]] = {}
+    for request, records in by_request.items():
+        for account in set(owners[request]):
+            by_account.setdefault(account, []).extend(records)
+    for account, records in sorted(by_account.items()):
+        record = PrivateRecord(now_us, [], [], [], [], records, [])
+        _tell("SELECT %(account)s::bigint AS account_id, true AS whole", {"account": account}, News(whole=record, part=record, cash=[]))
+
+
+def _bare(request: str) -> str:
+    return request.removeprefix("req_")
+
+
+def _tell_of_one(told: Sequence[Told], now_us: int) -> None:
     requests, settlements = request_records(told), settlement_records(told)
     request_id = bare("req", requests[0].request_id if requests else settlements[0].request_id)
     news = News(
@@ -45,7 +78,11 @@ def tell_parties(*, told: Sequence[Told], now_us: int) -> None:
         part=PrivateRecord(now_us, [], [], [], [], [], settlements),
         cash=sorted({moved for event, _ in told for moved in _cash_of(event)}),
     )
-    answer = tell_named(parties=_CONCERNED if settlements else _ASKING, names={"request": request_id}, news=news)
+    _tell(_CONCERNED if settlements else _ASKING, {"request": request_id}, news)
+
+
+def _tell(parties: str, names: Mapping[str, object], news: News) -> None:
+    answer = tell_named(parties=parties, names=names, news=news)
     transaction.on_commit(lambda: bell.notify_accounts(answer.rows()))
 
 

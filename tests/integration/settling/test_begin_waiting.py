@@ -2,6 +2,8 @@
 
 import pytest
 
+from exchange.feed.record import decode_private
+from exchange.models import AccountFeed, AccountMessage
 from rights.models import Event
 from settlement.models import Request, RequestPayload, Route
 from settlement.services.begin import FIRST, begin_execution, begin_waiting
@@ -63,3 +65,21 @@ def test_without_a_payload_it_is_its_callers(desk):
     (request,) = asked(desk, 1)
     RequestPayload.objects.filter(request_id=request).delete()
     assert begin(desk) == ([], None)
+
+
+def test_of_those_who_begin_together_each_hears_of_his_own_alone(desk):
+    right = desk.issue(1_000_000)
+    others = desk.desk.issue(1_000_000, holder="other", assurance={"reference": "pledged"})
+    mine = [desk.submit(desk.right, units=100), desk.submit(right, units=100)]
+    theirs = [desk.submit(others, by="other", units=100)]
+    begin(desk)
+    for slug, requests in (("holder", mine), ("other", theirs)):
+        last = AccountMessage.objects.filter(account=desk.accounts[slug]).order_by("seq").last()
+        heard = decode_private(bytes(last.body)).requests
+        assert [(one.event, one.request_id, one.state) for one in heard] == [
+            ("execution.started", f"req_{request.pk}", "executing") for request in requests
+        ]
+        assert last.requests_seq == AccountFeed.objects.get(account=desk.accounts[slug]).requests_seq
+    assert (
+        not AccountFeed.objects.exclude(account__in=[desk.accounts["holder"], desk.accounts["other"]]).filter(requests_seq__gt=0).exists()
+    )
