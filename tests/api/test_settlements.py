@@ -159,6 +159,15 @@ def test_who_only_had_a_lock_sees_nothing_and_stands_in_nobodys_way(desk, keyed,
     assert caller("boreal", "read").get(path).status_code == 200
 
 
+@pytest.mark.parametrize(("budget", "charged", "payout"), [("actual", "400", "0.004"), ("reserved-draw", "1000", "0.01")])
+def test_a_settlement_says_what_its_budget_charged(desk, caller, budget, charged, payout):
+    request = desk.running((desk.basic(), 1_000), budget=budget)
+    settlement = desk.record(request, desk.told(request, 400))
+    shown = caller("holder", "read").get(f"settlements/stl_{settlement.pk}").json()
+    assert (shown["budget"], shown["units"], shown["payout"]) == (budget, charged, payout)
+    assert [charge["units"] for charge in shown["charges"]] == [charged]
+
+
 def test_a_dispute_from_claim_to_decision(desk, settled, caller):
     holder, clerk = caller("holder", "read", "redeem"), caller("other", "read", "clearing", "operate")
     path = f"settlements/stl_{settled.pk}/disputes"

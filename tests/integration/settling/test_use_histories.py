@@ -33,4 +33,4 @@ def test_histories_drawn_by_chance(seed: int) -> None:
     assert report.broken == [], [(broken.check, broken.rows[:3]) for broken in report.broken]
     told = replay()
     assert told.differences == {}, told.first[:3]
-    assert all(step in history.steps for step in ("submitted", "full", "waited", "challenged")), history.steps
+    assert all(step in history.steps for step in ("submitted", "full", "waited", "challenged", "packed")), history.steps
