@@ -4,11 +4,12 @@ import pytest
 
 from exchange.audit.run import audit
 from exchange.demo.bots.trace import generate
-from exchange.demo.day.demand import Setting, day_of
+from exchange.demo.day.demand import Ask, Day, Setting, day_of
 from exchange.demo.day.figures import DayFigures, floor_of
 from exchange.demo.day.live import PaperShop, live
 from exchange.demo.day.stage import BEGIN_US
 from exchange.demo.day.venue_shop import VenueShop
+from exchange.models import Instrument
 from exchange.replay.run import replay
 from settlement.services.ledger import cash_asset
 
@@ -49,3 +50,13 @@ def test_the_market_moves_what_one_has_too_much_of_to_whom_it_lacks() -> None:
 def test_without_trades_the_venue_comes_to_the_same_as_the_account_of_units() -> None:
     paper, real = live(DAY, SETTING, PaperShop()), live(DAY, SETTING, VenueShop(SETTING, trades=False))
     assert paper == real
+
+
+def test_a_window_of_which_nobody_bought_anything_has_no_book() -> None:
+    setting = Setting(tenants=1, window_s=60)
+    silent = Day(asks=((), (Ask(61_000_000, 0, 5),)), forecasts=((0,), (0,)), bought=((0,), (0,)))
+    shop = VenueShop(setting)
+    real = live(silent, setting, shop)
+    assert real == live(silent, setting, PaperShop())
+    assert real.unserved_bps == 10_000
+    assert not Instrument.objects.exists()

@@ -4,6 +4,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from exchange.demo.bots.trace import Call, generate
 from exchange.demo.day.causes import Cut, Otherwise, Shares, Steps, cut_of, otherwise, shares_of, steps_of
@@ -36,6 +37,14 @@ def test_what_is_no_such_table_is_said(tmp_path: Path, lines: str) -> None:
     (tmp_path / "bad.csv").write_text(lines)
     with pytest.raises(Unreadable):
         read_requests(tmp_path / "bad.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("--window-s", 19), ("--value-percent", 100), ("--smoothing", 0), ("--tenants", 0), ("--every", 0)]
+)
+def test_a_day_that_cannot_be_is_refused_before_anything_is_started(name: str, value: int) -> None:
+    with pytest.raises(CommandError, match=f"{name} is a number from {value + 1} to"):
+        call_command("simulate", f"{name}={value}")
 
 
 def test_a_day_is_the_same_for_the_same_seed_and_spread_by_zipf() -> None:
