@@ -27,6 +27,7 @@ _APPEND_ONLY = (
     "exchange_command",
     "exchange_batch",
     "exchange_trade",
+    "exchange_proceeds",
     "exchange_proposal",
     "exchange_disclosuresheet",
     "settlement_settlement",

@@ -74,6 +74,16 @@ class ListingForm(ReasonForm):
         widget=UnfoldAdminSelectWidget(),
         required=False,
     )
+    proceeds_escrow = forms.ChoiceField(
+        label="Sellers' proceeds",
+        choices=[
+            ("none", "Paid at the fill"),
+            ("until_final", "Wait until the units are final"),
+            ("until_delivered", "Wait, and go back for units that failed and perished"),
+        ],
+        widget=UnfoldAdminSelectWidget(),
+        required=False,
+    )
     opens_at = forms.SplitDateTimeField(label="Opens at (UTC)", required=False, widget=UnfoldAdminSplitDateTimeWidget())
     gate_closes_at = forms.SplitDateTimeField(label="Gate closes at (UTC)", required=False, widget=UnfoldAdminSplitDateTimeWidget())
     field_order = (
@@ -88,6 +98,7 @@ class ListingForm(ReasonForm):
         "max_quantity_lots",
         "position_limit_lots",
         "delivery_rule",
+        "proceeds_escrow",
         "opens_at",
         "gate_closes_at",
         "reason",
@@ -118,6 +129,7 @@ def rules_from(data: Mapping[str, Any], *, scale: int, now: int) -> TradingRules
             min_quantity_lots=data["min_quantity_lots"],
             max_quantity_lots=data["max_quantity_lots"],
             position_limit_lots=data["position_limit_lots"],
+            proceeds_escrow=data["proceeds_escrow"] or "none",
             opens_us=to_us(data["opens_at"]) if data["opens_at"] else now,
             gate_us=to_us(data["gate_closes_at"]) if data["gate_closes_at"] else None,
         )
@@ -141,6 +153,7 @@ class InstrumentAdmin(ReadOnlyAdmin):
         ("min_quantity_lots", "max_quantity_lots"),
         ("position_limit_lots", "last_price"),
         ("delivery_rule", "delivers_too"),
+        ("proceeds_escrow",),
         ("takers", "sheet"),
         ("opens_at", "gate_closes_at"),
         ("listed_at", "lane"),

@@ -65,6 +65,7 @@ def instrument(row: InstrumentRow) -> dict[str, Any]:
         "backing": row.backing,
         **expected_document(row.expected),
         "delivery_rule": row.delivery_rule,
+        "proceeds_escrow": row.proceeds_escrow,
         "sheet": None if row.sheet_version is None else {"version": row.sheet_version, "hash": row.sheet_hash, "stale": row.sheet_is_stale},
     }
 

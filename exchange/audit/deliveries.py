@@ -18,8 +18,8 @@ CHECKS = (
             UNION ALL SELECT t.id, cardinality(t.slice_units) + f.leg, f.kind, i.currency_id, f.debit_id, f.credit_id, f.amount, t.at
             FROM exchange_trade t JOIN exchange_instrument i ON i.id = t.book_id JOIN exchange_book b ON b.instrument_id = i.id
             CROSS JOIN LATERAL (VALUES
-                (0, 'cash', t.buyer_id, t.seller_id, t.notional_minor), (1, 'fee', t.buyer_id, b.fee_account_id, t.buy_fee_minor),
-                (2, 'fee', t.seller_id, b.fee_account_id, t.sell_fee_minor)) AS f(leg, kind, debit_id, credit_id, amount)
+                (0, 'cash', t.buyer_id, coalesce(b.proceeds_account_id, t.seller_id), t.notional_minor), (1, 'fee', t.buyer_id, b.fee_account_id, t.buy_fee_minor),
+                (2, 'fee', coalesce(b.proceeds_account_id, t.seller_id), b.fee_account_id, t.sell_fee_minor)) AS f(leg, kind, debit_id, credit_id, amount)
             WHERE f.amount <> 0),
         posted AS (
             SELECT entry_id, leg, kind, asset_id, debit_id, credit_id, amount, at FROM settlement_posting

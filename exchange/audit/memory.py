@@ -13,6 +13,7 @@ GUARDS = (
     ("exchange_command", "command_append_only"),
     ("exchange_batch", "batch_append_only"),
     ("exchange_trade", "trade_append_only"),
+    ("exchange_proceeds", "proceeds_append_only"),
     ("exchange_disclosuresheet", "sheet_append_only"),
 )
 _GUARDS = ", ".join(f"('{table}', '{trigger}')" for table, trigger in GUARDS)
@@ -24,7 +25,7 @@ CHECKS = (
     Check(
         "E1",
         "append_only",
-        "The triggers that refuse UPDATE, DELETE and TRUNCATE on events, terms, links, anchors, postings, commands, batches, trades and sheets are in force.",
+        "The triggers that refuse UPDATE, DELETE and TRUNCATE on events, terms, links, anchors, postings, commands, batches, trades, proceeds and sheets are in force.",
         f"""
         SELECT g.tab AS "table", g.trg AS "trigger" FROM (VALUES {_GUARDS}) AS g(tab, trg) WHERE NOT EXISTS (
             SELECT 1 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid

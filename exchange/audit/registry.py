@@ -1,6 +1,21 @@
 """All invariants of TRUST.md that this exchange can break by now, with their checks."""
 
-from exchange.audit import actors, commands, deliveries, holds, ledger, memory, orders, policies, rights, roles, routes, settlements, units
+from exchange.audit import (
+    actors,
+    commands,
+    deliveries,
+    holds,
+    ledger,
+    memory,
+    orders,
+    policies,
+    proceeds,
+    rights,
+    roles,
+    routes,
+    settlements,
+    units,
+)
 from exchange.audit.check import Check
 
 # What each code promises, in TRUST.md's words.
@@ -32,7 +47,7 @@ SENTENCES = {
     "Z1": "every command's actor was allowed to give it at that time",
 }
 
-_MODULES = (ledger, holds, routes, units, orders, commands, actors, roles, policies, rights, settlements, deliveries, memory)
+_MODULES = (ledger, holds, routes, units, orders, commands, actors, roles, policies, rights, settlements, proceeds, deliveries, memory)
 CHECKS: tuple[Check, ...] = tuple(
     sorted((check for module in _MODULES for check in module.CHECKS), key=lambda check: list(SENTENCES).index(check.code))
 )

@@ -6,7 +6,7 @@ from exchange.models.bounds import KeyDraw, OrderApproval
 from exchange.models.feed import AccountFeed, AccountMessage
 from exchange.models.instrument import Deliverable, DisclosureSheet, Instrument
 from exchange.models.listing import BlockOffer, ListingRequest
-from exchange.models.order import Order, Trade
+from exchange.models.order import Order, Proceeds, Trade
 from exchange.models.policy import Policy, PolicyAction, PolicyRun
 from exchange.models.proposal import Proposal
 
@@ -30,6 +30,7 @@ __all__ = [
     "Policy",
     "PolicyAction",
     "PolicyRun",
+    "Proceeds",
     "Proposal",
     "Trade",
 ]

@@ -39,6 +39,8 @@ class Book(models.Model):
     post_only = models.BooleanField(default=False)
     next_expiry = models.DateTimeField(null=True)
     fee_account = models.ForeignKey(Account, models.PROTECT, related_name="+")
+    # Where sellers' proceeds wait; null: they go to the seller at once.
+    proceeds_account = models.ForeignKey(Account, models.PROTECT, related_name="+", null=True)
     updated_at = models.DateTimeField()
 
     def __str__(self) -> str:

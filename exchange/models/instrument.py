@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
+from exchange.domain.proceeds import AT_ONCE, PROCEEDS
 from rights.models import Series
 from settlement.models import Asset
 
@@ -25,6 +26,8 @@ class Instrument(models.Model):
     position_limit_lots = models.BigIntegerField(null=True, blank=True)
     # `exact`: rights of the series; `dominance`: of any class and window at least as good in every dimension (SPEC §3).
     delivery_rule = models.CharField(max_length=16, default="exact", choices=[(r, r) for r in ("exact", "dominance")])
+    # Whether sellers are paid at the fill, or when the units they sold are final (exchange/services/proceeds.py).
+    proceeds_escrow = models.CharField(max_length=16, default=AT_ONCE, db_default=AT_ONCE, choices=[(r, r) for r in PROCEEDS])
     opens_at = models.DateTimeField()
     gate_closes_at = models.DateTimeField()
     reference_price_ticks = models.BigIntegerField(null=True, blank=True)
@@ -46,6 +49,7 @@ class Instrument(models.Model):
             ),
             models.CheckConstraint(condition=Q(gate_closes_at__gt=F("opens_at")), name="instrument_gate"),
             models.CheckConstraint(condition=Q(delivery_rule__in=("exact", "dominance")), name="instrument_delivery_rule"),
+            models.CheckConstraint(condition=Q(proceeds_escrow__in=PROCEEDS), name="instrument_proceeds_escrow"),
         ]
         indexes = [models.Index(fields=["id"], condition=Q(delisted_at__isnull=True), name="instrument_listed")]
 

@@ -121,3 +121,19 @@ class Trade(models.Model):
 
     def __str__(self) -> str:
         return f"trd_{self.id}"
+
+
+class Proceeds(models.Model):
+    """What a trade's seller was to get and waited in escrow, as it was released: to the seller, or in part back to the buyer. Append-only."""
+
+    trade = models.OneToOneField(Trade, models.PROTECT, primary_key=True, db_constraint=False)
+    entry_id = models.UUIDField()
+    seller_minor = models.BigIntegerField()
+    buyer_minor = models.BigIntegerField()
+    released_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(seller_minor__gte=0, buyer_minor__gte=0), name="proceeds_amounts")]
+
+    def __str__(self) -> str:
+        return f"proceeds of trd_{self.trade_id}"

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from exchange.domain.command import Phase
+from exchange.domain.proceeds import RELEASED
 from exchange.replay.finding import Findings
 from exchange.replay.right_tables import StateHash, canonical
 from rights.kernel import rows
@@ -24,6 +25,7 @@ class BookState(msgspec.Struct):
     symbol: str
     currency: str
     fee_account: str
+    proceeds_account: str | None = None
     phase: str = Phase.PRE_OPEN.name.lower()
     trade_count: int = 0
     last_price_ticks: int | None = None
@@ -46,6 +48,8 @@ class VenueState:
             self.cash[(payload["contra"], payload["asset"])] -= minor
         elif event_type == "trade.executed":
             self._traded(payload)
+        elif event_type == RELEASED:
+            self._released(payload)
         elif event_type == "offer.accepted":
             self._sold(payload)
         elif event_type in ESCROWED:
@@ -58,7 +62,7 @@ class VenueState:
     def _book(self, event_type: str, object_id: str, payload: Payload) -> None:
         """A book is listed, or changes otherwise than by a trade."""
         if event_type == "instrument.listed":
-            self.books[object_id] = BookState(object_id, payload["currency"], payload["fee_account"])
+            self.books[object_id] = BookState(object_id, payload["currency"], payload["fee_account"], payload.get("proceeds_account"))
         elif event_type == "instrument.phase_changed":
             book = self.books[object_id]
             if book.phase != payload["from"]:
@@ -92,6 +96,14 @@ class VenueState:
             self.cash[(payload["payer"], currency)] -= minor
             self.cash[(ESCROW, currency)] += minor
 
+    def _released(self, payload: Payload) -> None:
+        """The units of a trade are final: what waited for its seller goes to him, or in part back."""
+        book = self.books[payload["instrument"]]
+        for side in ("seller", "buyer"):
+            minor = int(payload[f"{side}_minor"])
+            self.cash[(book.proceeds_account or "", book.currency)] -= minor
+            self.cash[(payload[side], book.currency)] += minor
+
     def _traded(self, payload: Payload) -> None:
         book = self.books[payload["instrument"]]
         book.trade_count += 1
@@ -100,7 +112,7 @@ class VenueState:
         book.last_price_ticks = int(payload["price"])
         notional, buy_fee, sell_fee = int(payload["notional"]), int(payload["buy_fee"]), int(payload["sell_fee"])
         self.cash[(payload["buyer"], book.currency)] -= notional + buy_fee
-        self.cash[(payload["seller"], book.currency)] += notional - sell_fee
+        self.cash[(book.proceeds_account or payload["seller"], book.currency)] += notional - sell_fee
         self.cash[(book.fee_account, book.currency)] += buy_fee + sell_fee
 
 
@@ -109,9 +121,9 @@ SELECT coalesce(a.code, 'acc_' || a.uuid::text), s.code, b.amount FROM settlemen
 JOIN settlement_asset s ON s.id = b.asset_id AND s.kind = 'cash' JOIN rights_account a ON a.id = b.account_id ORDER BY 1, 2
 """
 _BOOKS = """
-SELECT i.symbol, s.code, a.code, b.phase, b.trade_count, b.last_price_ticks, b.post_only FROM exchange_book b
+SELECT i.symbol, s.code, a.code, e.code, b.phase, b.trade_count, b.last_price_ticks, b.post_only FROM exchange_book b
 JOIN exchange_instrument i ON i.id = b.instrument_id JOIN settlement_asset s ON s.id = i.currency_id
-JOIN rights_account a ON a.id = b.fee_account_id ORDER BY 1
+JOIN rights_account a ON a.id = b.fee_account_id LEFT JOIN rights_account e ON e.id = b.proceeds_account_id ORDER BY 1
 """
 
 
@@ -124,8 +136,8 @@ def compare_venue(state: VenueState, digest: StateHash, findings: Findings) -> N
         if events != table:
             findings.add(CASH, account=key[0], currency=key[1], events=str(events), table=str(table))
     stored_books = {
-        symbol: BookState(symbol, currency, fees, Phase(phase).name.lower(), trades, last, post_only)
-        for symbol, currency, fees, phase, trades, last, post_only in rows.fetch_all(_BOOKS)
+        symbol: BookState(symbol, currency, fees, proceeds, Phase(phase).name.lower(), trades, last, post_only)
+        for symbol, currency, fees, proceeds, phase, trades, last, post_only in rows.fetch_all(_BOOKS)
     }
     for symbol in sorted(stored_books.keys() | state.books.keys()):
         told, stored = (msgspec.to_builtins(found.get(symbol)) for found in (state.books, stored_books))

@@ -49,6 +49,13 @@ _BALANCES = """
 SELECT a.code, a.scale, b.amount, b.held FROM settlement_balance b JOIN settlement_asset a ON a.id = b.asset_id
 WHERE b.account_id = %s AND a.kind = 'cash' ORDER BY a.code
 """
+_WAITING = """
+SELECT a.code, a.scale, sum(t.notional_minor - t.sell_fee_minor)::bigint FROM exchange_book b
+JOIN exchange_instrument i ON i.id = b.instrument_id JOIN settlement_asset a ON a.id = i.currency_id
+JOIN settlement_balance x ON x.account_id = b.proceeds_account_id AND x.amount > 0
+JOIN exchange_trade t ON t.book_id = b.instrument_id AND t.seller_id = %s
+WHERE b.proceeds_account_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM exchange_proceeds p WHERE p.trade_id = t.id) GROUP BY 1, 2 ORDER BY 1
+"""
 # Series after series of what is alive, each found by one look at the index, so that what a page costs does not grow with the rights of one.
 _POSITIONS = f"""
 WITH RECURSIVE held(series_id) AS (
@@ -100,6 +107,11 @@ WHERE b.phase <> 3 AND i.symbol > %s ORDER BY i.symbol LIMIT %s
 def balances(*, account_id: int) -> list[BalanceRecord]:
     """Cash, by currency."""
     return [BalanceRecord(*row) for row in rows.fetch_all(_BALANCES, [account_id])]
+
+
+def waiting(*, account_id: int) -> dict[str, tuple[int, int]]:
+    """Currency → (its scale, minor units that wait in escrow for what the account sold)."""
+    return {code: (scale, minor) for code, scale, minor in rows.fetch_all(_WAITING, [account_id])}
 
 
 def positions(*, account_id: int, now_us: int, limit: int, after: str = "", symbol: str | None = None) -> list[PositionRow]:

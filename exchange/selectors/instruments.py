@@ -56,6 +56,7 @@ class InstrumentRow(msgspec.Struct, frozen=True):
     post_only: bool
     post_only_reason: str | None
     delivery_rule: str
+    proceeds_escrow: str
     headroom_units: int
     sheet_version: int | None
     sheet_hash: str | None
@@ -70,7 +71,7 @@ SELECT i.id, i.symbol, {_CLASS}, i.lot_size, cur.code, cur.scale, i.tick_minor, 
        i.collar_low_ticks, i.collar_high_ticks, i.maker_bps, i.taker_bps, i.position_limit_lots, i.reference_price_ticks,
        {moment("i.opens_at")}, {moment("i.gate_closes_at")}, {moment("s.window_start")}, {moment("s.window_end")},
        s.window_mode, b.phase, b.seq, b.last_price_ticks, coalesce(backing.state, 'sound'),
-       change.reason, b.post_only, kept_out.reason, i.delivery_rule, headroom.units, sheet.version, sheet.hash, b.post_only OR ({WEAK_MOSTLY})
+       change.reason, b.post_only, kept_out.reason, i.delivery_rule, i.proceeds_escrow, headroom.units, sheet.version, sheet.hash, b.post_only OR ({WEAK_MOSTLY})
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN settlement_asset cur ON cur.id = i.currency_id
 JOIN rights_series s ON s.id = i.series_id JOIN rights_computeclass c ON c.id = s.compute_class_id
 CROSS JOIN LATERAL ({BACKING}) backing

@@ -51,11 +51,11 @@ def write(work: Working, header: Header, commands: Sequence[Pending]) -> None:
 
 def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> tuple[Delivered, Numbers]:
     """Deliver, and draw the numbers of what is to be told in the same trip: feeds are locked last."""
-    rules = work.rules
+    rules, venues = work.rules, work.rules.venue_accounts
     drawn: list[Numbers] = []
 
     def draw(trip: Trip, keys: Sequence[Key]) -> None:
-        cash = [account for account, asset in keys if asset == rules.currency_id and account != rules.fee_account_id]
+        cash = [account for account, asset in keys if asset == rules.currency_id and account not in venues]
         drawn.append(ask_numbers(trip, counts_of(work, header, cash)))
 
     sales: list[Sale] = []
@@ -70,7 +70,7 @@ def _deliver(work: Working, header: Header, trade_ids: Sequence[str]) -> tuple[D
         held_delta=work.held_delta,
         owner_of=work.owner_of,
         terms_seen=work.terms_seen,
-        venue=Venue(rules.currency_id, rules.fee_account_id, rules.stream_id, ACTOR, rules.is_exact),
+        venue=Venue(rules.currency_id, rules.fee_account_id, rules.stream_id, ACTOR, rules.is_exact, rules.proceeds_account_id),
         new_id=lambda pair: numbered(header.now_us, header.book_id, first[pair], bit=1),
         mergeable=lambda terms: policies_of([terms])[terms].joins,
         account_uuid=work.memory.account_uuid,

@@ -126,6 +126,7 @@ def trading_of(instrument: Instrument) -> dict[str, Any]:
         "quantity_lots": {"min": str(instrument.min_quantity_lots), "max": str(instrument.max_quantity_lots)},
         "position_limit_lots": None if limit is None else str(limit),
         "fees": {"maker_bps": instrument.maker_bps, "taker_bps": instrument.taker_bps},
+        "proceeds_escrow": instrument.proceeds_escrow,
         "opens_at": rfc3339(to_us(instrument.opens_at)),
         "gate_closes_at": rfc3339(to_us(instrument.gate_closes_at)),
     }

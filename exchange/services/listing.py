@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from exchange.domain.command import Phase
+from exchange.domain.proceeds import AT_ONCE, PROCEEDS
 from exchange.domain.symbol import LONGEST, symbol_of
 from exchange.models import Book, Instrument
 from exchange.services.deliverable import register_deliverable
@@ -48,6 +49,12 @@ class TradingRules(msgspec.Struct, frozen=True):
     max_quantity_lots: int = 1_000_000
     position_limit_lots: int | None = None
     reference_price_ticks: int | None = None
+    proceeds_escrow: str = AT_ONCE
+
+
+def proceeds_code(symbol: str) -> str:
+    """The venue's account in which a book's proceeds wait."""
+    return f"venue:proceeds:{symbol}"
 
 
 def lane_of(symbol: str, lanes: int) -> int:
@@ -92,6 +99,7 @@ def rule_faults(*, rules: TradingRules, lot_size: int, window_end_us: int, now_u
         (rules.opens_us < gate_us, "opens_at", "trading opens before the gate closes"),
         (gate_us <= window_end_us, "gate_closes_at", "the gate closes no later than the window ends"),
         (gate_us > now_us, "gate_closes_at", "the gate is still to come"),
+        (rules.proceeds_escrow in PROCEEDS, "proceeds_escrow", f"proceeds wait {', '.join(PROCEEDS)}"),
         (rules.position_limit_lots is None or rules.position_limit_lots > 0, "position_limit", "a position limit is above zero"),
         (
             reference is None or rules.collar_low_ticks <= reference <= rules.collar_high_ticks,
@@ -156,6 +164,7 @@ def list_instrument(
         taker_bps=rules.taker_bps,
         position_limit_lots=rules.position_limit_lots,
         delivery_rule=delivery_rule,
+        proceeds_escrow=rules.proceeds_escrow,
         opens_at=to_datetime(rules.opens_us),
         gate_closes_at=to_datetime(gate_of(rules, to_us(series.window_end))),
         reference_price_ticks=rules.reference_price_ticks,
@@ -166,6 +175,7 @@ def list_instrument(
         lane=lane_of(symbol, settings.LANES),
         phase=Phase.PRE_OPEN,
         fee_account=venue_account(code=f"venue:fees:{symbol}", now_us=now_us),
+        proceeds_account=None if rules.proceeds_escrow == AT_ONCE else venue_account(code=proceeds_code(symbol), now_us=now_us),
         updated_at=to_datetime(now_us),
     )
     _remember(instrument, series, actor, now_us, approved_by)
@@ -208,6 +218,8 @@ def _remember(instrument: Instrument, series: Series, actor: str, now_us: int, a
         "opens_at": rfc3339(to_us(instrument.opens_at)),
         "position_limit_lots": None if limit is None else str(limit),
         "price_decimals": instrument.price_decimals,
+        "proceeds_account": None if instrument.proceeds_escrow == AT_ONCE else proceeds_code(instrument.symbol),
+        "proceeds_escrow": instrument.proceeds_escrow,
         "reference_price_ticks": None if reference is None else str(reference),
         "series": f"series:{series.pk}",
         "taker_bps": instrument.taker_bps,

@@ -180,6 +180,7 @@ def _sheet(series: Series, rules: TradingRules, currency: str, delivery_rule: st
         "quantity_lots": {"min": str(rules.min_quantity_lots), "max": str(rules.max_quantity_lots)},
         "position_limit_lots": None if limit is None else str(limit),
         "fees": {"maker_bps": rules.maker_bps, "taker_bps": rules.taker_bps},
+        "proceeds_escrow": rules.proceeds_escrow,
         "opens_at": rfc3339(opening.opens_us),
         "gate_closes_at": rfc3339(gate_of(rules, to_us(series.window_end))),
     }

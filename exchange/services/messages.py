@@ -117,11 +117,11 @@ def tell(work: Working, header: Header, fills: Sequence[tuple[int, FillRecord]],
     traded: dict[int, list[FillRecord]] = {}
     for account, fill in fills:
         traded.setdefault(account, []).append(fill)
-    rules = work.rules
+    rules, venues = work.rules, work.rules.venue_accounts
     cash = {
         b.account_id: [BalanceRecord(rules.currency, rules.scale, b.amount, b.held)]
         for b in balances
-        if b.asset_id == rules.currency_id and b.account_id != rules.fee_account_id
+        if b.asset_id == rules.currency_id and b.account_id not in venues
     }
     accounts = orders.keys() | traded.keys() | cash.keys() | header.results.keys()
     records = {
@@ -132,11 +132,16 @@ def tell(work: Working, header: Header, fills: Sequence[tuple[int, FillRecord]],
 
 def tell_balance(*, account_id: int, balance: BalanceRecord, now_us: int) -> int:
     """A change of cash outside any book, told on the account's own feed; its number there. Publish a notice after commit."""
-    record = PrivateRecord(now_us, [], [], [balance], [])
+    return tell_balances(balances={account_id: balance}, now_us=now_us)[account_id]
+
+
+def tell_balances(*, balances: Mapping[int, BalanceRecord], now_us: int) -> dict[int, int]:
+    """`tell_balance` for several accounts at once: account → its feed's number."""
+    records = {account: PrivateRecord(now_us, [], [], [balance], []) for account, balance in balances.items()}
     trip = Trip()
-    numbers = ask_numbers(trip, {account_id: _count(record)})
+    numbers = ask_numbers(trip, {account: _count(record) for account, record in records.items()})
     trip.go()
-    return write_messages({account_id: record}, numbers, book_id=None, batch_seq=None, now_us=now_us)[account_id]
+    return write_messages(records, numbers, book_id=None, batch_seq=None, now_us=now_us)
 
 
 class News(msgspec.Struct, frozen=True):

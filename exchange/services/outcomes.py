@@ -112,7 +112,8 @@ def _traded(work: Working, outcome: Traded, now_us: int) -> None:
     rehold(work, buy)
     work.passed(sell, buy, lots)
     work.earn(buy.account, -notional - buy_fee)
-    work.earn(sell.account, notional - sell_fee)
+    if rules.pays_at_once:
+        work.earn(sell.account, notional - sell_fee)
     work.trade_count += 1
     aggressor = 2 if outcome.auction else taker.side
     work.trades.append(TradeFacts(work.trade_count, outcome.price_ticks, lots, notional, buy, sell, buy_fee, sell_fee, aggressor, parts))

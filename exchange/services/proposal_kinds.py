@@ -5,9 +5,11 @@ words, what came of it; whatever it refuses leaves the proposal open.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
+from exchange.domain.proceeds import AT_ONCE
 from exchange.domain.symbol import symbol_of
 from exchange.services import funding, right_proposals
 from exchange.services.freeze import unfreeze_right
@@ -86,8 +88,10 @@ def _list(payload: Payload, consent: Consent) -> str:
     series = Series.objects.select_related("compute_class").filter(pk=int(number)).first()
     if series is None:
         raise OperatorRefusal("series_unknown", f"there is no {payload['series']}")
-    given = {name: payload[name] for name in TradingRules.__struct_fields__}
-    rules = TradingRules(**{name: None if text is None else int(text) for name, text in given.items()})  # type: ignore[arg-type]
+    # Proposals of before do not say when sellers are paid.
+    given = {name: payload[name] for name in TradingRules.__struct_fields__ if name in payload and name != "proceeds_escrow"}
+    numbers: dict[str, Any] = {name: None if text is None else int(text) for name, text in given.items()}
+    rules = TradingRules(**numbers, proceeds_escrow=payload.get("proceeds_escrow") or AT_ONCE)
     listed = list_instrument(
         series=series,
         rules=rules,

@@ -39,6 +39,7 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
     window_start_us: int
     window_end_us: int
     fee_account_id: int
+    proceeds_account_id: int | None
     lane: int
     delivery_rule: str
     window_mode: str
@@ -48,6 +49,16 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
     def is_exact(self) -> bool:
         """Whether only rights of the book's own series are delivered here."""
         return self.delivery_rule == EXACT
+
+    @property
+    def pays_at_once(self) -> bool:
+        """Whether a seller has his proceeds with the fill; otherwise they wait until the units are final."""
+        return self.proceeds_account_id is None
+
+    @property
+    def venue_accounts(self) -> frozenset[int | None]:
+        """The venue's own accounts that a fill touches: nobody is told of them."""
+        return frozenset({self.fee_account_id, self.proceeds_account_id})
 
     def right_ends_us(self, activated_us: int | None) -> int:
         """When a right of the book's own series ends."""
@@ -65,7 +76,7 @@ _SELECT = f"""
 SELECT i.id, i.symbol, i.series_id, c.key, c.unit, s.stream_id, st.code, i.currency_id, a.code, a.scale, i.tick_minor, i.price_decimals,
        i.lot_size, i.min_quantity_lots, i.max_quantity_lots, i.collar_low_ticks, i.collar_high_ticks, i.maker_bps, i.taker_bps,
        i.position_limit_lots, {_US.format("i.opens_at")}, {_US.format("i.gate_closes_at")}, {_US.format("s.window_start")},
-       {_US.format("s.window_end")}, b.fee_account_id, b.lane, i.delivery_rule, s.window_mode, s.epoch_size_s
+       {_US.format("s.window_end")}, b.fee_account_id, b.proceeds_account_id, b.lane, i.delivery_rule, s.window_mode, s.epoch_size_s
 FROM exchange_instrument i JOIN exchange_book b ON b.instrument_id = i.id JOIN rights_series s ON s.id = i.series_id
 JOIN rights_computeclass c ON c.id = s.compute_class_id JOIN rights_stream st ON st.id = s.stream_id
 JOIN settlement_asset a ON a.id = i.currency_id

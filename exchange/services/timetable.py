@@ -15,6 +15,7 @@ from exchange.services.disclosure import disclose_due
 from exchange.services.expiry import expire_due
 from exchange.services.listing import delist_due
 from exchange.services.phases import ACTOR, due_phase_changes, set_phase
+from exchange.services.proceeds import release_due
 from exchange.services.redemption import redeem_due
 from exchange.services.run_policy import run_overdue
 from rights.kernel import rows
@@ -27,6 +28,7 @@ from rights.services.refresh_assurance import mark_stale_due
 from settlement.services.node_network import network_due
 
 _MINT = Mint()
+RELEASE_EVERY_S = 10
 # Any fixed number: callers that find it taken leave the work to whoever holds it.
 _ONE_AT_A_TIME = "SELECT pg_try_advisory_xact_lock(7310001)"
 _EXPIRING = "SELECT instrument_id, lane FROM exchange_book WHERE next_expiry <= %s AND phase <> %s ORDER BY instrument_id"
@@ -77,6 +79,8 @@ def run_due(*, now_us: int) -> Run:
     expired = _step(lambda: expire_due(mint=_MINT, now_us=now_us))
     # Behind the expiries that it tells of: one sheet, also when this ended half-way before.
     disclosed = _step(lambda: disclose_due(now_us=now_us))
+    if now_us // 1_000_000 % RELEASE_EVERY_S == 0:  # what a dispute holds back is looked for again and again
+        _step(lambda: release_due(mint=_MINT, actor=ACTOR, now_us=now_us))
     _step(lambda: delist_due(actor=ACTOR, now_us=now_us))
     undecided = _step(lambda: proposals.expire_due(now_us=now_us))
     policies = _step(lambda: run_overdue(mint=_MINT, now_us=now_us))

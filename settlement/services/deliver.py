@@ -45,13 +45,17 @@ class Sale(msgspec.Struct, gc=False):
 
 
 class Venue(msgspec.Struct, frozen=True, gc=False):
-    """Where the sales happened. `one_series`: every right delivered there is of the series whose stream this is."""
+    """Where the sales happened. `one_series`: every right delivered there is of the series whose stream this is.
+
+    `proceeds_account_id`: where what sellers get waits until their units are final; None: they get it at once.
+    """
 
     currency_id: int
     fee_account_id: int
     stream_id: int
     actor: str
     one_series: bool = True
+    proceeds_account_id: int | None = None
 
 
 class Delivered(msgspec.Struct, gc=False):
@@ -196,8 +200,9 @@ def _moves_of(sale: Sale, venue: Venue, assets: Mapping[str, int]) -> list[Move]
         moves.append(Move(sale.trade_id, leg, "units", assets[right], sale.seller, sale.buyer, units))
         leg += 1
     cash = venue.currency_id
-    moves.append(Move(sale.trade_id, leg, "cash", cash, sale.buyer, sale.seller, sale.notional))
-    for fee, payer in ((sale.buy_fee, sale.buyer), (sale.sell_fee, sale.seller)):
+    paid = sale.seller if venue.proceeds_account_id is None else venue.proceeds_account_id
+    moves.append(Move(sale.trade_id, leg, "cash", cash, sale.buyer, paid, sale.notional))
+    for fee, payer in ((sale.buy_fee, sale.buyer), (sale.sell_fee, paid)):
         leg += 1
         if fee:
             moves.append(Move(sale.trade_id, leg, "fee", cash, payer, venue.fee_account_id, fee))

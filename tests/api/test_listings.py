@@ -14,6 +14,7 @@ WISH = {
     "reference_price": "1.500",
     "fees": {"maker_bps": 1, "taker_bps": 9},
     "position_limit": "500",
+    "proceeds_escrow": "until_delivered",
 }
 
 
@@ -35,6 +36,7 @@ def test_from_request_to_instrument(desk, caller, member, issuer):
     listing = made.json()
     assert (listing["state"], listing["tick_size"], listing["collar"]) == ("submitted", "0.001", {"low": "0.100", "high": "10.000"})
     assert (listing["fees"], listing["position_limit"], listing["reference_price"]) == ({"maker_bps": 1, "taker_bps": 9}, "500", "1.500")
+    assert (listing["proceeds_escrow"], listing["sheet"]["trading"]["proceeds_escrow"]) == ("until_delivered", "until_delivered")
     assert (listing["deliverable_quantity"], listing["headroom_quantity"]) == ("30", "70")
     path = f"listings/{listing['id']}"
     assert issuer.get("listings?state=submitted").json()["data"] == [listing]
@@ -50,6 +52,7 @@ def test_from_request_to_instrument(desk, caller, member, issuer):
     assert (approved["state"], approved["instrument"]) == ("approved", "TXT.CHAT.STD.INT.PRV-20261201T00-P1D")
     instrument = caller().get(f"instruments/{approved['instrument']}").json()
     assert (instrument["phase"], instrument["headroom_quantity"], instrument["fees"]["taker_bps"]) == ("pre_open", "70", 9)
+    assert instrument["proceeds_escrow"] == "until_delivered"
 
 
 def test_every_field_that_is_wrong_is_named(issuer):

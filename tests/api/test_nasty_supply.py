@@ -102,6 +102,7 @@ WRITES = {
             "opens_at": "2026-11-30T00:00:00Z",
             "gate_closes_at": "2026-12-01T12:00:00Z",
             "delivery_rule": "exact",
+            "proceeds_escrow": "until_final",
             "note": "x",
         },
     ),

@@ -4,7 +4,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from exchange.models import Book, Instrument
+from exchange.services import rules
+from exchange.services.lane import LaneMemory
+from exchange.services.listing import proceeds_code
 from rights.kernel.ids import Mint
+from rights.services.venue import venue_account
 
 
 @pytest.fixture
@@ -104,6 +109,22 @@ def test_balances_positions_ledger(caller, traded):
     }
     assert buyer.get("limits").json()["position_limits"] == []
     assert buyer.get("fees/mine").json()["data"][0]["taker_bps"] == 20
+
+
+def test_what_waits_in_escrow_stands_beside_the_cash(caller, floor):
+    escrow = venue_account(code=proceeds_code(floor.instrument.symbol), now_us=floor.now_us)
+    Instrument.objects.update(proceeds_escrow="until_final")
+    Book.objects.update(proceeds_account=escrow)
+    rules.forget()
+    floor.lane = LaneMemory()
+    floor.place("seller", "sell", 5, 100)
+    floor.place("buyer", "buy", 3, 100)
+    floor.match()
+    (sold,), (bought,) = (caller(slug, "read").get("balances").json()["data"] for slug in ("seller", "buyer"))
+    assert (sold["total"], sold["available"], sold["in_escrow"]) == ("10000.00", "10000.00", "2.997")
+    assert (bought["total"], bought["in_escrow"]) == ("9996.994", "0.00")
+    assert caller().get(f"instruments/{floor.instrument.symbol}").json()["proceeds_escrow"] == "until_final"
+    assert {line["kind"] for line in caller("seller", "read").get("ledger").json()["data"]} == {"deposit", "issue", "units"}
 
 
 def test_lists_page_by_key_and_cost_the_same_at_any_length(caller, floor):

@@ -47,6 +47,7 @@ def refusals(**changes):
         ({"gate_us": HOUR_US}, "still to come"),
         ({"position_limit_lots": 0}, "position"),
         ({"reference_price_ticks": 100_001}, "reference"),
+        ({"proceeds_escrow": "until_never"}, "proceeds"),
         ({"max_quantity_lots": 10**14}, "fits"),
     ],
 )

@@ -34,7 +34,9 @@ class RandomDay:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.market = HonestMarket(position_limit_lots=self.chance.choice((None, None, 60)))
+        self.market = HonestMarket(
+            position_limit_lots=self.chance.choice((None, None, 60)), proceeds_escrow=("none", "none", "until_final")[seed % 3]
+        )
         market = self.market
         market.accounts["fourth"] = market.desk.open("fourth", "agent")  # whom some policies do not admit
         market.keys["fourth"] = market._key(market.accounts["fourth"])

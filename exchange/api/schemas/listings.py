@@ -19,11 +19,16 @@ from exchange.api.schemas.words import (
     public_id,
     request,
 )
+from exchange.domain.proceeds import PROCEEDS as ESCROWS
 from rights.domain.fungibility import DOMINANCE, EXACT
 
 STATES = ("submitted", "reviewed", "approved", "rejected", "withdrawn")
 _FEE: Schema = {**BPS, "maximum": 1000}
 _RULE = one_of(EXACT, DOMINANCE)
+_PROCEEDS: Schema = {
+    **one_of(*ESCROWS),
+    "description": "When sellers are paid: at the fill, or when what they sold is final; `until_delivered` gives back what failed",
+}
 _WINDOW = {"start": MOMENT, "end": MOMENT, "mode": one_of("fixed", "rolling", "epoch")}
 
 COMPONENTS: dict[str, Schema] = {
@@ -45,6 +50,7 @@ COMPONENTS: dict[str, Schema] = {
             "opens_at": maybe(MOMENT),
             "gate_closes_at": maybe(MOMENT),
             "delivery_rule": _RULE,
+            "proceeds_escrow": _PROCEEDS,
             "deliverable_quantity": WHOLE,
             "headroom_quantity": WHOLE,
             "sheet": {"type": "object", "description": "The disclosure sheet as it was asked with, or as it was reviewed"},
@@ -75,6 +81,7 @@ COMPONENTS: dict[str, Schema] = {
             "opens_at": {**GIVEN_MOMENT, "description": "As soon as it is approved unless given"},
             "gate_closes_at": {**GIVEN_MOMENT, "description": "A quarter of an hour before the window ends unless given"},
             "delivery_rule": _RULE,
+            "proceeds_escrow": _PROCEEDS,
             "note": {"type": "string", "maxLength": 500},
         },
         required=("class", "window", "tick_size", "collar"),

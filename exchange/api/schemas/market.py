@@ -20,6 +20,7 @@ from exchange.api.schemas.words import (
     public_id,
 )
 from exchange.domain.command import Phase
+from exchange.domain.proceeds import PROCEEDS
 
 PHASE = one_of(*(phase.name.lower() for phase in Phase))
 _WINDOW = answer({"start": MOMENT, "end": MOMENT, "mode": one_of("fixed", "rolling", "epoch")})
@@ -65,6 +66,7 @@ COMPONENTS: dict[str, Schema] = {
             "backing": one_of("sound", "degraded", "stale"),
             **EXPECTED,
             "delivery_rule": one_of("exact", "dominance"),
+            "proceeds_escrow": {**one_of(*PROCEEDS), "description": "When sellers are paid: at the fill, or when what they sold is final"},
             "sheet": {"anyOf": [answer({"version": COUNT, "hash": HASH, "stale": FLAG}), {"type": "null"}]},
         }
     ),

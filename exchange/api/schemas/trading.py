@@ -197,6 +197,15 @@ COMPONENTS: dict[str, Schema] = {
         }
     ),
     "Balance": answer({"currency": TEXT, "total": DECIMAL, "available": DECIMAL, "held": DECIMAL}),
+    "Cash": answer(
+        {
+            "currency": TEXT,
+            "total": DECIMAL,
+            "available": DECIMAL,
+            "held": DECIMAL,
+            "in_escrow": {**DECIMAL, "description": "What was sold brought so much more; it comes when the units are final"},
+        }
+    ),
     "Position": answer(
         {"instrument": SYMBOL, "quantity": WHOLE, "available": WHOLE, "reserved": WHOLE, "units": WHOLE, "rights": COUNT},
         description="Whole lots that could be sold there",

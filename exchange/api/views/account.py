@@ -1,6 +1,6 @@
 """What the caller's account has: balances, positions, ledger, limits, fees."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,7 +9,9 @@ from exchange.api import render
 from exchange.api.base import ApiView, listing, page
 from exchange.api.doc import Doc
 from exchange.api.views.system import fee_row
+from exchange.domain.amounts import decimal_text
 from exchange.feed import wire
+from exchange.feed.record import BalanceRecord
 from exchange.selectors import accounts
 from exchange.services.rate_limit import limiter
 
@@ -19,10 +21,18 @@ class _Own(ApiView):
 
 
 class BalancesView(_Own):
-    docs: ClassVar = {"GET": Doc("Cash by currency", "Balance", listed=True)}
+    docs: ClassVar = {"GET": Doc("Cash by currency", "Cash", listed=True)}
 
     def get(self, _request: Request) -> Response:
-        return listing([wire.balance(row) for row in accounts.balances(account_id=self.principal.account_id)])
+        account = self.principal.account_id
+        waiting = accounts.waiting(account_id=account)
+        held = {row.currency: row for row in accounts.balances(account_id=account)}
+        known = held | {code: BalanceRecord(code, scale, 0, 0) for code, (scale, _) in waiting.items() if code not in held}
+        return listing([_balance(row, waiting.get(code, (0, 0))[1]) for code, row in sorted(known.items())])
+
+
+def _balance(row: BalanceRecord, waiting_minor: int) -> dict[str, Any]:
+    return {**wire.balance(row), "in_escrow": decimal_text(waiting_minor, row.scale)}
 
 
 class PositionsView(_Own):

@@ -14,6 +14,7 @@ from exchange.api.schemas.listings import STATES
 from exchange.api.views.assurances import callers_issuer
 from exchange.api.views.rights import MINT
 from exchange.domain.amounts import decimal_text, fixed_text
+from exchange.domain.proceeds import AT_ONCE, PROCEEDS
 from exchange.selectors import listings
 from exchange.selectors.listings import EVERYTHING, ListingRow
 from exchange.services import listing_requests
@@ -29,10 +30,11 @@ from settlement.models import Asset
 
 _STATES = {state: state for state in STATES}
 _RULES = {EXACT: EXACT, DOMINANCE: DOMINANCE}
+_PROCEEDS = {rule: rule for rule in PROCEEDS}
 _MODES = {mode: mode for mode in ("fixed", "rolling", "epoch")}
 _FIELDS = (
     "issuer", "class", "window", "currency", "tick_size", "collar", "reference_price", "fees", "min_quantity", "max_quantity", "position_limit",
-    "opens_at", "gate_closes_at", "delivery_rule", "note",
+    "opens_at", "gate_closes_at", "delivery_rule", "proceeds_escrow", "note",
 )  # fmt: skip
 MOST_LOTS = 2**62
 _FINEST = 6  # decimals by which prices are read when the currency is none
@@ -69,6 +71,7 @@ def shown(row: ListingRow, principal: Principal) -> dict[str, Any]:
         "opens_at": moment(rules["opens_us"]),
         "gate_closes_at": moment(rules["gate_us"]),
         "delivery_rule": row.delivery_rule,
+        "proceeds_escrow": rules.get("proceeds_escrow", AT_ONCE),  # requests of before do not say
         "deliverable_quantity": str(row.deliverable_units // row.lot_size),
         "headroom_quantity": str(row.headroom_units // row.lot_size),
         "sheet": row.sheet,
@@ -207,6 +210,7 @@ class ListingsView(OneListing):
             max_quantity_lots=form.read("max_quantity", 1_000_000, fields.whole, 1, MOST_LOTS),
             position_limit_lots=form.read("position_limit", None, fields.whole, 1, MOST_LOTS),
             reference_price_ticks=form.read("reference_price", None, fields.decimal_ticks, scale, tick),
+            proceeds_escrow=form.read("proceeds_escrow", AT_ONCE, fields.choice, _PROCEEDS),
         )
 
 

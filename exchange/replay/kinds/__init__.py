@@ -12,6 +12,7 @@ from exchange.replay.kinds import (
     packages,
     people,
     policies,
+    proceeds,
     requests,
     roles,
     settlements,
@@ -34,5 +35,6 @@ KINDS: tuple[ObjectKind, ...] = (
     *settlements.KINDS,
     *nodes.KINDS,
     *policies.KINDS,
+    *proceeds.KINDS,
     *approvals.KINDS,
 )

@@ -5,13 +5,15 @@ from exchange.replay.right_tables import MOMENT
 
 _LISTED_AS = (
     "class", "collar_high_ticks", "collar_low_ticks", "currency", "delivery_rule", "gate_closes_at", "lot_size", "maker_bps",
-    "max_quantity_lots", "min_quantity_lots", "opens_at", "position_limit_lots", "price_decimals", "reference_price_ticks", "series",
-    "taker_bps", "tick_minor",
+    "max_quantity_lots", "min_quantity_lots", "opens_at", "position_limit_lots", "price_decimals", "proceeds_escrow", "reference_price_ticks",
+    "series", "taker_bps", "tick_minor",
 )  # fmt: skip
 
 
 def _listed(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:
-    states[object_id] = {name: payload[name] for name in _LISTED_AS} | {"listed_at": at, "delisted_at": ""}
+    states[object_id] = (
+        {"proceeds_escrow": "none"} | {name: payload[name] for name in _LISTED_AS if name in payload} | {"listed_at": at, "delisted_at": ""}
+    )
 
 
 def _delisted(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:  # noqa: ARG001
@@ -33,6 +35,7 @@ SELECT i.symbol, jsonb_build_object('class', c.key, 'collar_high_ticks', i.colla
        'currency', a.code, 'delivery_rule', i.delivery_rule, 'gate_closes_at', {MOMENT.format("i.gate_closes_at")}, 'lot_size', i.lot_size::text,
        'maker_bps', i.maker_bps, 'max_quantity_lots', i.max_quantity_lots::text, 'min_quantity_lots', i.min_quantity_lots::text,
        'opens_at', {MOMENT.format("i.opens_at")}, 'position_limit_lots', i.position_limit_lots::text, 'price_decimals', i.price_decimals,
+       'proceeds_escrow', i.proceeds_escrow,
        'reference_price_ticks', i.reference_price_ticks::text, 'series', 'series:' || i.series_id, 'taker_bps', i.taker_bps,
        'tick_minor', i.tick_minor::text, 'listed_at', {MOMENT.format("i.listed_at")}, 'delisted_at', {MOMENT.format("i.delisted_at")})
 FROM exchange_instrument i JOIN settlement_asset a ON a.id = i.currency_id JOIN rights_series s ON s.id = i.series_id

@@ -43,6 +43,11 @@ DRAWN = (
     "SELECT c.n, k.id, c.order_id, c.accepted_at::date, true, 10, 1, 1 FROM exchange_command c JOIN exchange_apikey k "
     "ON c.actor = 'key:' || k.uuid::text WHERE c.kind = 0 ORDER BY c.n LIMIT 1"
 )
+# As if what a trade brought had waited, and had been released before its time.
+PROCEEDS = (
+    "INSERT INTO exchange_proceeds (trade_id, entry_id, seller_minor, buyer_minor, released_at) "
+    f"SELECT {TRADE}, gen_random_uuid(), 1, 0, now()"
+)
 
 BREAKAGES = (
     breakage(
@@ -79,6 +84,9 @@ BREAKAGES = (
         "INSERT INTO rights_rightlink (kind, former_id, latter_id, units, reason, created_at) "
         f"SELECT 'replaced', {ROOT}, {CHILD}, 1, 'x', now()",
     ),
+    breakage("proceeds_held", "L3", "UPDATE exchange_instrument SET proceeds_escrow = 'until_final'"),
+    breakage("proceeds_posted", "S2 S3", PROCEEDS),
+    breakage("proceeds_final", "S2 S3", PROCEEDS),
     breakage(
         "carried_over",
         "G3",

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from exchange.domain import standing_policy
+from exchange.domain.proceeds import PROCEEDS
 from exchange.models import access, bounds, listing, policy, proposal
 from rights.domain import amendment, assurance, capability, issuance, lifecycle, package
 from rights.models import compute, consent, party, right, role, supplier, supply
@@ -60,6 +61,7 @@ WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("settlement_dispute", "side"): outcome.SIDES,
     ("settlement_dispute", "state"): outcome.DISPUTE_STATES,
     ("exchange_instrument", "delivery_rule"): ("exact", "dominance"),
+    ("exchange_instrument", "proceeds_escrow"): PROCEEDS,
     ("exchange_listingrequest", "state"): listing.LISTING_STATES,
     ("exchange_blockoffer", "state"): listing.OFFER_STATES,
     ("exchange_proposal", "status"): proposal.STATUSES,

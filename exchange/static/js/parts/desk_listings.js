@@ -110,6 +110,7 @@ class Listings extends PagedCards {
         fact("Fees", `${row.fees.maker_bps} / ${row.fees.taker_bps} bps`),
         fact("Per order", `${grouped(row.min_quantity)} to ${grouped(row.max_quantity)} lots`),
         fact("Delivery", row.delivery_rule),
+        fact("Proceeds wait", row.proceeds_escrow),
         ...(row.note ? [fact("You said", row.note)] : []),
       ),
       h("details", { class: "sheet-of" }, h("summary", {}, row.state === "submitted" ? "The sheet as you asked with it" : "The sheet as it was reviewed"), sheetOf(row.sheet)),

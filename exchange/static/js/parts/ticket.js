@@ -125,7 +125,8 @@ class Ticket extends Part {
 
   showAvailable(form, instrument) {
     const { balance, position } = this.means(instrument);
-    const text = form.side === "buy" ? `${balance ? grouped(balance.available) : "–"} ${instrument.currency} available` : `${position ? grouped(position.available) : "0"} lots to sell`;
+    const paid = (instrument.proceeds_escrow ?? "none") === "none" ? "" : "; you are paid when they are final";
+    const text = form.side === "buy" ? `${balance ? grouped(balance.available) : "–"} ${instrument.currency} available` : `${position ? grouped(position.available) : "0"} lots to sell${paid}`;
     setText(this.e.available, text);
   }
 
