@@ -1,7 +1,7 @@
 """A stage for stories of use: the web application on a port, suppliers in processes of their own, and a clock that the stories move.
 
-Whoever plays speaks HTTP. What the venue does by itself is done as its processes do it: a worker takes a request from the queue that it was
-rung in, the timetable looks at what is due. Each story has a day of its own, and so its rights have a stream of events of their own.
+Whoever plays speaks HTTP. What the venue does by itself is done as its processes do it: a worker hears the ring and
+executes what waits, the timetable looks at what is due. Each story has a day of its own, and so its rights have a stream of events of their own.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -18,9 +18,10 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from exchange.celery import app
-from exchange.services import keys
-from exchange.services.redeem_bell import QUEUE
+from exchange.services import keys, redeem_bell
+from exchange.services.executor import PAGE
 from exchange.services.timetable import run_due
+from exchange.tasks import run_requests
 from rights.domain.moment import text_of
 from rights.domain.signing import Signer
 from rights.kernel.ids import public
@@ -28,8 +29,10 @@ from rights.models import Capability
 from rights.services.venue import venue_account
 from settlement.adapters.lines import close_lines
 from settlement.models import Balance
-from settlement.services.execute import run_request
+from settlement.services.begin import FIRST, begin_waiting
+from settlement.services.execute import ACTOR, run_work
 from settlement.services.ledger import cash_asset
+from settlement.services.off_loop import in_thread
 from tests.redeem_desk import PaidDesk
 from tests.registry_desk import DAY_US, START_US
 from tests.suppliers.process import SupplierProcess
@@ -138,6 +141,9 @@ class Stage(Redeeming):
         for slug in ("clerk", "judge"):
             self.accounts[slug] = self.desk.open(slug)
         key = base64.b64encode(bytes.fromhex(SIGNER.public_key)).decode()
+        with app.connection_for_read() as line, closing(line.SimpleQueue(redeem_bell.QUEUE)) as rung:
+            rung.clear()  # of what others were rung for
+        redeem_bell.answered()
         supplier = public("sup", str(self.suppliers["boreal"].supplier.uuid))
         self.player("boreal").patch(f"suppliers/{supplier}", {"public_key": key})
 
@@ -207,16 +213,13 @@ class Stage(Redeeming):
         return patch
 
     def works(self, request: dict[str, Any]) -> None:
-        """A worker takes requests from the queue of those that were rung for, until this one is executed."""
-        with app.connection_for_read() as line:
-            rung = line.SimpleQueue(QUEUE)
-            named = ""
-            while named != request["id"]:
-                message = rung.get(timeout=10)
-                message.ack()
-                named = public("req", message.payload[0][0])
-                asyncio.run(_execute(message.payload[0][0]))
-            rung.close()
+        """A worker hears the ring, and executes what waits; this request waits no more then."""
+        with app.connection_for_read() as line, closing(line.SimpleQueue(redeem_bell.QUEUE)) as rung:
+            message = rung.get(timeout=10)
+            message.ack()
+        assert message.headers["task"] == run_requests.name
+        asyncio.run(_execute(self.clock()))
+        assert self.state(request) != "matched"
 
     def timetable(self) -> None:
         """The scheduler's look at what is due."""
@@ -259,9 +262,12 @@ class Stage(Redeeming):
         return told.get("prompt_tokens", 0) + told.get("completion_tokens", 0)
 
 
-async def _execute(request_id: str) -> None:
+async def _execute(now_us: int) -> None:
+    """What a worker does, in a loop that ends with it."""
+    await asyncio.to_thread(redeem_bell.answered)
+    works, _ = await in_thread(begin_waiting, most=PAGE, after=FIRST, actor=ACTOR, now_us=now_us)
     try:
-        await run_request(request_id)
+        await asyncio.gather(*map(run_work, works))
     finally:
         await close_lines()
 

@@ -18,6 +18,11 @@ STANDARD = ["request-envelope-hash", "route-selection-record", "execution-log", 
 METERED = [*STANDARD, "artifact-hash", "latency-measurement"]
 # Of what a supplier tells by itself under the `basic` profile.
 TOLD = ["request-envelope-hash", "route-selection-record", "usage-meter", "completion-record", "delivered-unit-count", "supplier-signature"]
+# What a supplier tells of a leg.
+LEG = (
+    *("route_id", "delivered_units", "billable_units", "latency_us", "queue_us", "fallbacks", "quality_loss_bps", "latency_expansion_bps"),
+    *("output_ref", "output_hash", "error"),
+)
 WINDOW = {"dispute_window_seconds": 600}
 
 
@@ -47,7 +52,7 @@ def done_by(stage: Stage, asked: dict[str, Any], status: str, units: int, *, sec
 
 def receipt_of(shown: dict[str, Any]) -> dict[str, Any]:
     """A receipt as a supplier tells it, of one that the venue shows."""
-    legs = [{name: value for name, value in leg.items() if name not in ("right_id", "supplier", "region")} for leg in shown["legs"]]
+    legs = [{name: leg[name] for name in LEG} for leg in shown["legs"]]
     return {**{name: shown[name] for name in ("request_id", "status", "started_at", "completed_at")}, "legs": legs}
 
 

@@ -46,10 +46,10 @@ def assigned(stage: Stage, dispute_id: str) -> str:
 
 def test_nobody_disputes_and_the_window_passes(stage: Stage) -> None:
     story = Tentative(stage, "undisputed")
-    stage.after(590)
+    stage.after(300)
     stage.timetable()
     assert story.now()["state"] == "pending_dispute_window"
-    stage.after(10)
+    stage.after(300)
     stage.timetable()
     settled, used = story.now(), story.used
     assert outcome(settled) == ("finalized", "full", "inside_bounds", "200", str(used))
