@@ -3,8 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-FORWARD = """
-ALTER TABLE settlement_outcometally SET (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+COUNT = """
 INSERT INTO settlement_outcometally (issuer_id, compute_class_id, series_id, outcome, requests, used_units, reserved_units)
 WITH ran AS (SELECT DISTINCT request_id FROM settlement_route WHERE state = 'completed'),
 final AS (SELECT s.id, s.request_id, s.outcome, s.created_at, ran.request_id IS NOT NULL AS ran FROM settlement_settlement s
@@ -20,6 +19,9 @@ used AS (
     WHERE p.kind IN ('consumed', 'reversed') GROUP BY 1, 2, 3)
 SELECT x.issuer_id, s.compute_class_id, x.series_id, x.outcome, count(*), coalesce(sum(used.units), 0), sum(x.units)
 FROM reserved x LEFT JOIN used USING (id, issuer_id, series_id) JOIN rights_series s ON s.id = x.series_id GROUP BY 1, 2, 3, 4;
+"""
+SETTINGS = """
+ALTER TABLE settlement_outcometally SET (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
 """
 
 
@@ -47,5 +49,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('outcome__in', ('full', 'fallback', 'partial', 'failed', 'expired', 'cancelled'))), name='tally_outcome'), models.CheckConstraint(condition=models.Q(('requests__gt', 0), ('reserved_units__gte', models.F('used_units')), ('used_units__gte', 0)), name='tally_amounts')],
             },
         ),
-        migrations.RunSQL(FORWARD, migrations.RunSQL.noop),
+        migrations.RunSQL(SETTINGS + COUNT, migrations.RunSQL.noop),
     ]

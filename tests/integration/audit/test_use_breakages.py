@@ -1,6 +1,7 @@
 """Every check about requests and settlements can fail: break their world by force, see exactly that reported."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -64,3 +65,9 @@ def test_breakage(desk: Using, broken: Breakage) -> None:
     shown = [(found.code, found.check, found.rows[:2]) for found in report.broken]
     assert broken.check in [found.check for found in report.broken], shown
     assert " ".join(report.codes) == broken.codes, shown
+
+
+def test_what_was_final_before_tallies_is_counted_by_their_migration(desk: Using) -> None:
+    assert tamper("DELETE FROM settlement_outcometally") != 0
+    assert tamper(import_module("settlement.migrations.0011_outcome_tallies").COUNT) != 0
+    assert audit(now_us=desk.now_us).broken == []
