@@ -17,12 +17,14 @@ from tests.registry_desk import MINT
 from tests.shared_market import kept, undone
 from tests.using_desk import WHO, Using
 
+OF_MARKETS = {"proceeds_posted", "proceeds_final"}  # broken in breakages.py: sellers' proceeds come of trades
+
 
 @pytest.mark.django_db  # has the test database made; `desk` works in it by itself
 def test_every_question_is_broken() -> None:
     assert {b.check for b in USE_BREAKAGES} == {
         check.name for check in CHECKS if check.name in ("route_locks", "route_escrow", "route_parts")
-    } | {check.name for check in CHECKS if check.code in ("S1", "S2", "S3")}
+    } | {check.name for check in CHECKS if check.code in ("S1", "S2", "S3") and check.name not in OF_MARKETS}
 
 
 def used() -> Using:
