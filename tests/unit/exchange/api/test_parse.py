@@ -41,6 +41,7 @@ RULES = Rules(
     0,
     0,
     1,
+    None,
     0,
     "exact",
     "fixed",
