@@ -7,6 +7,7 @@ routes or settlements. Disputes are few beside requests, and begun from.
 from collections.abc import Iterable
 from typing import Any
 
+from exchange.selectors.asking_issuers import asking_issuers
 from rights.kernel import rows
 from settlement.domain.record import WHOLE_BPS, Expected, Record, Tally, lower_bps, pooled
 from settlement.domain.settlement_states import Outcome
@@ -38,12 +39,9 @@ SELECT r.freeze_reason, count(*) FROM rights_right r JOIN rights_series s ON s.i
 JOIN rights_computeclass c ON c.id = s.compute_class_id WHERE r.issuer_id = %s AND r.status = 'frozen' AND (%s::text IS NULL OR c.key = %s)
 GROUP BY 1 ORDER BY 1
 """
-# The issuers whose rights open asks would deliver, by book, each with its whole record in the class of those rights.
-_BEHIND_ASKS = f"""
-SELECT a.book_id, t.outcome, {_SUMS} FROM (
-    SELECT DISTINCT o.book_id, r.issuer_id, s.compute_class_id FROM exchange_order o CROSS JOIN LATERAL unnest(o.slice_rights) AS x(id)
-    JOIN rights_right r ON r.id = x.id JOIN rights_series s ON s.id = r.series_id
-    WHERE o.is_open AND o.side = 1 AND o.book_id = ANY(%s::bigint[])) a
+# The whole record of issuers in a class of rights, by book.
+_OF_BOOKS = f"""
+SELECT a.book_id, t.outcome, {_SUMS} FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS a(book_id, issuer_id, compute_class_id)
 JOIN settlement_outcometally t ON (t.issuer_id, t.compute_class_id) = (a.issuer_id, a.compute_class_id) GROUP BY 1, 2
 """
 _BEHIND_RIGHTS = f"""
@@ -75,7 +73,8 @@ def issuer_outcomes(*, issuer_id: int, slug: str, class_key: str | None) -> dict
 
 def behind_asks(book_ids: Iterable[int]) -> dict[int, Expected]:
     """What may be expected of the issuers whose rights the open asks of each book would deliver; books without a record are left out."""
-    found = rows.fetch_all(_BEHIND_ASKS, [rows.array(book_ids)])
+    behind = [(book, *pair) for book, pairs in asking_issuers(book_ids).items() for pair in sorted(pairs)]
+    found = rows.fetch_all(_OF_BOOKS, [[row[part] for row in behind] for part in range(3)]) if behind else []
     return {book: record.expected for book, record in _records((row[0], row[1:]) for row in found).items()}
 
 

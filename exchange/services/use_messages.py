@@ -1,6 +1,6 @@
 """What happens to a request is told to its parties on their private channels, in the transaction that does it (TRUST M1).
 
-`requests`: to who asked and to whose rights are used. `settlements`: to them, to the suppliers and issuers of routes that were locked, and
+`requests`: to who asked and to whose rights are used. `settlements`: to them, to the suppliers and issuers of routes that are executed, and
 to reviewers of its disputes, on every account they have: to all who may read the settlement itself (exchange/selectors/settlements.py). `balances`: to whose cash moved.
 """
 
@@ -16,7 +16,7 @@ from rights.kernel import rows
 from rights.kernel.ids import bare, public
 from rights.services.journal import NewEvent
 from settlement.domain import route_events, settlement_events
-from settlement.domain.request_states import RequestState
+from settlement.domain.request_states import STAKES, RequestState
 from settlement.domain.settlement_states import CLASSIFIED, Outcome, SettlementState
 
 Told = tuple[NewEvent, str]
@@ -26,12 +26,13 @@ _ASKING = """
 SELECT account_id, true AS whole FROM settlement_request WHERE id = %(request)s::uuid
 UNION ALL SELECT holder_id, true FROM settlement_request WHERE id = %(request)s::uuid
 """
+_STAKES = ", ".join(f"'{state}'" for state in STAKES)
 _CONCERNED = f"""
 {_ASKING}
 UNION ALL SELECT a.id, false FROM settlement_route t JOIN rights_supplier s ON s.id = t.supplier_id
-    JOIN rights_account a ON a.participant_id = s.participant_id WHERE t.request_id = %(request)s::uuid AND t.locked_at IS NOT NULL
+    JOIN rights_account a ON a.participant_id = s.participant_id WHERE t.request_id = %(request)s::uuid AND t.state IN ({_STAKES})
 UNION ALL SELECT a.id, false FROM settlement_route t JOIN rights_right r ON r.id = t.right_id JOIN rights_issuer i ON i.id = r.issuer_id
-    JOIN rights_account a ON a.participant_id = i.participant_id WHERE t.request_id = %(request)s::uuid AND t.locked_at IS NOT NULL
+    JOIN rights_account a ON a.participant_id = i.participant_id WHERE t.request_id = %(request)s::uuid AND t.state IN ({_STAKES})
 UNION ALL SELECT a.id, false FROM settlement_settlement s JOIN settlement_dispute d ON d.settlement_id = s.id
     JOIN rights_participant p ON p.slug = d.reviewer JOIN rights_account a ON a.participant_id = p.id WHERE s.request_id = %(request)s::uuid
 """

@@ -17,6 +17,7 @@ from exchange.services.rules import rules_of
 from exchange.sockets import frames
 from exchange.sockets.outbox import Line, Outbox
 from rights.kernel.clock import now_us
+from settlement.domain.request_states import STAKES
 from settlement.domain.settlement_states import SettlementState
 
 CHUNK = 200
@@ -50,6 +51,7 @@ FROM (SELECT %s::bigint AS id) me LEFT JOIN exchange_accountfeed f ON f.account_
 LEFT JOIN settlement_request q ON q.ended_at IS NULL AND me.id IN (q.account_id, q.holder_id) ORDER BY q.id
 """
 _NOT_FINAL = ", ".join(f"'{state}'" for state in SettlementState if state is not SettlementState.FINALIZED)
+_STAKES = ", ".join(f"'{state}'" for state in STAKES)
 _SETTLEMENTS = f"""
 SELECT coalesce(f.seq, 0), coalesce(f.settlements_seq, 0), s.id::text, s.request_id::text, s.receipt_id::text, s.state, s.outcome,
        (extract(epoch from s.updated_at) * 1000000)::bigint
@@ -59,7 +61,7 @@ LEFT JOIN (settlement_settlement s JOIN settlement_request q ON q.id = s.request
     me.id IN (q.account_id, q.holder_id)
     OR EXISTS (SELECT 1 FROM settlement_route t JOIN rights_supplier y ON y.id = t.supplier_id JOIN rights_right r ON r.id = t.right_id
                JOIN rights_issuer i ON i.id = r.issuer_id
-               WHERE t.request_id = q.id AND t.locked_at IS NOT NULL AND p.id IN (y.participant_id, i.participant_id))
+               WHERE t.request_id = q.id AND t.state IN ({_STAKES}) AND p.id IN (y.participant_id, i.participant_id))
     OR EXISTS (SELECT 1 FROM settlement_dispute d WHERE d.settlement_id = s.id AND d.reviewer = p.slug)) ORDER BY s.id
 """
 

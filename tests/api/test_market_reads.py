@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from exchange.selectors import asking_issuers
+from rights.kernel import rows
 from rights.models import Issuer
 from settlement.models import OutcomeTally
 
@@ -73,6 +75,24 @@ def test_a_market_says_what_may_be_expected_of_those_behind_its_asks(caller, tra
     OutcomeTally.objects.create(**of, outcome="full", requests=8, used_units=80, reserved_units=80)
     OutcomeTally.objects.create(**of, outcome="failed", requests=2, used_units=0, reserved_units=20)
     assert said(caller().get(path).json()) == said(caller().get("instruments").json()["data"][0]) == (8_000, 4_901, 10)
+
+
+def test_asks_are_looked_through_once_for_each_batch(caller, floor, monkeypatch):
+    asked: list[str] = []
+    fetch_all = rows.fetch_all
+    monkeypatch.setattr(rows, "fetch_all", lambda sql, values: asked.append(sql) or fetch_all(sql, values))
+
+    def looked() -> int:
+        asked.clear()
+        caller().get("instruments")
+        return asked.count(asking_issuers._BEHIND)
+
+    floor.place("seller", "sell", 10, 100)
+    floor.match()
+    assert [looked(), looked()] == [1, 0]
+    floor.place("seller", "sell", 10, 101)
+    floor.match()
+    assert [looked(), looked()] == [1, 0]
 
 
 def test_trades_page_without_gaps(caller, floor):

@@ -204,6 +204,34 @@ async def test_another_route_leaves_a_request_executing(party, desk, in_thread):
     ]
 
 
+async def test_whose_route_gave_way_hears_nothing_of_the_settlement(url, party, desk, in_thread):
+    """It may not read it either: only who worked is a party."""
+
+    def run() -> tuple[Request, str, str]:
+        desk.supply("foggy", constraints=("json-mode", "tool-use"))
+        request = desk.running((desk.basic(**TERMS), 100))
+        gone = request.routes.get(state="executing")
+        tried = set(gone.capability.endpoints.values_list("pk", flat=True))
+        known = {"released": [str(gone.pk)], "without_endpoints": tried, "units": 100, "reason": "it fell silent"}
+        assert fall_back(request_id=str(request.pk), mint=MINT, now_us=desk.now_us, **known, **WHO)
+        return request, gone.supplier.participant.slug, request.routes.get(state="executing").supplier.participant.slug
+
+    request, gone, worked = await in_thread(run)()
+    released, working = await party(gone), await party(worked)
+    settlement = await in_thread(desk.record)(request, await in_thread(desk.told)(request, 100))
+    await until(lambda: len(working.heard("settlements", request)) == 2)
+    for slug, sees in ((gone, False), (worked, True)):
+        client = await Client.open(url)
+        await client.do("auth", key=await in_thread(key_of)(slug))
+        await client.do("subscribe", channel="settlements")
+        assert (f"stl_{settlement.pk}" in {one["settlement_id"] for one in (await client.next("snapshot"))["data"]}) is sees
+        await client.close()
+    desk.now_us += 700 * 1_000_000
+    assert await in_thread(finalize_due)(mint=MINT, now_us=desk.now_us, **WHO)
+    await until(lambda: len(working.heard("settlements", request)) == 3)
+    assert released.heard("settlements", request) == []
+
+
 async def test_the_present_is_what_has_not_ended(url, desk, in_thread):
     def live() -> tuple[Request, Settlement]:
         right = desk.basic(**TERMS)
