@@ -102,7 +102,7 @@ def lower_bps(hits_bps: int, sample: int) -> int:
     whole = sample * WHOLE_BPS
     if not 0 <= hits_bps <= whole or not sample:
         raise ValueError(f"{hits_bps} of {whole}")
-    # p + z²/2n - z·√(p(1-p)/n + z²/4n²), over 1 + z²/n: each term times n, in basis points; the root rounded up.
-    under = -(-4 * Z2_BPS * hits_bps * (whole - hits_bps) // whole) + Z2_BPS * Z2_BPS
+    # p + z²/2n - z·√(p(1-p)/n + z²/4n²), over 1 + z²/n: each term times 2n, in basis points of basis points; exact, for the root is rounded up.
+    under = -(-4 * Z2_BPS * hits_bps * (whole - hits_bps) * WHOLE_BPS**2 // whole) + (Z2_BPS * WHOLE_BPS) ** 2
     root = isqrt(under - 1) + 1
-    return max(0, 2 * hits_bps + Z2_BPS - root) * WHOLE_BPS // (2 * (whole + Z2_BPS))
+    return max(0, ((2 * hits_bps + Z2_BPS) * WHOLE_BPS - root) // (2 * (whole + Z2_BPS)))
