@@ -2,7 +2,8 @@
 
 A fill pays them into the book's own account and writes nothing more: the trade says what waits for whom. From the book's close on they are
 released trade by trade, when nothing of the lineages it delivered is left in anybody's hands and no settlement about them is open: under
-`until_final` to the seller; under `until_delivered` the buyer has back what he paid for units that failed him and then perished.
+`until_final` to the seller; under `until_delivered` the buyer has back what he paid for units that failed him and then perished. What failed
+for what he asked is no failure of anybody's, unless a reviewer said so.
 
 Locks: the book's row (what a batch of it holds too), balances, the stream of its series, account feeds.
 """
@@ -22,6 +23,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
 from rights.services.journal import NewEvent, append
+from settlement.domain.settlement_states import JUDGED
 from settlement.services.ledger import Move, post
 
 KIND = "proceeds"
@@ -47,7 +49,8 @@ SELECT w.id::text, w.net, w.buyer_id, 'acc_' || b.uuid, w.seller_id, 'acc_' || s
 FROM waiting w JOIN rights_account b ON b.id = w.buyer_id JOIN rights_account s ON s.id = w.seller_id
 WHERE NOT w.slice_roots && (SELECT coalesce(array_agg(root), '{}') FROM undecided) ORDER BY w.trade_no LIMIT %(most)s
 """
-# By lineage and holder: what he bought of it in books under this rule, and how much of that failed when he used it and then perished.
+# By lineage and holder: what he bought of it in books under this rule, and how much of that failed when he used it and then perished. Where
+# any leg failed for what was asked, so did the request: otherwise a part of it that can't be done would give back what all the others cost.
 _FAILED = """
 WITH bought AS (
     SELECT s.root, t.buyer_id AS holder_id, sum(s.units) AS units FROM exchange_trade t
@@ -57,7 +60,9 @@ WITH bought AS (
 used AS (
     SELECT DISTINCT r.root_id AS root, q.holder_id, s.id, t.id AS route_id, t.units FROM rights_right r
     JOIN settlement_route t ON t.right_id = r.id AND t.state = 'completed' JOIN settlement_request q ON q.id = t.request_id
-    JOIN settlement_settlement s ON s.request_id = t.request_id AND s.outcome = 'failed' WHERE r.root_id = ANY(%(roots)s::uuid[])),
+    JOIN settlement_settlement s ON s.request_id = t.request_id AND s.outcome = 'failed' JOIN settlement_receipt c ON c.id = s.receipt_id
+    WHERE r.root_id = ANY(%(roots)s::uuid[])
+      AND (s.rule = ANY(%(judged)s) OR NOT c.body::jsonb @> '{"legs": [{"is_callers": true}]}')),
 failed AS (SELECT root, holder_id, sum(units) AS units FROM used GROUP BY 1, 2),
 lost AS (
     SELECT root, holder_id, sum(units) AS units FROM (
@@ -126,7 +131,7 @@ def _release(book_id: int, mint: Mint, actor: str, now_us: int) -> int:
 
 def _failed(due: Sequence[_Due]) -> _Back:
     roots = sorted({root for each in due for root in each.roots})
-    found = rows.fetch_all(_FAILED, {"rule": UNTIL_DELIVERED, "roots": rows.array(roots)})
+    found = rows.fetch_all(_FAILED, {"rule": UNTIL_DELIVERED, "roots": rows.array(roots), "judged": list(JUDGED)})
     return {(root, holder): (bought, back) for root, holder, bought, back in found}
 
 

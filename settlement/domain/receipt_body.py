@@ -14,7 +14,10 @@ SUCCESSES = frozenset(STATUSES[:3])
 
 
 class LegTold(msgspec.Struct, frozen=True, kw_only=True):
-    """One route's part. `route_id` is a UUID text; `output_hash` SHA-256, hexadecimal, "" where there is no output."""
+    """One route's part. `route_id` is a UUID text; `output_hash` SHA-256, hexadecimal, "" where there is no output.
+
+    `is_callers`: it failed for what was asked for, and not for who did it. Only the venue's own executor says so; no supplier's receipt has it.
+    """
 
     route_id: str
     delivered_units: int
@@ -27,6 +30,7 @@ class LegTold(msgspec.Struct, frozen=True, kw_only=True):
     output_ref: str = ""
     output_hash: str = ""
     error: str = ""
+    is_callers: bool = False
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +103,7 @@ def _leg(leg: LegTold) -> dict[str, Any]:
         "quality_loss_bps": leg.quality_loss_bps,
         "queue_us": str(leg.queue_us),
         "route": f"rte_{leg.route_id}",
+        **({"is_callers": True} if leg.is_callers else {}),  # left out elsewhere: receipts of before keep their hashes
     }
 
 
@@ -115,4 +120,5 @@ def _told_leg(leg: Mapping[str, Any]) -> LegTold:
         output_ref=leg["output_ref"],
         output_hash=leg["output_hash"],
         error=leg["error"],
+        is_callers=leg.get("is_callers", False),
     )

@@ -16,6 +16,8 @@ class Outcome(StrEnum):
 
 DEDUCTING = frozenset({Outcome.FULL, Outcome.FALLBACK, Outcome.PARTIAL})  # outcomes of work that was done
 
+JUDGED = ("dispute_upheld", "reviewed")  # rules of what a reviewer decided: whose fault it was, he has looked at himself
+
 
 class SettlementState(StrEnum):
     UNSETTLED = "unsettled"

@@ -94,6 +94,7 @@ def _legs_told(done: PartDone) -> list[LegTold]:
             output_ref=f"sha256:{output_hash}" if part else "",
             output_hash=output_hash if part else "",
             error=error,
+            is_callers=not done.is_whole and done.last.is_callers,
         )
         for leg, part in zip(legs, units, strict=True)
     ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import transaction
 
@@ -21,6 +22,7 @@ from rights.kernel.clock import to_datetime
 from rights.models import Right
 from rights.services.venue import venue_account
 from settlement.models import Balance, Posting
+from settlement.services.disputes import Decision, Opening, assign_reviewer, decide_dispute, open_dispute
 from settlement.services.finalize import finalize_due
 from tests.honest_market import HonestMarket
 from tests.redeem_desk import END_US
@@ -170,6 +172,33 @@ def test_what_failed_and_perished_goes_back_where_the_rule_says_so() -> None:
     before, back = desk.cash("holder"), desk.net * 30_000 // 3_000_000
     assert (desk.end(), desk.released()) == (1, (desk.net - back, back))
     assert (desk.cash("other"), desk.cash("holder"), back > 0) == (desk.net - back, before + back, True)
+    desk.sound()
+
+
+def test_what_failed_for_what_the_buyer_asked_is_his_own_loss() -> None:
+    """Else he would send what can't be done, again and again for nothing, until all that he bought has failed him."""
+    desk = Used("until_delivered")
+    alone = desk.running((desk.bought, 30_000))
+    desk.record(alone, desk.told(alone, 0, status="failed", error="above_reserved: more", is_callers=True))
+    beside = desk.running((desk.bought, 30_000), (desk.basic(1_000), 1))  # one token short in one part fails the whole
+    told = desk.told(beside, 0, 0, status="failed")
+    legs = (told.legs[0], msgspec.structs.replace(told.legs[1], error="above_reserved: more", is_callers=True))
+    desk.record(beside, msgspec.structs.replace(told, legs=legs))
+    assert (desk.end(), desk.released()) == (1, (desk.net, 0))
+    desk.sound()
+
+
+def test_a_refusal_that_a_reviewer_finds_unfounded_goes_back() -> None:
+    """A supplier may refuse what is sound; his word for whose fault it was is heard only until somebody has looked."""
+    desk = Used("until_delivered", dispute_window_seconds=600)
+    request = desk.running((desk.bought, 30_000))
+    settlement = desk.record(request, desk.told(request, 0, status="failed", error="request_refused: no", is_callers=True))
+    opening, judge = Opening(MINT.uuid(desk.now_us), desk.accounts["holder"], "it was sound"), desk.desk.open("judge").participant
+    dispute = str(open_dispute(settlement_id=str(settlement.pk), opening=opening, now_us=desk.now_us, **WHO).pk)
+    assign_reviewer(dispute_id=dispute, reviewer=judge, now_us=desk.now_us, **WHO)
+    decide_dispute(dispute_id=dispute, reviewer=judge, decision=Decision("uphold", "it was"), mint=MINT, now_us=desk.now_us, **WHO)
+    back = desk.net * 30_000 // 3_000_000
+    assert (desk.end(), desk.released(), back > 0) == (1, (desk.net - back, back), True)
     desk.sound()
 
 

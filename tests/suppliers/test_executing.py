@@ -211,7 +211,8 @@ def test_work_beyond_what_is_reserved_is_neither_charged_nor_handed_out(pair, mo
     request = desk.ask("embeddings", {"input": ["many words of a long text"] * 20}, right, expected_units=units)
     run(request)
     assert pair[0].meter().get("embeddings", {}).get("items", 0) - before == asked
-    assert "above_reserved" in Receipt.objects.get(request=request).body
+    (leg,) = json.loads(Receipt.objects.get(request=request).body)["legs"]
+    assert (leg["error"].split(":")[0], leg["is_callers"]) == ("above_reserved", True)
     assert told_by(request) == ("settled", "failed", 0)
     assert RequestPayload.objects.get(request=request).output is None
     assert free(right) == (1_000_000, 0)
