@@ -90,8 +90,8 @@ CHECKS = (
     Check(
         "S2",
         "settlement_budget",
-        "Done work is charged as its request's budget says: what was delivered, all that was locked with whoever did not fail, or what was "
-        "delivered up to the quote.",
+        "Done work is charged as its request's budget says: what was delivered, all that was locked with whoever did not fail (up to the quote, "
+        "or what was delivered if that is more), or what was delivered up to the quote.",
         """
         WITH parts AS (
             SELECT t.request_id, t.units AS locked, coalesce((leg ->> 'delivered_units')::numeric, 0) AS delivered,
@@ -101,7 +101,8 @@ CHECKS = (
             WHERE t.state = 'completed'),
         due AS (
             SELECT s.id, CASE WHEN s.outcome NOT IN ('full', 'fallback', 'partial') THEN 0
-                WHEN q.budget = 'reserved-draw' AND s.outcome <> 'partial' THEN sum(CASE WHEN p.is_broken THEN p.delivered ELSE p.locked END)
+                WHEN q.budget = 'reserved-draw' AND s.outcome <> 'partial' THEN
+                    least(sum(CASE WHEN p.is_broken THEN p.delivered ELSE p.locked END), greatest(q.expected_units, sum(p.delivered)))
                 WHEN q.budget = 'quoted-cap' THEN least(sum(least(p.delivered, p.locked)), q.expected_units) ELSE sum(p.delivered) END AS units
             FROM settlement_settlement s JOIN settlement_request q ON q.id = s.request_id LEFT JOIN parts p ON p.request_id = q.id
             WHERE s.outcome <> '' GROUP BY s.id, q.id)

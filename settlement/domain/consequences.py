@@ -44,19 +44,31 @@ def charged_units(*, outcome: Outcome, budget: str, quoted_units: int, parts: Se
     """What each part costs the holder, in the order given; `quoted_units` are the request's (docs/adr/0017).
 
     `actual`: what was delivered. `reserved-draw`: all that was locked, used or not, once the work is done as agreed; a supplier that
-    failed on the way, and a part of the whole, only get what they delivered. `quoted-cap`: what was delivered, of every route at most what
+    failed on the way, and a part of the whole, only get what they delivered; all together at most what the request was quoted at, or what was
+    delivered if that is more. `quoted-cap`: what was delivered, of every route at most what
     it was quoted at, and of all of them at most what the request was.
     """
     if outcome not in DEDUCTING:
         return [0] * len(parts)
     if budget == "reserved-draw" and outcome is not Outcome.PARTIAL:
-        return [part.delivered_units if part.is_broken else part.locked_units for part in parts]
+        return _drawn(quoted_units, parts)
     if budget != CAPPED:
         return [part.delivered_units for part in parts]
     charged, left = [], quoted_units
     for part in parts:
         charged.append(min(part.delivered_units, part.locked_units, left))
         left -= charged[-1]
+    return charged
+
+
+def _drawn(quoted_units: int, parts: Sequence[Part]) -> list[int]:
+    """Who takes over half-way has all locked that the rest might take. What that goes beyond the quote was never agreed: the last let go first."""
+    charged = [part.delivered_units if part.is_broken else part.locked_units for part in parts]
+    over = sum(charged) - max(quoted_units, sum(part.delivered_units for part in parts))
+    for place in reversed(range(len(parts))):
+        spared = max(0, min(over, charged[place] - parts[place].delivered_units))
+        charged[place] -= spared
+        over -= spared
     return charged
 
 

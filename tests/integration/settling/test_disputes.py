@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import IntegrityError, connection, transaction
 
@@ -244,12 +245,23 @@ def test_two_routes_on_one_right_are_compensated_for_both(desk: Using) -> None:
     assert RightLink.objects.get().units == 200
 
 
-def again(desk: Using, request: Request, released: tuple[str, ...] = ()) -> None:
+def test_who_takes_over_draws_no_more_than_was_asked_for(desk: Using) -> None:
+    """The most that the rest could take is locked with him, more than the whole request was; what that goes beyond it is nobody's to pay."""
+    right = desk.basic(fallback_policy=FALLBACK)
+    request = desk.running((right, 1_000), candidates=(Candidate(str(right.pk)),), budget="reserved-draw")
+    again(desk, request, units=2_000)
+    told = desk.told(request, 500, 480, status="fallback_completed", fallbacks=("substitute_providers",))
+    legs = (msgspec.structs.replace(told.legs[0], error="gone"), told.legs[1])
+    settlement = desk.record(request, msgspec.structs.replace(told, legs=legs))
+    assert (settlement.outcome, settlement.units, desk.units(right)) == ("fallback", 1_000, (9_000, 0, "active"))
+
+
+def again(desk: Using, request: Request, released: tuple[str, ...] = (), units: int = 1_000) -> None:
     """As much work goes to another supplier too, or `released` goes there."""
     desk.supply("cloudy", constraints=("json-mode", "tool-use"))
     tried = Endpoint.objects.filter(capability=desk.suppliers["boreal"].capability).values_list("pk", flat=True)
     known = {"request_id": str(request.pk), "reason": "boreal failed", "mint": MINT, "now_us": desk.now_us, **WHO}
-    assert fall_back(released=released, without_endpoints=set(tried), units=1_000, **known)
+    assert fall_back(released=released, without_endpoints=set(tried), units=units, **known)
 
 
 def test_without_room_it_is_money(desk: Using) -> None:

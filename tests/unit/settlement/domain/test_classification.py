@@ -1,6 +1,7 @@
 """Settlement (SPEC §9): total, deterministic, never optimistic."""
 
 import random
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -148,6 +149,15 @@ def test_work_beyond_the_quote_breaks_no_bound_where_it_costs_nothing() -> None:
     assert charged_units(outcome=Outcome.FULL, budget=CAPPED, quoted_units=100, parts=[Part(50, 60), Part(50, 50)]) == [50, 50]
 
 
+def test_who_takes_over_draws_no_more_than_was_quoted() -> None:
+    """A thousand were asked for. The first broke after half of it; the rest might have taken two thousand, which were locked, and took 480."""
+    charged = partial(charged_units, outcome=Outcome.FULL, budget="reserved-draw", quoted_units=1_000)
+    broken = Part(1_000, 500, is_broken=True)
+    assert charged(parts=[broken, Part(2_000, 480)]) == [500, 500]
+    assert charged(parts=[broken, Part(2_000, 700)]) == [500, 700]  # what was delivered is paid
+    assert charged(parts=[Part(400, 300), Part(600, 100, is_broken=True), Part(2_000, 100)]) == [400, 100, 500]
+
+
 parts = st.lists(
     st.integers(0, 60).flatmap(lambda locked: st.builds(Part, st.just(locked), st.integers(0, locked), st.booleans())),
     min_size=1,
@@ -164,7 +174,11 @@ def test_a_budget_says_what_done_work_costs(done: list[Part], what: Outcome, quo
         return
     assert costs["actual"] == delivered
     drawn = [part.delivered_units if part.is_broken else part.locked_units for part in done]
-    assert costs["reserved-draw"] == (delivered if what is Outcome.PARTIAL else drawn)
+    if what is Outcome.PARTIAL:
+        assert costs["reserved-draw"] == delivered
+    else:
+        assert sum(costs["reserved-draw"]) == min(sum(drawn), max(quoted, sum(delivered)))
+        assert all(least <= cost <= most for least, cost, most in zip(delivered, costs["reserved-draw"], drawn, strict=True))
     assert sum(costs["quoted-cap"]) == min(sum(delivered), quoted)
     # Whatever is done beyond a lock, a capped request pays no more for it.
     more = [Part(part.locked_units, part.delivered_units + beyond, part.is_broken) for part in done]
