@@ -183,7 +183,7 @@ async def test_random_breaks_and_resumes_yield_every_private_event_once(venue):
     assert {event["id"]: event["filled_quantity"] for event in logs["orders"].events} == orders
     fills = [event["id"] for event in logs["fills"].events]
     assert len(fills) == len(set(fills)) == told[1]
-    assert logs["balances"].events[-1] == (await venue.get("/balances", token))["data"][0]
+    assert {**logs["balances"].events[-1], "in_escrow": "0.00"} == (await venue.get("/balances", token))["data"][0]
     await client.close()
 
 
