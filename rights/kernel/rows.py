@@ -75,6 +75,24 @@ def together() -> Iterator[None]:
         yield
     finally:
         _waiting.reset(token)
+    _send(kept)
+
+
+def flush() -> None:
+    """Send what waits in `together` now: its locks are taken before those that the caller takes next."""
+    kept = _waiting.get()
+    if kept is not None:
+        sent = _Together()
+        sent.copies, kept.copies = kept.copies, []
+        sent.statements, kept.statements = kept.statements, []
+        token = _waiting.set(None)
+        try:
+            _send(sent)
+        finally:
+            _waiting.reset(token)
+
+
+def _send(kept: _Together) -> None:
     trip = Trip()
     few = sum(len(lines) for _, _, lines in kept.copies) <= FEW
     for table, columns, lines in kept.copies:

@@ -19,6 +19,7 @@ from settlement.domain.work import OWN_ADAPTERS, Leg, Target, Work
 from settlement.models import Request, Route
 from settlement.services.node_jobs import ADAPTER as BY_NODES
 from settlement.services.remember import remember_use
+from settlement.services.unit_moves import Fact
 
 
 class Place(NamedTuple):
@@ -103,10 +104,22 @@ def begin_execution(*, request_id: str, actor: str, now_us: int, payload: str | 
     if begun is None:
         return None
     with rows.together():
-        _write([begun], actor, now_us)
+        remember_use(events=_write([begun], now_us), actor=actor, now_us=now_us)
         if payload is not None and begun.routes[0].is_by_nodes:
             rows.write(_KEEP, [request_id, payload, hashlib.sha256(payload.encode()).hexdigest(), rfc3339(now_us)])
     return begun.work
+
+
+def begin_with_receipt(*, request_id: str, now_us: int) -> list[Fact]:
+    """Begin what its receipt is recorded of in the same transaction: the fact, for whoever remembers that, behind all that it locks.
+
+    Empty where it is not to be begun, as for `begin_execution`. The request's row is under lock.
+    """
+    begun = _read([request_id], (), now_us)[request_id]
+    if begun is None:
+        return []
+    with rows.together():
+        return _write([begun], now_us)
 
 
 @transaction.atomic
@@ -121,7 +134,7 @@ def begin_waiting(*, most: int, after: Place, actor: str, now_us: int) -> tuple[
     begun = [one for one in _read([request_id for request_id, _ in waiting], OWN_ADAPTERS, now_us).values() if one is not None]
     if begun:
         with rows.together():
-            _write(begun, actor, now_us)
+            remember_use(events=_write(begun, now_us), actor=actor, now_us=now_us)
     last = Place(waiting[-1][1], waiting[-1][0]) if len(waiting) == most else None
     return [one.work for one in begun], last
 
@@ -158,12 +171,12 @@ def _begun(request: Sequence[Any], routes: list[_Row], body: str | None, now_us:
     return _Begun(work, routes, stream_id)
 
 
-def _write(begun: Sequence[_Begun], actor: str, now_us: int) -> None:
-    """All of them are executing from now on; the facts last."""
+def _write(begun: Sequence[_Begun], now_us: int) -> list[Fact]:
+    """All of them are executing from now on; the facts, which come last."""
     deadlines = [(route.route_id, rfc3339(one.work.deadline_us)) for one in begun for route in one.routes]
     rows.write(_ROUTES_BEGIN, [rows.array(route for route, _ in deadlines), rows.text_array(deadline for _, deadline in deadlines)])
     rows.write(_BEGIN, [rfc3339(now_us), rows.array(one.work.request_id for one in begun)])
-    remember_use(events=[(one.stream_id, _started(one)) for one in begun], actor=actor, now_us=now_us)
+    return [(one.stream_id, _started(one)) for one in begun]
 
 
 def _started(one: _Begun) -> NewEvent:

@@ -51,11 +51,12 @@ def record_receipt(
     now_us: int,
     receipt_id: str | None = None,
     output: str | None = None,
+    begun: Sequence[Fact] = (),
 ) -> Settlement:
     """The settlement of the request's one receipt; classified when the proofs suffice. The same receipt again adds what proofs are new.
 
     `receipt_id` for whoever has named the receipt before it is there; else it is minted. `output`: the answer that it is about, where that is
-    kept for the caller.
+    kept for the caller. `begun`: what began in the same transaction, to be remembered before it.
 
     Raises ReceiptRefused `request_missing`, `request_not_executing`, `receipt_malformed`, `receipt_route`, `receipt_proofs`, and
     ReceiptConflict.
@@ -87,7 +88,7 @@ def record_receipt(
     with _writing(case):
         if output is not None:
             rows.write(_KEEP_OUTPUT, [output, request_id])
-        events = _record(case, receipt, settlement, proofs, now_us)
+        events = [*begun, *_record(case, receipt, settlement, proofs, now_us)]
         events += _decide(case, settlement, told, read_new(proofs), hands=Hands(mint, actor, now_us))
         remember(events, actor=actor, now_us=now_us)
     return settlement

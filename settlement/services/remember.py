@@ -39,4 +39,5 @@ def remember_use(*, events: Sequence[tuple[int, NewEvent]], actor: str, now_us: 
         if told:
             _teller(settings.SETTLEMENT_TELL)(told=told, now_us=now_us)
         if len(used) < len(events):
+            rows.flush()  # the feeds are locked before the registry's stream
             append_each(events=[fact for fact in events if is_of_package(fact[1])], actor=actor, now_us=now_us)

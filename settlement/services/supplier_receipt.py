@@ -13,9 +13,10 @@ from settlement.domain.receipt_body import NewProof, Told, body_of
 from settlement.domain.venue_proofs import venue_proofs
 from settlement.domain.work import OWN_ADAPTERS
 from settlement.models import Endpoint, Receipt, Request, RequestPayload, Route, Settlement
-from settlement.services.begin import begin_execution
+from settlement.services.begin import begin_with_receipt
 from settlement.services.proof_rows import ReceiptRefused
 from settlement.services.receipt import record_receipt
+from settlement.services.unit_moves import Fact
 
 # What the venue knows whoever executes; usage is the supplier's to prove.
 _KNOWN = frozenset({ProofType.REQUEST_ENVELOPE_HASH, ProofType.ROUTE_SELECTION_RECORD})
@@ -48,8 +49,7 @@ def take_receipt(*, supplier: Supplier, signed: Signed, mint: Mint, actor: str, 
         raise ReceiptRefused("request_missing", "there is no such request to this supplier")
     if suppliers != {supplier.pk}:
         raise ReceiptRefused("receipt_not_awaited", "others work on it too; the venue puts together what they did")
-    if not Receipt.objects.filter(request=request).exists():
-        _begin(request, actor, now_us)
+    begun = [] if Receipt.objects.filter(request=request).exists() else _begin(request, now_us)
     body_hash = body_of(request_id=signed.request_id, told=signed.told)[1]
     own = NewProof(
         type=str(ProofType.SUPPLIER_SIGNATURE),
@@ -60,9 +60,8 @@ def take_receipt(*, supplier: Supplier, signed: Signed, mint: Mint, actor: str, 
     )
     made = venue_proofs(request_id=signed.request_id, told=signed.told, envelope_hash=request.envelope_hash)
     known = [proof for proof in made if proof.type in _KNOWN]
-    return record_receipt(
-        request_id=signed.request_id, told=signed.told, proofs=[*known, *signed.proofs, own], mint=mint, actor=actor, now_us=now_us
-    )
+    proofs = [*known, *signed.proofs, own]
+    return record_receipt(request_id=signed.request_id, told=signed.told, proofs=proofs, mint=mint, actor=actor, now_us=now_us, begun=begun)
 
 
 def _check_signature(supplier: Supplier, signed: Signed) -> None:
@@ -72,8 +71,11 @@ def _check_signature(supplier: Supplier, signed: Signed) -> None:
         raise ReceiptRefused("signature_invalid", "the supplier's key did not sign this")
 
 
-def _begin(request: Request, actor: str, now_us: int) -> None:
-    """Its work stays with the supplier: what it tells begins it. One that has begun already was begun by the venue, which meters it."""
+def _begin(request: Request, now_us: int) -> list[Fact]:
+    """Its work stays with the supplier: what it tells begins it. One that has begun already was begun by the venue, which meters it.
+
+    The fact is remembered with the receipt's, or this would hold streams and feeds while that still locks rights and balances.
+    """
     if request.state == "executing":
         raise ReceiptRefused("receipt_not_awaited", "the venue has begun it and meters it by itself")
     live = request.routes.filter(state__in=("locked", "executing")).values("capability")
@@ -81,5 +83,4 @@ def _begin(request: Request, actor: str, now_us: int) -> None:
     by_venue = RequestPayload.objects.filter(request=request).exists() and not set(adapters) <= OWN_ADAPTERS
     if by_venue:
         raise ReceiptRefused("receipt_not_awaited", "the venue calls this supplier and meters its work by itself")
-    if request.state == "matched":
-        begin_execution(request_id=str(request.pk), actor=actor, now_us=now_us)
+    return begin_with_receipt(request_id=str(request.pk), now_us=now_us) if request.state == "matched" else []

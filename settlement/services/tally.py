@@ -27,4 +27,4 @@ def count_outcome(settlement: Settlement, slices: Sequence[Slice], *, ran: bool)
     if not slices or not counts(settlement.outcome, ran=ran):
         return
     used = ((each.route.right_id, each.share.used, each.route.units) for each in slices)
-    rows.write(_COUNT, [settlement.outcome, *map(rows.array, zip(*used, strict=True))])
+    rows.execute(_COUNT, [settlement.outcome, *map(rows.array, zip(*used, strict=True))])

@@ -127,6 +127,24 @@ def test_many_rows_are_copied_and_what_follows_sees_them(shelf):
     assert changed.count() == rows.FEW + 1
 
 
+def test_what_waits_can_be_sent_before_what_follows(shelf):
+    with transaction.atomic():
+        with rows.together():
+            rows.copy_rows("trip_shelf", "n, label", [f"{n}\tx" for n in range(1, rows.FEW + 2)])
+            changed = rows.write("UPDATE trip_shelf SET label = 'y'")
+            with rows.together():
+                rows.flush()
+            assert changed.count() == count() == rows.FEW + 1
+            rows.copy_rows("trip_shelf", "n, label", ["100\tz"])
+            assert count() == rows.FEW + 1
+            with pytest.raises(IntegrityError), transaction.atomic():
+                rows.copy_rows("trip_shelf", "n, label", ["100\tz"])
+                rows.flush()
+            rows.copy_rows("trip_shelf", "n, label", ["101\tz"])
+        rows.flush()  # nothing waits outside
+        assert count() == rows.FEW + 2
+
+
 def test_a_connection_that_the_server_ended_is_known_to_be_lost(db):
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
         assert not is_lost(other)
