@@ -24,8 +24,8 @@ from exchange.services import idempotency
 from exchange.services.idempotency import Done
 from exchange.services.identity import Principal
 from exchange.services.rate_limit import check
-from exchange.services.retry import begun_again
 from rights.kernel.clock import now_us
+from rights.kernel.retry import begun_again
 
 T = TypeVar("T")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}", re.ASCII)

@@ -24,11 +24,11 @@ from exchange.services.messages import Suspended
 from exchange.services.pairs import block_resting, pairs_behind
 from exchange.services.payload import AmendPayload, Payload, PlacePayload, decode
 from exchange.services.pending import Pending, ask_pending, read_pending
-from exchange.services.retry import CONFLICTS, is_transient
 from exchange.services.rules import rules_of
 from exchange.services.stale import pulls_for
 from exchange.services.working import Working
 from rights.kernel import rows
+from rights.kernel.retry import CONFLICTS, is_transient
 from rights.kernel.trip import Trip
 from rights.services.deliveries import StaleRights, UnitsGone
 from rights.services.reception import ShutPairs

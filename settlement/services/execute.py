@@ -15,6 +15,7 @@ from django.db import transaction
 
 from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint
+from rights.kernel.retry import begun_again
 from settlement.adapters import command, openai
 from settlement.adapters.base import Adapter, Report, StreamingAdapter, failed
 from settlement.domain.metering import COUNTED, ceiling_of, fitted, floor_tokens
@@ -28,7 +29,7 @@ from settlement.services.endpoint_health import is_quiet, note_call
 from settlement.services.fall_back import fall_back
 from settlement.services.node_jobs import ADAPTER as BY_NODES
 from settlement.services.node_jobs import open_jobs, tell_legs
-from settlement.services.off_loop import in_thread
+from settlement.services.off_loop import again_in_thread, in_thread
 from settlement.services.pulse import alive
 from settlement.services.receipt import record_receipt
 from settlement.services.secrets import SecretUnreadable, unseal
@@ -127,7 +128,7 @@ class _Run:
         self._failed |= {leg.endpoint.endpoint_id for done in broken for leg in done.part.legs}
         units = sum(leg.units for done in empty for leg in done.part.legs)
         units += sum(_still_needed(self.operation, self.body, done) for done in broken if done.units)
-        legs = await in_thread(
+        legs = await again_in_thread(
             fall_back,
             request_id=self.work.request_id,
             released=[leg.route_id for done in empty for leg in done.part.legs],
@@ -253,18 +254,25 @@ def _unsealed(leg: Leg) -> Leg:
 
 
 def record(*, request_id: str, executed: Executed, is_kept: bool, receipt_id: str | None = None) -> Settlement:
-    """The receipt, and with it (where it is kept for the caller) the answer that it is about. Raises as `record_receipt`."""
+    """The receipt, and with it (where it is kept for the caller) the answer that it is about. Raises as `record_receipt`.
+
+    Begun again where it lost against another transaction: the supplier has done the work, and the same receipt is one receipt.
+    """
     kept = msgspec.json.encode(executed.answer).decode() if is_kept and executed.answer is not None else None
-    return record_receipt(
-        request_id=request_id,
-        told=executed.told,
-        proofs=executed.proofs,
-        mint=_MINT,
-        actor=ACTOR,
-        now_us=now_us(),
-        receipt_id=receipt_id,
-        output=kept,
-    )
+
+    def act() -> Settlement:
+        return record_receipt(
+            request_id=request_id,
+            told=executed.told,
+            proofs=executed.proofs,
+            mint=_MINT,
+            actor=ACTOR,
+            now_us=now_us(),
+            receipt_id=receipt_id,
+            output=kept,
+        )
+
+    return begun_again(act, is_patient=True)
 
 
 async def run_request(request_id: str) -> Settlement | None:
@@ -303,7 +311,7 @@ async def share_with_nodes(work: Work, payload: str | None) -> None:
     if mine.legs:
         executed = _undone(mine) if payload is None else await execute(mine, msgspec.json.decode(payload), is_alone=False)
         legs = executed.told.legs
-    await in_thread(_hand_over, request_id=work.request_id, legs=legs, now_us=now_us())
+    await again_in_thread(_hand_over, request_id=work.request_id, legs=legs, now_us=now_us())
 
 
 @transaction.atomic

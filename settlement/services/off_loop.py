@@ -7,12 +7,19 @@ from typing import Any, TypeVar
 
 from django.db import close_old_connections
 
+from rights.kernel.retry import begun_again
+
 T = TypeVar("T")
 
 
 async def in_thread(act: Callable[..., T], **arguments: Any) -> T:
     """What `act` answers."""
     return await asyncio.to_thread(_with_connection, functools.partial(act, **arguments))
+
+
+async def again_in_thread(act: Callable[..., T], **arguments: Any) -> T:
+    """What `act`, one transaction, answers; begun again where it lost against another, for what was done outside would be lost with it."""
+    return await asyncio.to_thread(_with_connection, lambda: begun_again(functools.partial(act, **arguments), is_patient=True))
 
 
 def _with_connection(act: Callable[[], T]) -> T:

@@ -6,13 +6,16 @@ import pytest
 from django.db import IntegrityError, OperationalError
 from psycopg import errors
 
-from exchange.services.retry import ATTEMPTS, begun_again
 from rights.kernel import rows
 from rights.kernel.ids import bare
+from rights.kernel.retry import ATTEMPTS, begun_again
 from rights.models import Right
+from settlement.domain.venue_proofs import venue_proofs
+from settlement.services.execute import NOT_CALLED, Executed, record
 from tests.registry_desk import NOW_US
 from tests.seam import holding
 from tests.unit.rights.domain.manifests import chat_day
+from tests.using_desk import Using
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,3 +65,31 @@ def test_how_often_it_is_begun(cause, error, times):
     with pytest.raises(error):
         begun_again(act)
     assert len(calls) == times
+
+
+def test_what_was_done_outside_is_not_lost_to_a_lock_that_takes_long():
+    calls, act = failing(errors.LockNotAvailable())
+    with pytest.raises(OperationalError):
+        begun_again(act, is_patient=True)
+    assert len(calls) == ATTEMPTS
+
+
+def lock_request(request):
+    rows.fetch_one("SELECT 1 FROM settlement_request WHERE id = %s FOR NO KEY UPDATE", [request.pk])
+
+
+def close_ring_of(request):
+    with suppress(OperationalError):
+        lock_request(request)
+
+
+def test_a_receipt_that_meets_another_in_a_ring_is_recorded_all_the_same():
+    desk = Using()
+    right = desk.basic()
+    request = desk.running((right, 1_000))
+    told = desk.told(request, 400)
+    proofs = venue_proofs(request_id=str(request.pk), told=told, envelope_hash=request.envelope_hash)
+    executed = Executed(told, tuple(proofs), {"said": "so"}, NOT_CALLED)
+    with holding(lambda: lock(str(right.pk)), then=lambda: close_ring_of(request)):
+        settlement = record(request_id=str(request.pk), executed=executed, is_kept=True)
+    assert (settlement.state, settlement.outcome, settlement.units) == ("finalized", "full", 400)

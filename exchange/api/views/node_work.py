@@ -21,10 +21,10 @@ from exchange.api.problems import Problem
 from exchange.api.refusals import as_problems
 from exchange.api.schemas.nodes import MOST_OUTPUT
 from exchange.api.views.rights import MINT
-from exchange.services.retry import begun_again
 from exchange.services.signed_requests import NODE_SCOPE
 from rights.domain.capability import WORKLOADS
 from rights.kernel.ids import bare
+from rights.kernel.retry import begun_again
 from settlement.domain.node_results import Result
 from settlement.services.complete import Answered, complete_jobs, fail_jobs
 from settlement.services.gather import gather

@@ -24,16 +24,17 @@ def is_transient(error: BaseException) -> bool:
     return state in _TRANSIENT or (state == _DUPLICATE and getattr(getattr(cause, "diag", None), "constraint_name", None) in _RACED)
 
 
-def begun_again(act: Callable[[], Answer]) -> Answer:
+def begun_again(act: Callable[[], Answer], *, is_patient: bool = False) -> Answer:
     """What `act`, a whole transaction, answers; one that lost against another is begun again, twice at most.
 
-    Not one that has waited for a lock as long as it may: its caller has waited too.
+    Not one that has waited for a lock as long as it may: its caller has waited too. `is_patient`: that one too, for what was done outside
+    would be lost with it.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return act()
         except CONFLICTS as error:
-            waited = isinstance(error.__cause__, errors.LockNotAvailable)
+            waited = isinstance(error.__cause__, errors.LockNotAvailable) and not is_patient
             if waited or not is_transient(error) or attempt == ATTEMPTS or connection.in_atomic_block:
                 raise
     raise AssertionError
