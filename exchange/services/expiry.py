@@ -7,6 +7,7 @@ from django.db import transaction
 from exchange.domain.command import Reason
 from exchange.services.pulls import pull_asks_of_right
 from rights.kernel import rows
+from rights.kernel.apart import apart
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
 from rights.services.refusals import LifecycleRefusedError
@@ -31,17 +32,22 @@ UNION ALL ({_RIGHTS} AND r.reserved_units > {_LOCKED} ORDER BY r.ends_at, r.id L
 def expire_due(*, mint: Mint, now_us: int, most: int = 200) -> int:
     """Expire rights whose time is over, each in its own transaction; how many. At most `most` of a kind are looked at.
 
-    One that is still reserved waits until its asks have left the book; one that changes meanwhile waits for the next call.
+    One that is still reserved waits until its asks have left the book; one that changes meanwhile waits for the next call. One that can't
+    be expired is told on the log, and keeps no other waiting.
     """
     asked = {"now": rfc3339(now_us), "most": most}
     with transaction.atomic():
         packages = rows.fetch_all(_PACKAGES, asked)
     for _, package_id in packages:
-        with suppress(LifecycleRefusedError):  # taken apart meanwhile
+        with apart(f"the ended parts of pkg_{package_id}"), suppress(LifecycleRefusedError):  # taken apart meanwhile
             drop_ended_parts(package_id=package_id, actor=ACTOR, now_us=now_us)
     with transaction.atomic():
         ended = rows.fetch_all(_ENDED, asked)
-    return sum(_expire(right_id, reserved, mint, now_us) for right_id, reserved in ended)
+    done = 0
+    for right_id, reserved in ended:
+        with apart(f"the end of rgt_{right_id}"):
+            done += _expire(right_id, reserved, mint, now_us)
+    return done
 
 
 def _expire(right_id: str, reserved: int, mint: Mint, now_us: int) -> bool:

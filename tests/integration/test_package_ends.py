@@ -1,6 +1,7 @@
 """What a right's end does to the packages it is in, and that nothing that can't end yet keeps other rights from ending."""
 
 import pytest
+from django.db import connection
 
 from exchange.audit.run import audit
 from exchange.replay.run import replay
@@ -85,4 +86,21 @@ def test_a_right_that_can_not_end_yet_keeps_no_later_one_from_ending(desk):
     assert [status(disputed), status(later)] == [("active", 10), ("expired", 0)]
     assert ended(most=1) == 0
     release_units(refs=["dsp_1"], now_us=END_US)  # the audit knows of no such dispute
+    clean()
+
+
+def ddl(*statements):
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def test_a_right_whose_end_the_database_refuses_keeps_no_other_from_ending(desk):
+    refused, later = desk.issue(100), desk.issue(100)
+    ddl(f"ALTER TABLE rights_right ADD CONSTRAINT lives_on CHECK (id <> '{refused.pk}' OR status <> 'expired')")
+    assert ended() == 1
+    assert [status(refused), status(later)] == [("active", 0), ("expired", 0)]
+    ddl("ALTER TABLE rights_right DROP CONSTRAINT lives_on")
+    assert ended() == 1
     clean()
