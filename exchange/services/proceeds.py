@@ -1,7 +1,7 @@
 """Sellers' proceeds of units that are not final wait in escrow, where the instrument says so (SPEC §9; docs/adr/0021).
 
 A fill pays them into the book's own account and writes nothing more: the trade says what waits for whom. From the book's close on they are
-released trade by trade, when nothing of the lineages it delivered is left in anybody's hands and no settlement about them is open: under
+released trade by trade, page by page, when nothing of the lineages it delivered is left in anybody's hands and no settlement about them is open: under
 `until_final` to the seller; under `until_delivered` the buyer has back what he paid for units that failed him and then perished. What failed
 for what he asked is no failure of anybody's, unless a reviewer said so.
 
@@ -27,19 +27,28 @@ from settlement.domain.settlement_states import JUDGED
 from settlement.services.ledger import Move, post
 
 KIND = "proceeds"
-MOST_TRADES = 200  # of one book in one transaction
+MOST_TRADES = 200  # of one book looked at in one transaction
+MOST_RELEASED = 4_000  # in one look; what is left is found by the next
 _BOOKS = """
 SELECT b.instrument_id FROM exchange_book b JOIN settlement_balance x ON x.account_id = b.proceeds_account_id
-WHERE b.proceeds_account_id IS NOT NULL AND b.phase = %s AND x.amount > 0 ORDER BY b.instrument_id LIMIT %s
+WHERE b.proceeds_account_id IS NOT NULL AND b.phase = %s AND x.amount > 0 AND b.instrument_id > %s
+ORDER BY b.instrument_id LIMIT %s
 """
 _LOCK = """
 SELECT i.proceeds_escrow FROM exchange_book b JOIN exchange_instrument i ON i.id = b.instrument_id
 WHERE b.instrument_id = %s FOR NO KEY UPDATE OF b SKIP LOCKED
 """
+# The last of a page of trades that wait: as long as many do, only so many are looked at under the book's lock.
+_PAGE = """
+SELECT max(trade_no), count(*) FROM (
+    SELECT t.trade_no FROM exchange_trade t WHERE t.book_id = %(book)s AND t.trade_no > %(after)s
+        AND NOT EXISTS (SELECT 1 FROM exchange_proceeds p WHERE p.trade_id = t.id) ORDER BY t.trade_no LIMIT %(most)s) page
+"""
 _DUE = """
 WITH waiting AS MATERIALIZED (
     SELECT t.id, t.trade_no, t.notional_minor - t.sell_fee_minor AS net, t.buyer_id, t.seller_id, t.slice_roots, t.slice_units
-    FROM exchange_trade t WHERE t.book_id = %(book)s AND NOT EXISTS (SELECT 1 FROM exchange_proceeds p WHERE p.trade_id = t.id)),
+    FROM exchange_trade t WHERE t.book_id = %(book)s AND t.trade_no > %(after)s AND t.trade_no <= %(last)s
+        AND NOT EXISTS (SELECT 1 FROM exchange_proceeds p WHERE p.trade_id = t.id)),
 undecided AS (
     SELECT u.root FROM (SELECT DISTINCT unnest(slice_roots) AS root FROM waiting) u WHERE EXISTS (
         SELECT 1 FROM rights_right r WHERE r.root_id = u.root AND (r.remaining_units > 0 OR EXISTS (
@@ -47,7 +56,7 @@ undecided AS (
             WHERE t.right_id = r.id AND (t.state IN ('locked', 'executing') OR (t.state = 'completed' AND s.state <> 'finalized'))))))
 SELECT w.id::text, w.net, w.buyer_id, 'acc_' || b.uuid, w.seller_id, 'acc_' || s.uuid, w.slice_roots::text[], w.slice_units
 FROM waiting w JOIN rights_account b ON b.id = w.buyer_id JOIN rights_account s ON s.id = w.seller_id
-WHERE NOT w.slice_roots && (SELECT coalesce(array_agg(root), '{}') FROM undecided) ORDER BY w.trade_no LIMIT %(most)s
+WHERE NOT w.slice_roots && (SELECT coalesce(array_agg(root), '{}') FROM undecided) ORDER BY w.trade_no
 """
 # By lineage and holder: what he bought of it in books under this rule, and how much of that failed when he used it and then perished. Where
 # any leg failed for what was asked, so did the request: otherwise a part of it that can't be done would give back what all the others cost.
@@ -96,22 +105,41 @@ _Back = Mapping[tuple[str, int], tuple[int, int]]  # (root, buyer) → units bou
 
 
 def release_due(*, mint: Mint, actor: str, now_us: int, most: int = 20) -> int:
-    """Release what is final, book by book, each in its own transaction; how many trades. A locked book waits for the next look."""
-    with transaction.atomic():
-        books = rows.fetch_all(_BOOKS, [int(Phase.CLOSED), most])
-    return sum(_release(book_id, mint, actor, now_us) for (book_id,) in books)
+    """Release what is final, book by book and page by page, each in its own transaction; how many trades.
+
+    `most` books are listed at once; what waits in one keeps no other waiting. A locked book waits for the next look.
+    """
+    released, last, is_more = 0, 0, True
+    while is_more and released < MOST_RELEASED:
+        with transaction.atomic():
+            books = [row[0] for row in rows.fetch_all(_BOOKS, [int(Phase.CLOSED), last, most])]
+        for book_id in books:
+            after: int | None = 0
+            while after is not None and released < MOST_RELEASED:
+                count, after = _release(book_id, after, mint, actor, now_us)
+                released += count
+        is_more, last = len(books) == most, max(books, default=last)
+    return released
 
 
 @transaction.atomic
-def _release(book_id: int, mint: Mint, actor: str, now_us: int) -> int:
+def _release(book_id: int, after: int, mint: Mint, actor: str, now_us: int) -> tuple[int, int | None]:
+    """How many trades of the page behind number `after` were released, and the number that the next page is behind; None when there is none."""
     rule = rows.fetch_one(_LOCK, [book_id])
     if rule is None:
-        return 0
-    due = [_Due(*row) for row in rows.fetch_all(_DUE, {"book": book_id, "most": MOST_TRADES})]
-    if not due:
-        return 0
+        return 0, None
+    ((last, waiting),) = rows.fetch_all(_PAGE, {"book": book_id, "after": after, "most": MOST_TRADES})
+    if not waiting:
+        return 0, None
+    due = [_Due(*row) for row in rows.fetch_all(_DUE, {"book": book_id, "after": after, "last": last})]
+    if due:
+        _pay(book_id, rule[0], due, mint, actor, now_us)
+    return len(due), last if waiting == MOST_TRADES else None
+
+
+def _pay(book_id: int, rule: str, due: Sequence[_Due], mint: Mint, actor: str, now_us: int) -> None:
     rules, entry_id = rules_of(book_id), mint.uuid(now_us)
-    back = _failed(due) if rule[0] == UNTIL_DELIVERED else {}
+    back = _failed(due) if rule == UNTIL_DELIVERED else {}
     shares = [divided(each.net_minor, _sold(each, back)) for each in due]
     changed = post(moves=_moves(rules, entry_id, due, shares), now_us=now_us)
     at = rfc3339(now_us)
@@ -126,7 +154,6 @@ def _release(book_id: int, mint: Mint, actor: str, now_us: int) -> int:
     }
     heard = tell_balances(balances=told, now_us=now_us)
     transaction.on_commit(lambda: bell.notify_accounts(heard.items()))
-    return len(due)
 
 
 def _failed(due: Sequence[_Due]) -> _Back:

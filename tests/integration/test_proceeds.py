@@ -12,7 +12,7 @@ from exchange.models import ApiKey, Book, Order, Proceeds, Trade
 from exchange.models.book import CommandKind
 from exchange.replay.run import replay
 from exchange.selectors import accounts
-from exchange.services import intake, payload
+from exchange.services import intake, payload, proceeds
 from exchange.services.batch import Outcome, match_once
 from exchange.services.expiry import expire_due
 from exchange.services.lane import LaneMemory
@@ -75,7 +75,9 @@ def test_a_book_without_the_rule_pays_at_the_fill_and_has_no_escrow() -> None:
     sound(market.now_us)
 
 
-def test_what_was_sold_waits_until_the_window_is_over_for_everybody() -> None:
+@pytest.mark.parametrize(("page", "payments"), [(1, 2), (200, 1)])
+def test_what_was_sold_waits_until_the_window_is_over_for_everybody(page: int, payments: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proceeds, "MOST_TRADES", page)
     market = Waiting(proceeds_escrow="until_final")
     holder = market.accounts["holder"]
     assert (cash(holder), cash(market.escrow), market.net > 0) == (0, market.net, True)
@@ -86,8 +88,8 @@ def test_what_was_sold_waits_until_the_window_is_over_for_everybody() -> None:
     expire_due(mint=MINT, now_us=END_US)
     assert (market.release(END_US), market.release(END_US)) == (2, 0)
     assert (cash(holder), cash(market.escrow), accounts.waiting(account_id=holder.pk)) == (market.net, 0, {})
-    line = accounts.ledger(account_id=holder.pk, limit=1)[0]
-    assert (line.kind, line.amount, line.incoming) == ("proceeds", market.net, True)
+    lines = [line for line in accounts.ledger(account_id=holder.pk, limit=2) if line.kind == "proceeds"]
+    assert (len(lines), sum(line.amount for line in lines), {line.incoming for line in lines}) == (payments, market.net, {True})
     sound(END_US)
 
 
@@ -112,19 +114,23 @@ class Used(Using):
         self.basic(1_000, settlement=settlement)
         sold = self.issue(4_000_000, holder="other", settlement_policy=terms)
         self.fund("holder", "1000")
+        self.at_us = self.desk.now_us
+        self.sell(sold, rule, "other", "holder")
+        trade = Trade.objects.get()
+        self.net = trade.notional_minor - trade.sell_fee_minor
+        self.bought = Right.objects.get(pk=trade.slice_children[0])
+
+    def sell(self, right: Right, rule: str, seller: str, buyer: str) -> None:
+        """Three lots, in a book of the right's window that opens and closes for it."""
         now_us = self.desk.now_us
         rules = TradingRules(
             tick_minor=10_000, collar_low_ticks=1, collar_high_ticks=1_000, opens_us=now_us, taker_bps=20, proceeds_escrow=rule
         )
-        self.book = list_instrument(series=sold.series, rules=rules, actor="command:test", now_us=now_us)
-        self.at_us, self.lane = now_us, LaneMemory()
+        self.book, self.lane = list_instrument(series=right.series, rules=rules, actor="command:test", now_us=now_us), LaneMemory()
         self.command(CommandKind.SET_PHASE, payload.PhasePayload(phase=int(Phase.CONTINUOUS), reason="test"), None)
-        for slug, side in (("other", 1), ("holder", 0)):
+        for slug, side in ((seller, 1), (buyer, 0)):
             self.command(CommandKind.PLACE, payload.PlacePayload(side=side, type=0, quantity_lots=3, price_ticks=200), slug)
         self.command(CommandKind.SET_PHASE, payload.PhasePayload(phase=int(Phase.CLOSED), reason="test"), None)
-        trade = Trade.objects.get()
-        self.net = trade.notional_minor - trade.sell_fee_minor
-        self.bought = Right.objects.get(pk=trade.slice_children[0])
 
     def command(self, kind: CommandKind, body: payload.Payload, slug: str | None) -> None:
         account = self.accounts[slug or "issuer"]
@@ -230,4 +236,18 @@ def test_a_settlement_that_may_be_challenged_holds_the_proceeds_back() -> None:
     later_us = desk.now_us = END_US + 600_000_000
     finalize_due(mint=MINT, now_us=later_us, **WHO)
     assert (release_due(mint=MINT, actor=ACTOR, now_us=later_us), desk.cash("other")) == (1, desk.net)
+    desk.sound()
+
+
+def test_a_book_that_has_to_wait_keeps_no_later_one_waiting() -> None:
+    desk = Used("until_final", dispute_window_seconds=600)
+    desk.fund("other", "1000")
+    desk.sell(desk.basic(3_000_000), "until_final", "holder", "other")
+    request = desk.running((desk.bought, 1_000))
+    desk.now_us = END_US - 1_000_000
+    desk.record(request, desk.told(request, 1_000))  # may be challenged for ten minutes more
+    expire_due(mint=MINT, now_us=END_US)
+    assert release_due(mint=MINT, actor=ACTOR, now_us=END_US, most=1) == 1
+    assert list(Proceeds.objects.values_list("trade_id", flat=True)) == [Trade.objects.latest("at").pk]
+    desk.now_us = END_US
     desk.sound()
