@@ -23,11 +23,14 @@ CHECKS = (
         "L3",
         "route_parts",
         "A route takes its units out of the package that its request, or the request's delegation, names, and out of none where that names none; "
-        "it says which part that is or was: of a tranche the tier, of a strategy the branch.",
+        "it says which part that is or was: of a tranche the tier, of a strategy the branch. (One that was quoted before routes knew of parts took "
+        "what was free of its right.)",
         """
         SELECT t.id AS route, t.package_id AS package, t.tier, t.branch FROM settlement_route t JOIN settlement_request q ON q.id = t.request_id
         LEFT JOIN rights_delegation d ON d.id = q.delegation_id LEFT JOIN rights_package p ON 'pkg_' || p.uuid = q.envelope::jsonb ->> 'package'
-        WHERE t.package_id IS DISTINCT FROM coalesce(d.package_id, p.id)
+        WHERE (t.package_id IS DISTINCT FROM coalesce(d.package_id, p.id) AND NOT (t.package_id IS NULL AND EXISTS (
+               SELECT 1 FROM rights_event e CROSS JOIN LATERAL jsonb_array_elements(e.body::jsonb #> '{payload,routes}') AS said
+               WHERE e.object_id = 'req_' || t.request_id AND e.type = 'route.quoted' AND said ->> 'route' = 'rte_' || t.id AND said -> 'part' IS NULL)))
            OR (t.package_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM rights_packagepart x WHERE x.package_id = t.package_id
                AND (x.right_id, x.tier, x.branch) = (t.right_id, t.tier, t.branch)))
         """,

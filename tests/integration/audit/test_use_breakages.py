@@ -17,6 +17,14 @@ from tests.registry_desk import MINT
 from tests.shared_market import kept, undone
 from tests.using_desk import WHO, Using
 
+# A request names a package that its locked route took nothing of.
+PACKAGED = """
+WITH made AS (
+    INSERT INTO rights_package (uuid, type, holder_id, controller_id, label, policy, rules, state, revision, created_at, updated_at)
+    SELECT gen_random_uuid(), 'bundle', id, id, 'x', '{}', '{}', 'active', 1, now(), now() FROM rights_account LIMIT 1 RETURNING uuid)
+UPDATE settlement_request SET envelope = jsonb_set(envelope::jsonb, '{package}', to_jsonb('pkg_' || made.uuid))::text FROM made WHERE state = 'matched'
+"""
+
 OF_MARKETS = {"proceeds_posted", "proceeds_final"}  # broken in breakages.py: sellers' proceeds come of trades
 
 
@@ -73,3 +81,15 @@ def test_what_was_final_before_tallies_is_counted_by_their_migration(desk: Using
     assert tamper("DELETE FROM settlement_outcometally") != 0
     assert tamper(import_module("settlement.migrations.0011_outcome_tallies").COUNT) != 0
     assert audit(now_us=desk.now_us).broken == []
+
+
+def test_a_route_from_before_routes_knew_of_parts_is_left_as_it_was(desk: Using) -> None:
+    """It names no part, and neither does the event that quoted it; where the event says that there was none, the row has to agree."""
+
+    def shown() -> bool:
+        return "route_parts" in [found.check for found in audit(now_us=desk.now_us, quick=True).broken]
+
+    assert tamper(PACKAGED) == 1
+    assert shown()
+    assert tamper("UPDATE rights_event SET body = replace(body, '\"part\":null,', '') WHERE type = 'route.quoted'") != 0
+    assert not shown()
