@@ -155,20 +155,32 @@ CHECKS = (
     Check(
         "S2",
         "outcome_tallies",
-        "An issuer's record counts every final settlement of its rights, by class, window and outcome, with the units they used and had reserved.",
+        "An issuer's record counts every final settlement of its rights for others that did not fail for what was asked, by the class and window they were of "
+        "then, and by outcome, with the units they used and had reserved.",
         """
         WITH ran AS (SELECT DISTINCT request_id FROM settlement_route WHERE state = 'completed'),
-        final AS (SELECT s.id, s.request_id, s.outcome, s.created_at, ran.request_id IS NOT NULL AS ran FROM settlement_settlement s
-            LEFT JOIN ran USING (request_id) WHERE s.state = 'finalized'),
+        final AS (
+            SELECT s.id, s.request_id, s.outcome, s.created_at, s.finalized_at, ran.request_id IS NOT NULL AS ran, h.participant_id AS holder, a.participant_id AS asker
+            FROM settlement_settlement s JOIN settlement_receipt c ON c.id = s.receipt_id JOIN settlement_request q ON q.id = s.request_id
+            JOIN rights_account h ON h.id = q.holder_id JOIN rights_account a ON a.id = q.account_id LEFT JOIN ran ON ran.request_id = s.request_id
+            WHERE s.state = 'finalized'
+              AND (s.rule IN ('dispute_upheld', 'reviewed') OR NOT c.body::jsonb @> '{"legs": [{"is_callers": true}]}')),
+        moved AS (
+            SELECT object_id, array_agg(at ORDER BY at) AS ats, array_agg(series_id ORDER BY at) AS series FROM (
+                SELECT DISTINCT object_id, at, (body::jsonb #>> '{payload,moved,from}')::bigint AS series_id FROM rights_event WHERE type = 'right.amended') e
+            WHERE series_id IS NOT NULL GROUP BY 1),
         reserved AS (
-            SELECT f.id, f.outcome, r.issuer_id, r.series_id, sum(t.units) AS units FROM final f JOIN settlement_route t USING (request_id)
-            JOIN rights_right r ON r.id = t.right_id
-            WHERE CASE WHEN f.ran THEN t.state = 'completed'
-                  ELSE f.outcome = 'expired' AND t.state = 'released' AND t.ended_at >= f.created_at END GROUP BY 1, 2, 3, 4),
+            SELECT f.id, f.outcome, r.issuer_id, coalesce((SELECT series_id FROM unnest(m.ats, m.series) u(at, series_id) WHERE at > f.finalized_at ORDER BY at LIMIT 1), r.series_id) AS series_id, sum(t.units) AS units
+            FROM final f JOIN settlement_route t USING (request_id) JOIN rights_right r ON r.id = t.right_id
+            JOIN rights_issuer i ON i.id = r.issuer_id AND i.participant_id IS DISTINCT FROM f.holder AND i.participant_id IS DISTINCT FROM f.asker
+            LEFT JOIN moved m ON m.object_id = 'rgt_' || r.id
+            WHERE CASE WHEN f.ran THEN t.state = 'completed' ELSE f.outcome = 'expired' AND t.state = 'released' AND t.ended_at >= f.created_at END
+            GROUP BY 1, 2, 3, 4),
         used AS (
-            SELECT p.entry_id AS id, r.issuer_id, r.series_id, sum(CASE p.kind WHEN 'consumed' THEN p.amount ELSE -p.amount END) AS units
-            FROM settlement_posting p JOIN settlement_asset a ON a.id = p.asset_id JOIN rights_right r ON r.id = a.root_right
-            WHERE p.kind IN ('consumed', 'reversed') GROUP BY 1, 2, 3),
+            SELECT f.id, r.issuer_id, coalesce((SELECT series_id FROM unnest(m.ats, m.series) u(at, series_id) WHERE at > f.finalized_at ORDER BY at LIMIT 1), r.series_id) AS series_id, sum(CASE p.kind WHEN 'consumed' THEN p.amount ELSE -p.amount END) AS units
+            FROM final f JOIN settlement_posting p ON p.entry_id = f.id AND p.kind IN ('consumed', 'reversed')
+            JOIN settlement_asset a ON a.id = p.asset_id JOIN rights_right r ON r.id = a.root_right
+            LEFT JOIN moved m ON m.object_id = 'rgt_' || r.id GROUP BY 1, 2, 3),
         counted AS (
             SELECT x.issuer_id, s.compute_class_id, x.series_id, x.outcome, count(*) AS requests, coalesce(sum(used.units), 0) AS used_units,
                    sum(x.units) AS reserved_units
