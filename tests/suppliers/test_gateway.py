@@ -15,7 +15,7 @@ from exchange.models import ApiKey
 from exchange.services import keys
 from exchange.services.identity import Principal
 from exchange.services.policies import NewPolicy, create_policy
-from rights.models import Right
+from rights.models import ComputeClass, Right
 from settlement.models import Endpoint, Job, Receipt, Request, Settlement
 from settlement.services.complete import complete_jobs
 from settlement.services.endpoints import Setup, change_endpoint
@@ -196,6 +196,18 @@ def test_the_right_is_named_by_header_by_model_or_picked_by_its_end(desk, holder
     assert holder.client.models.retrieve(f"rgt_{other.pk}").owned_by == "issuer"
     with pytest.raises(openai.NotFoundError):
         holder.client.models.retrieve("gpt")
+
+
+def test_a_class_that_is_named_is_spent_and_no_other(desk, holder):
+    right = desk.right_of("second")
+    own = right.series.compute_class.key
+    holder.chat(model=own)
+    ComputeClass.objects.create(key="TXT.CHAT.HI.INT.PRV", fingerprint="f" * 64, dimensions={}, unit="tokens", lot_size=1000)
+    before = Request.objects.count()
+    with pytest.raises(openai.PermissionDeniedError, match=r"TXT\.CHAT\.HI") as refused:
+        holder.chat(model="TXT.CHAT.HI.INT.PRV")
+    assert (refused.value.code, Request.objects.count()) == ("right_missing", before)
+    holder.chat(model="GPT-4")  # no class of that name is known, so it means nothing
 
 
 def test_somebody_elses_right_is_no_right(desk, holder):

@@ -12,6 +12,7 @@ from exchange.selectors.usable_rights import UsableRight, delegated_right, named
 from exchange.services.identity import Principal
 from exchange.services.request_bounds import usable_classes, within_bounds
 from rights.domain.capability import RESOURCE_OF
+from rights.kernel import rows
 from rights.kernel.ids import Mint
 from rights.kernel.planned import load_one
 from rights.models import Account
@@ -23,6 +24,7 @@ from settlement.services.cancel import cancel_request
 from settlement.services.submit import submit_request
 
 MINT = Mint()
+_IS_CLASS = "SELECT 1 FROM rights_computeclass WHERE key = %s"
 MOST_NAMED = 8
 
 
@@ -86,6 +88,8 @@ def _rights(asked: Asked, named: Named, who: Principal, workload: str, now_us: i
     allowed = usable_classes(key_id=who.key_id, class_keys={right.class_key for right in usable}, now_us=now_us)
     usable = [right for right in usable if right.class_key in allowed] or usable  # where none may be used, the refusal says why
     of_class = [right for right in usable if right.class_key == asked.model]
+    if not of_class and fields.SYMBOL.fullmatch(asked.model) and rows.fetch_one(_IS_CLASS, [asked.model]):
+        raise Problem("right_missing", f"you hold no active right of {asked.model} to {resource} whose window is open and that has units left")
     return of_class or usable
 
 
