@@ -89,7 +89,9 @@ def _rights(asked: Asked, named: Named, who: Principal, workload: str, now_us: i
     usable = [right for right in usable if right.class_key in allowed] or usable  # where none may be used, the refusal says why
     of_class = [right for right in usable if right.class_key == asked.model]
     if not of_class and fields.SYMBOL.fullmatch(asked.model) and rows.fetch_one(_IS_CLASS, [asked.model]):
-        raise Problem("right_missing", f"you hold no active right of {asked.model} to {resource} whose window is open and that has units left")
+        raise Problem(
+            "right_missing", f"you hold no active right of {asked.model} to {resource} whose window is open and that has units left"
+        )
     return of_class or usable
 
 
