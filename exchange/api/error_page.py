@@ -6,7 +6,7 @@ from rights.domain.gates import CODES
 
 _HEAD = """# Errors
 
-Made by `python manage.py error_page > docs/errors.md`; a test compares it with the table that the API answers from
+Made by `.venv/bin/python manage.py error_page > docs/errors.md`; a test compares it with the table that the API answers from
 (`exchange/api/error_table.py`). `GET /api/v1/errors` is the same table as data.
 
 An error is an RFC 9457 problem, `application/problem+json`:

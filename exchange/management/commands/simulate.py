@@ -62,6 +62,8 @@ class Command(BaseCommand):
         for name, (_, least, most, _) in _NUMBERS.items():
             if not least <= options[name] <= most:
                 raise CommandError(f"--{name.replace('_', '-')} is a number from {least} to {most}")
+        if options["requests"] and not options["requests"].exists():
+            raise CommandError(f"no such file or folder: {options['requests']}; leave --requests away and requests are made up")
         if options["attach"]:
             self._live(options)
             return

@@ -47,6 +47,12 @@ def test_a_day_that_cannot_be_is_refused_before_anything_is_started(name: str, v
         call_command("simulate", f"{name}={value}")
 
 
+def test_requests_that_are_not_there_are_told_before_anything_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exchange.management.commands.simulate.servers", lambda: pytest.fail("started servers"))
+    with pytest.raises(CommandError, match=r"^no such file or folder: \S+/nowhere\.csv; leave --requests away and requests are made up$"):
+        call_command("simulate", "--requests", str(tmp_path / "nowhere.csv"))
+
+
 def test_a_day_is_the_same_for_the_same_seed_and_spread_by_zipf() -> None:
     calls, setting = generate(1), Setting(tenants=20, session_s=0, scale=1)
     day = day_of(calls, setting)
