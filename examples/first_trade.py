@@ -6,7 +6,7 @@ import urllib.request
 import uuid
 
 API = os.environ.get("EXCHANGE_URL", "http://127.0.0.1:8000") + "/api/v1"
-KEY = os.environ["EXCHANGE_KEY"]  # manage.py create_key buyer --scopes read,trade,cancel
+KEY = os.environ["EXCHANGE_KEY"]  # .venv/bin/python manage.py create_key buyer --scopes read,trade,cancel
 
 
 def call(method: str, path: str, body: dict[str, str] | None = None) -> dict:
@@ -16,7 +16,8 @@ def call(method: str, path: str, body: dict[str, str] | None = None) -> dict:
         return json.load(answer)
 
 
-offers = [t for t in call("GET", "/tickers")["data"] if t["phase"] == "continuous" and t["best_ask"]]
+tickers = [t for t in call("GET", "/tickers")["data"] if t["instrument"].startswith("TXT.CHAT.")]
+offers = [t for t in tickers if t["phase"] == "continuous" and t["best_ask"]]
 symbol = offers[0]["instrument"]
 print(f"{symbol}: {offers[0]['best_ask_quantity']} lots at {offers[0]['best_ask']}")
 # The same client_order_id sent again never places a second order, so a lost answer is asked for by sending it again.

@@ -83,6 +83,7 @@ async def _run(plan: Plan) -> int:
             # Anew at each start: seed_demo tells the registry where the supplier is called, and with which token.
             environment["DEMO_SUPPLIER_URL"] = listening.url(_INSIDE, supplier) + "/v1"
             environment["DEMO_SUPPLIER_TOKEN"] = secrets.token_urlsafe(24)
+            environment["DEMO_URL"] = listening.url(plan.host, listener)
             supervisor.start(tree.supplier_part(supplier.fileno()))
         return await _run_until_told(plan, supervisor, environment, listener, told_to_stop)
 

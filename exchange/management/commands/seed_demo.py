@@ -47,8 +47,10 @@ class Command(BaseCommand):
         for symbol in symbols:
             self.stdout.write(f"  {symbol}")
         if served:
-            how = "buy a right whose window is open, make a key (`manage.py create_key buyer --scopes redeem`), and give it to any OpenAI client"
-            self.stdout.write(f"redeem {', '.join(served)}: {how} with base URL <address>/v1 (docs/gateway.md)")
+            key = "`.venv/bin/python manage.py create_key buyer --scopes read,redeem`"
+            how = f"buy a right whose window is open, make a key ({key}), and give it to any OpenAI client"
+            at = os.environ.get("DEMO_URL", "<address>")
+            self.stdout.write(f"redeem {', '.join(served)}: {how} with base URL {at}/v1 (docs/gateway.md)")
 
     @staticmethod
     def _reach_supplier(mint: Mint) -> list[str]:
