@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from hypothesis import settings
 
 from settlement.domain.settlement_states import steps
 from tests.shared_market import hold_for_ever
+
+# How long an example takes is the machine's affair, and no property of what it tries.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
