@@ -120,7 +120,7 @@ COMPONENTS: dict[str, Schema] = {
             "symbol": SYMBOL,
             "seq": WHOLE,
             "phase": PHASE,
-            "checksum": {**WHOLE, "description": "CRC32 over the ten best levels (API.md, WebSocket)"},
+            "checksum": {**WHOLE, "description": "CRC32 over the ten best levels (docs/websocket.md, Hearing)"},
             "bids": many(_LEVEL),
             "asks": many(_LEVEL),
         }
