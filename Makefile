@@ -16,13 +16,13 @@ help: ## list the verbs
 run: install install-demo assets ## a living market in the browser, from a fresh clone (PORT=8000)
 	@exec $(MANAGE) up --demo --port $(PORT) $(ARGS)
 
-# Two processes share a machine of two cores better than one: many tests wait for servers. Those that measure how soon somebody is back go
-# first; the browser's drive Playwright's own event loop, so they have a process to themselves.
+# Three processes share a machine of two cores better than one: many tests wait for servers. Those that measure how soon somebody is back go
+# before the others; the browser's drive Playwright's own event loop, so they have a process to themselves.
 test: install-dev assets browser ## every test, also the browser's (a part: ARGS='tests/unit -k name')
 ifdef ARGS
 	@$(BIN)/pytest $(if $(findstring tests/browser,$(ARGS)),,--ignore=tests/browser) $(ARGS)
 else
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-live test-rest test-browser
+	@$(MAKE) --no-print-directory --jobs=3 --keep-going test-live test-rest test-browser
 endif
 
 LIVE := tests/faults tests/feed tests/flows
@@ -35,7 +35,7 @@ test-rest:
 	@nice -n 5 $(BIN)/pytest --ignore=tests/browser $(LIVE:%=--ignore=%) $(NAMED)
 
 test-browser:
-	@$(BIN)/pytest tests/browser $(NAMED)
+	@nice -n 5 $(BIN)/pytest tests/browser $(NAMED)
 
 check: lint types layers test ## everything CI checks
 
