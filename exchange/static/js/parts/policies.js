@@ -122,13 +122,20 @@ export function connectPolicy(form, beginnings, made) {
     },
     () => keys.replaceChildren(h("option", { value: "" }, "Keys could not be loaded")),
   );
+  // As tall as its text.
+  const fit = () => {
+    rules.rows = Math.max(4, rules.value.split("\n").length + 1);
+  };
+  rules.addEventListener("input", fit);
   rules.value = beginnings[last];
+  fit();
   for (const choice of form.querySelectorAll("[name=kind]")) {
     choice.addEventListener("change", () => {
       written.set(last, rules.value);
       last = kind();
       offerKeys();
       rules.value = written.get(last) ?? beginnings[last];
+      fit();
     });
   }
   function body() {
