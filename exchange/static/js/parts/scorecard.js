@@ -16,6 +16,9 @@ function fact(name, ...value) {
   return h("div", {}, h("dt", {}, name), h("dd", {}, ...value));
 }
 
+/** A class, leading to its markets. */
+const market = (key) => h("a", { href: `/?class=${encodeURIComponent(key)}` }, key);
+
 /** A count with its rate and how low that may really be. */
 function outcome(row, name) {
   const count = row.counts[name];
@@ -94,13 +97,13 @@ class Scorecard extends Part {
 
   classes(told) {
     if (!told.classes.length) return empty("No record yet", "Requests count once they were executed, or ran out of time, and their settlement is final.");
-    const rows = told.classes.map((row) => line(row, h("th", { scope: "row" }, h("a", { href: `/?class=${encodeURIComponent(row.class)}` }, row.class))));
+    const rows = told.classes.map((row) => line(row, h("th", { scope: "row" }, market(row.class))));
     return table("Outcomes by class", ["Class"], rows);
   }
 
   windows(told) {
     if (!told.windows.length) return empty("No window yet", "Each window with a final settlement has a line of its own here.");
-    const rows = told.windows.map((row) => line(row, h("th", { scope: "row" }, windowText(row.window.start, row.window.end)), h("td", {}, row.class)));
+    const rows = told.windows.map((row) => line(row, h("th", { scope: "row" }, windowText(row.window.start, row.window.end)), h("td", {}, market(row.class))));
     return table("Outcomes by window", ["Window", "Class"], rows);
   }
 }
@@ -109,7 +112,7 @@ class Scorecard extends Part {
 class Standing extends Paged {
   wait = "Loading assurances";
   kind = "record";
-  caption = "Assurances, the newest first";
+  caption = "Assurances, by class and window";
   heads = [["Assurance", ""], ["Class", ""], ["Window", ""], ["State", ""], ["Usable", "num"], ["Issued", "num"], ["Looked at", ""]];
 
   connect() {
@@ -121,7 +124,8 @@ class Standing extends Paged {
   }
 
   whole(rows) {
-    const box = super.whole(rows);
+    const place = (row) => `${row.class} ${row.window.start}`;
+    const box = super.whole(rows.toSorted((one, other) => (place(one) < place(other) ? -1 : 1)));
     box.tabIndex = 0;
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", this.caption);
@@ -135,7 +139,7 @@ class Standing extends Paged {
         "tr",
         {},
         h("th", { scope: "row" }, row.reference),
-        h("td", {}, row.class),
+        h("td", {}, market(row.class)),
         h("td", {}, windowText(row.window.start, row.window.end)),
         h("td", {}, h("span", { class: `badge ${MARKS[row.status] ?? ""}` }, row.status)),
         share(row.usable_units),
