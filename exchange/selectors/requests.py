@@ -91,6 +91,7 @@ def request_document(row: Request) -> dict[str, Any]:
         "routes": [route_document(route) for route in row.quotes],  # type: ignore[attr-defined]
         "receipt_id": public("rcp", str(receipts[0].pk)) if receipts else None,
         "settlement_id": None if settlement is None else public("stl", str(settlement.pk)),
+        "outcome": None if settlement is None else settlement.outcome or None,
         "latest_at": rfc3339(to_us(row.latest_at)),
         "created_at": rfc3339(to_us(row.created_at)),
         "updated_at": rfc3339(to_us(row.updated_at)),

@@ -25,6 +25,7 @@ from rights.domain.effective_policy import FALLBACKS, PRIVACY_ORDER
 from rights.domain.package import MOST_PARTS, TIERS
 from settlement.domain.envelope import MOST_BRANCH, MOST_WEIGHT, OPERATION, PREFERENCES, SHAPE
 from settlement.domain.request_states import BUDGETS, DELIVERIES, REQUEST_STATES, ROUTE_STATES
+from settlement.domain.settlement_states import Outcome
 
 _PLACE: Schema = {"type": "string", "pattern": f"^{REGION.pattern}$"}
 _SLUG: Schema = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
@@ -131,6 +132,7 @@ COMPONENTS: dict[str, Schema] = {
             "routes": many(ref("Route")),
             "receipt_id": maybe(public_id("rcp")),
             "settlement_id": maybe(public_id("stl")),
+            "outcome": {**maybe(one_of(*Outcome)), "description": "Of its settlement; null until one is decided"},
             "latest_at": MOMENT,
             "created_at": MOMENT,
             "updated_at": MOMENT,

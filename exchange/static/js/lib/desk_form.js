@@ -61,7 +61,8 @@ export function showProblem(form, problem) {
   const [first] = wrong;
   const told = elsewhere.length ? h("ul", {}, ...elsewhere) : null;
   const title = problem.code === "outcome_unknown" ? "Whether this was done is not known. Sending it again does it at most once." : codeWords(problem.code);
-  const words = told || first ? null : h("p", {}, problem.message);
+  const named = [...new Set(wrong.map((place) => place.labels?.[0]?.textContent.trim()).filter(Boolean))];
+  const words = named.length ? h("p", {}, `Look at: ${named.join(", ")}.`) : told || first ? null : h("p", {}, problem.message);
   const box = h("div", { class: "notice error", role: "alert", tabIndex: -1 }, h("div", {}, h("p", { class: "strong" }, title), words, told));
   form.querySelector("[data-problem]")?.replaceChildren(box);
   (first ?? box).focus();

@@ -11,15 +11,8 @@ const list = document.querySelector("sx-requests");
 
 if (form) {
   list.connect();
-  const redeem = connectRedeem(form, (request) => {
-    if (request.state === "validated") {
-      location.assign(`/use/${request.id}`);
-      return;
-    }
-    list.restart();
-    redeem.load();
-  });
-  connectSnippets(document.querySelector("[data-snippets]"), form.querySelector("[data-right]"));
+  connectRedeem(form, (request) => location.assign(`/use/${request.id}`));
+  connectSnippets(document.querySelector("[data-snippets]"), form.querySelector("[data-right]"), form.querySelector("[data-at=workload]"));
   const state = document.querySelector("[data-state]");
   state.addEventListener("change", () => list.choose(state.value));
 }

@@ -11,6 +11,9 @@ const MARKS = { locked: "status-issued", executing: "status-issued", completed: 
 /** Which part of its package a route uses, if it has a name. */
 const part = (route) => (route.tier ? `${codeWords(route.tier)} of the tranche` : route.branch ? `Branch ${route.branch}` : null);
 
+/** The same routes where nothing is reserved for them: what would be locked is possible. */
+export const untaken = (routes) => routes.map((route) => (route.state === "locked" ? { ...route, state: "quoted" } : route));
+
 /** `acts(route)` gives buttons for a route, if any. */
 export function candidates(routes, acts = () => []) {
   if (!routes.length) return h("p", { class: "muted" }, "No route yet.");

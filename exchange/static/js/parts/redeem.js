@@ -1,6 +1,5 @@
 // The form that uses a right: what the right is fit for, the work as the supplier wants it, the routes before anything is reserved.
 
-import { announce } from "../lib/announce.js";
 import { get, post } from "../lib/api.js";
 import { compact, grouped } from "../lib/decimal.js";
 import { looking, sending, showProblem, unreadable, valuesOf } from "../lib/desk_form.js";
@@ -8,15 +7,21 @@ import { listOf } from "../lib/desk_terms.js";
 import { h } from "../lib/dom.js";
 import { windowText } from "../lib/time.js";
 import { units } from "../lib/words.js";
-import { candidates } from "./candidates.js";
+import { candidates, untaken } from "./candidates.js";
 import { shortId } from "./preview.js";
 
 // What a right's resource is mostly used for, and how its work is written.
-const WORK = { text_inference: "text.generation", embeddings: "text.embedding", image_generation: "image.generation", video_generation: "video.generation", agent_runtime: "agent.runtime", gpu_time: "gpu.batch" };
+const WORK = { text_inference: "text.generation", embeddings: "text.embedding", image_generation: "image.generation", video_generation: "video.generation", agent_runtime: "tool.agent-runtime", gpu_time: "gpu.batch" };
 const PLAIN = {
   "text.generation": ["chat.completions", (text) => ({ messages: [{ role: "user", content: text }] }), "The prompt, as you would say it. It goes to the supplier as one message of a chat."],
   "text.embedding": ["embeddings", (text) => ({ input: text.split("\n").filter(Boolean) }), "One text per line; each line becomes one embedding."],
 };
+
+/** What is left empty is told at once, whatever else the venue would say. */
+function refuseEmpty(...told) {
+  const fieldErrors = told.filter(([, said]) => !said?.trim()).map(([field, , detail]) => ({ field, detail }));
+  if (fieldErrors.length) throw Object.assign(new Error("Something is left empty."), { code: "validation_failed", fieldErrors, gates: [] });
+}
 
 function bodyOf(work, text) {
   const known = PLAIN[work];
@@ -79,6 +84,7 @@ export function connectRedeem(form, sent) {
 
   function body() {
     const said = valuesOf(form);
+    refuseEmpty(["units", said.units, "say how many units it may take at most"], ["payload", text.value, "say what is to be done"]);
     const providers = listOf(form.querySelector("[data-list]").value);
     if (providers.length) said.constraints = { ...said.constraints, providers };
     if (form.querySelector("[name=fallback]:checked").value) said.fallback_policy = [...form.querySelectorAll("[data-fallback]:checked")].map((box) => box.value);
@@ -93,13 +99,17 @@ export function connectRedeem(form, sent) {
       form.querySelector("[name=fallback][value=some]").checked = true;
     });
   }
-  looking(form, async () => post("/requests?validate_only=true", body()), (would) => [h("p", {}, would.routes.length ? "These could do it now; nothing is reserved yet." : "No route is free now; it would wait within the right's window."), candidates(would.routes)]);
-  sending(form, async (options) => post("/requests", body(), options), (request) => {
-    announce(request.state === "validated" ? "Choose a route" : request.state === "deferred" ? "The request waits for a route" : "The request is on its way", shortId(request.id).textContent);
+  const ready = load(); // who is quicker than the list of rights waits for it
+  looking(form, async () => {
+    await ready;
+    return post("/requests?validate_only=true", body());
+  }, (would) => [h("p", {}, would.routes.length ? "These could do it now; nothing is reserved yet." : "No route is free now; it would wait within the right's window."), candidates(untaken(would.routes))]);
+  sending(form, async (options) => {
+    await ready;
+    return post("/requests", body(), options);
+  }, (request) => {
     text.value = "";
     sent(request);
   });
-  load();
   describe();
-  return { load };
 }

@@ -9,14 +9,14 @@ import { dayTime } from "../lib/time.js";
 import { codeWords } from "../lib/words.js";
 import { candidates } from "./candidates.js";
 import { shortId } from "./preview.js";
-import { stateBadge } from "./requests.js";
+import { cameToNothing, stateBadge } from "./requests.js";
 import { panel, settled } from "./settled.js";
 
 const OPEN = ["received", "validated", "matched", "executing", "deferred"];
 const STEPS = [
   ["Asked", (request) => request.created_at],
   ["Route locked", (request) => request.routes.map((route) => route.locked_at).filter(Boolean).sort()[0]],
-  ["Done", (request) => (OPEN.includes(request.state) ? null : request.ended_at ?? request.updated_at)],
+  ["Ended", (request) => (OPEN.includes(request.state) ? null : request.ended_at ?? request.updated_at)],
 ];
 const FOLLOWED = ["requests", "settlements"];
 const EVERY_MS = 2000; // while there is no line to the venue
@@ -24,6 +24,19 @@ const SOON_MS = 100; // several facts of one moment are read once
 
 function fact(name, ...value) {
   return h("div", {}, h("dt", {}, name), h("dd", {}, ...value));
+}
+
+const ADVICE = {
+  failed: "Send it again: the router passes over a supplier that keeps failing. A route can also be chosen, or other suppliers named, when it is sent.",
+  expired: "Send it again with a later time to be done by, while the right's window is open.",
+  cancelled: "It can be sent again while the right's window is open.",
+};
+
+/** Why it came to nothing, in the suppliers' own words where they gave some, and what can be done now. */
+function nothingOf(request, receipt) {
+  if (!cameToNothing(request)) return null;
+  const errors = (receipt?.legs ?? []).filter((leg) => leg.error).map((leg) => h("li", {}, h("strong", {}, leg.supplier), `: ${leg.error}`));
+  return h("div", { class: "notice error" }, h("div", {}, h("p", { class: "strong" }, "It came to nothing, and nothing is charged."), errors.length ? h("ul", {}, ...errors) : null, h("p", {}, `${ADVICE[request.outcome ?? request.state]} `, h("a", { href: `/use${request.rights.length ? `?right=${request.rights[0].right_id}` : ""}` }, "Send another request"))));
 }
 
 /** What is there, or null where it is not there yet. */
@@ -128,7 +141,8 @@ class OneRequest extends Part {
     return panel(
       "What was asked",
       "",
-      h("p", {}, stateBadge(request.state), ` ${request.operation}, ${grouped(request.units)} units at most, out of `, ...named, ...(rights.length || named.length ? rights : ["what the delegation covers"])),
+      h("p", {}, stateBadge(request), ` ${request.operation}, ${grouped(request.units)} units at most, out of `, ...named, ...(rights.length || named.length ? rights : ["what the delegation covers"])),
+      nothingOf(request, this.receipt),
       h("ol", { class: "way", "aria-label": "How far it is" }, ...steps),
       h(
         "dl",

@@ -9,10 +9,18 @@ import { shortId } from "./preview.js";
 
 const MARKS = { completed: "status-active", settled: "status-active", fallback_completed: "status-active", partially_completed: "status-issued", failed: "status-expired", expired: "status-expired", cancelled: "status-expired" };
 
-export function stateBadge(state) {
+// What a settlement came to says more than that there is one.
+const OUTCOMES = { full: ["Done in full", "status-active"], fallback: ["Done by a fallback", "status-active"], partial: ["Done in part", "status-issued"], failed: ["Failed", "status-expired"], expired: ["Too late", "status-expired"], cancelled: ["Called off", "status-expired"] };
+
+/** Of a request: its outcome where one is decided, else how far it is. */
+export function stateBadge({ state, outcome }) {
   const text = state.replaceAll("_", " ");
-  return h("span", { class: `badge ${MARKS[state] ?? "status-issued"}` }, text.charAt(0).toUpperCase() + text.slice(1));
+  const [words, mark] = OUTCOMES[outcome] ?? [text.charAt(0).toUpperCase() + text.slice(1), MARKS[state] ?? "status-issued"];
+  return h("span", { class: `badge ${mark}`, title: outcome ? `The request is ${text}` : null }, words);
 }
+
+/** Whether it came to nothing, so that nothing is charged. */
+export const cameToNothing = ({ state, outcome }) => ["failed", "expired", "cancelled"].includes(outcome ?? state);
 
 class Requests extends Paged {
   kind = "requests";
@@ -38,7 +46,7 @@ class Requests extends Paged {
         "tr",
         { "data-request": request.id },
         h("th", { scope: "row" }, h("a", { href: `/use/${request.id}` }, request.operation), h("span", { class: "under" }, request.workload, " · ", shortId(request.id))),
-        h("td", {}, stateBadge(request.state)),
+        h("td", {}, stateBadge(request)),
         h("td", { class: "num" }, grouped(request.units)),
         h("td", { class: "wide" }, by.join(", ") || h("span", { class: "muted" }, "nobody yet")),
         h("td", { class: "wide" }, dayTime(request.created_at)),
