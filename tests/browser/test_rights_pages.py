@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.conftest import Venue, log_in
 from tests.browser.test_access import broken_rules
@@ -222,6 +223,26 @@ def test_use_is_lent_and_taken_back(open_page: Open, venue: Venue) -> None:
     row.get_by_role("button", name="Revoke").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke it").click()
     expect(page.locator("sx-delegations tbody tr").first).to_contain_text("Revoked")
+
+
+def test_what_is_pressed_before_the_page_listens_is_not_lost(open_page: Open, venue: Venue) -> None:
+    page = open_page("/rights", user="seller")
+    withheld: list[Route] = []
+
+    def withhold(route: Route) -> None:
+        withheld.append(route)
+
+    page.route("**/parts/delegations.js*", withhold)
+    with page.expect_request("**/parts/delegations.js*"):
+        page.goto("/packages", wait_until="commit")
+    page.get_by_label("Units at most").fill("12")
+    page.keyboard.press("Enter")
+    with pytest.raises(PlaywrightTimeoutError, match="intercepts pointer events"):
+        page.get_by_role("button", name="Delegate").click(timeout=1_000)
+    withheld[0].continue_()
+    page.get_by_role("button", name="Delegate").click()
+    expect(page.locator("sx-lend .field-error").first).to_be_visible()
+    expect(page.get_by_label("Units at most")).to_have_value("12")
 
 
 def test_a_policy_is_tried_stands_is_paused_and_ended(open_page: Open, venue: Venue) -> None:
