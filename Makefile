@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-live test-rest test-browser check fmt lint types layers migrations bench torture audit replay pictures install install-dev install-demo assets browser clean
+.PHONY: help run test test-live test-browser test-api test-integration test-rest check fmt lint types layers migrations bench torture audit replay pictures install install-dev install-demo assets browser clean
 
 PORT ?= 8000
 ARGS ?=
@@ -16,26 +16,34 @@ help: ## list the verbs
 run: install install-demo assets ## a living market in the browser, from a fresh clone (PORT=8000)
 	@exec $(MANAGE) up --demo --port $(PORT) $(ARGS)
 
-# Three processes share a machine of two cores better than one: many tests wait for servers. Those that measure how soon somebody is back go
-# before the others; the browser's drive Playwright's own event loop, so they have a process to themselves.
+# Three processes at a time share a machine of two cores better than one: many tests wait for servers. Those that measure how soon somebody is
+# back go before the others; the browser's drive Playwright's own event loop, so they have a process to themselves. The longest come first.
 test: install-dev assets browser ## every test, also the browser's (a part: ARGS='tests/unit -k name')
 ifdef ARGS
 	@$(BIN)/pytest $(if $(findstring tests/browser,$(ARGS)),,--ignore=tests/browser) $(ARGS)
 else
-	@$(MAKE) --no-print-directory --jobs=3 --keep-going test-live test-rest test-browser
+	@rm -f $(FAILED)
+	@$(MAKE) --no-print-directory --jobs=3 --keep-going test-live test-browser test-api test-integration test-rest || { cat $(FAILED); exit 1; }
 endif
 
 LIVE := tests/faults tests/feed tests/flows
-NAMED = | awk '{print "$(@:test-%=%): " $$0; fflush()}'
+FAILED := $(VENV)/.failed
+NAMED = | awk '{print "$(@:test-%=%): " $$0; fflush()} /^(FAILED|ERROR) /{print >> "$(FAILED)"}'
 
 test-live:
 	@$(BIN)/pytest $(LIVE) $(NAMED)
 
-test-rest:
-	@nice -n 5 $(BIN)/pytest --ignore=tests/browser $(LIVE:%=--ignore=%) $(NAMED)
-
 test-browser:
 	@nice -n 5 $(BIN)/pytest tests/browser $(NAMED)
+
+test-api:
+	@nice -n 5 $(BIN)/pytest tests/api $(NAMED)
+
+test-integration:
+	@nice -n 5 $(BIN)/pytest tests/integration $(NAMED)
+
+test-rest:
+	@nice -n 5 $(BIN)/pytest --ignore=tests/browser --ignore=tests/api --ignore=tests/integration $(LIVE:%=--ignore=%) $(NAMED)
 
 check: lint types layers test ## everything CI checks
 
