@@ -1,0 +1,72 @@
+"""Calls that go together: what comes while one transaction is under way goes in the next, so that nobody waits where it is quiet."""
+
+import asyncio
+import functools
+from asyncio import AbstractEventLoop, Future, Task
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from settlement.services.off_loop import in_thread
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class _Calls(msgspec.Struct, Generic[Item, Result]):
+    """What one event loop has under way."""
+
+    waiting: deque[tuple[Item, "Future[Result]"]] = msgspec.field(default_factory=deque)
+    at_work: "Task[None] | None" = None
+
+
+class Gathered(Generic[Item, Result]):
+    """`act` takes up to `most` items in a thread and answers, in their order, a result or an exception for each.
+
+    Each event loop gathers its own. An item is done though whoever called is gone: nobody knows whether it has gone already.
+    """
+
+    def __init__(self, act: Callable[[Sequence[Item]], Sequence[Result | Exception]], most: int = 32) -> None:
+        self._act, self._most = act, most
+        self._by_loop: WeakKeyDictionary[AbstractEventLoop, _Calls[Item, Result]] = WeakKeyDictionary()
+
+    async def __call__(self, item: Item) -> Result:
+        """What `act` answers for the item. Raises what it answers or, for all of its items, what it raises."""
+        loop = asyncio.get_running_loop()
+        calls = self._by_loop.setdefault(loop, _Calls())
+        answer: Future[Result] = loop.create_future()
+        calls.waiting.append((item, answer))
+        if calls.at_work is None:
+            calls.at_work = loop.create_task(self._work(calls))
+        return await answer
+
+    async def _work(self, calls: _Calls[Item, Result]) -> None:
+        try:
+            while calls.waiting:
+                taken = [calls.waiting.popleft() for _ in range(min(self._most, len(calls.waiting)))]
+                items = [item for item, _ in taken]
+                for (_, answer), result in zip(taken, await self._results(items), strict=True):
+                    _give(answer, result)
+        finally:
+            calls.at_work = None
+
+    async def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
+        try:
+            results = await in_thread(functools.partial(self._act, items))
+        except Exception as error:  # noqa: BLE001 - whatever it is, each caller is told
+            return [error] * len(items)
+        if len(results) != len(items):
+            return [RuntimeError(f"{len(results)} results for {len(items)} items")] * len(items)
+        return results
+
+
+def _give(answer: "Future[Result]", result: Result | Exception) -> None:
+    if answer.done():  # whoever called is gone
+        return
+    if isinstance(result, Exception):
+        answer.set_exception(result)
+    else:
+        answer.set_result(result)
