@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from exchange.feed.record import BalanceRecord, FillRecord, OrderRecord, PrivateRecord, encode
+from exchange.feed.record import BalanceRecord, FillRecord, OrderRecord, PrivateRecord, RequestRecord, SettlementRecord, encode
 from exchange.services.header import Header
 from exchange.services.working import Working
 from rights.kernel import rows
@@ -144,39 +144,41 @@ def tell_balances(*, balances: Mapping[int, BalanceRecord], now_us: int) -> dict
     return write_messages(records, numbers, book_id=None, batch_seq=None, now_us=now_us)
 
 
-class News(msgspec.Struct, frozen=True):
-    """What is told of one moment outside any book: the whole to some, a part to others."""
+class Said(msgspec.Struct, frozen=True):
+    """What is told of one request at one moment: everything to some, its settlement alone to others."""
 
-    whole: PrivateRecord
-    part: PrivateRecord
-    cash: Collection[tuple[str, str]] = ()  # (account's UUID, currency): whose balances changed
+    request_id: str
+    requests: Sequence[RequestRecord]
+    settlements: Sequence[SettlementRecord]
 
 
-def tell_named(*, parties: str, names: Mapping[str, object], news: News) -> Answer:
-    """Tell everybody whom the query `parties` of (account_id, whole) finds, and everybody whose cash changed how much it is now.
+def tell_named(
+    *, parties: str, names: Mapping[str, object], said: Sequence[Said], cash: Collection[tuple[str, str]], now_us: int
+) -> Answer:
+    """Tell everybody whom the query `parties` of (request_id, account_id, whole) finds, and everybody whose cash changed (`cash`: an
+    account's UUID, a currency) how much it is now: one record for each, whatever it hears of.
 
     One statement, which numbers and writes; feeds are locked in order of account, as everywhere. Its answer: (account, its feed's number).
     """
-    whole, part = news.whole, news.part
-    # Balances are read by the statement itself, so they go into the record there: behind the moment, the orders and the fills.
-    place = len(encode([whole.at_us, [], []]))
-    cut = place + 1
     fields = {
         **names,
-        "accounts": rows.array(uuid for uuid, _ in news.cash),
-        "currencies": rows.text_array(code for _, code in news.cash),
-        "requests": len(whole.requests),
-        "settlements": len(whole.settlements),
-        "at": rfc3339(whole.at_us),
-        "head": encode(whole)[:place],
-        "whole": encode(whole)[cut:],
-        "part": encode(part)[cut:],
-        "nothing": encode(PrivateRecord(whole.at_us, [], [], [], []))[cut:],
+        "accounts": rows.array(uuid for uuid, _ in cash),
+        "currencies": rows.text_array(code for _, code in cash),
+        "ids": rows.array(each.request_id for each in said),
+        "counts": rows.array(len(each.requests) for each in said),
+        "facts": rows.bytea_array(b"".join(map(encode, each.requests)) for each in said),
+        "settled_counts": rows.array(len(each.settlements) for each in said),
+        "settled_facts": rows.bytea_array(b"".join(map(encode, each.settlements)) for each in said),
+        "at": rfc3339(now_us),
+        # Behind the moment, the orders and the fills the statement itself goes on.
+        "head": encode(PrivateRecord(now_us, [], [], [], []))[: len(encode([now_us, [], []]))],
     }
     return rows.write(_to_named(parties), fields)
 
 
-# A BalanceRecord and a list of them as msgpack writes them: a short array, a short text, whole numbers of eight bytes.
+# A list of so many records as msgpack begins it.
+_LIST = r"CASE WHEN {0} < 16 THEN set_byte('\x00', 0, 144 + {0}::int) ELSE '\xdd'::bytea || int4send({0}::int) END"
+# A BalanceRecord: a short list, a short text, whole numbers of eight bytes.
 _BALANCE = r"""
 '\x94'::bytea || set_byte('\x00', 0, 160 + octet_length(s.code)) || convert_to(s.code, 'UTF8') || set_byte('\x00', 0, s.scale)
 || '\xd3'::bytea || int8send(b.amount) || '\xd3'::bytea || int8send(b.held)
@@ -186,25 +188,31 @@ _BALANCE = r"""
 @cache
 def _to_named(parties: str) -> str:
     return rf"""
-WITH paid AS (
-    SELECT a.id AS account_id, count(*) AS balances, set_byte('\x00', 0, 144 + count(*)::int) || string_agg({_BALANCE}, ''::bytea ORDER BY s.code) AS body
+WITH fact AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(counts)s::int[], %(facts)s::bytea[], %(settled_counts)s::int[], %(settled_facts)s::bytea[])
+        WITH ORDINALITY AS f(request_id, requests, body, settlements, settled, place)),
+paid AS (
+    SELECT a.id AS account_id, count(*) AS balances, string_agg({_BALANCE}, ''::bytea ORDER BY s.code) AS body
     FROM unnest(%(accounts)s::uuid[], %(currencies)s::text[]) AS c(uuid, code) JOIN rights_account a ON a.uuid = c.uuid
     JOIN settlement_asset s ON s.code = c.code JOIN settlement_balance b ON b.account_id = a.id AND b.asset_id = s.id GROUP BY 1),
+heard AS (SELECT q.request_id, q.account_id, bool_or(q.whole) AS whole FROM ({parties}) q GROUP BY 1, 2),
+said AS (
+    SELECT h.account_id, coalesce(sum(f.requests) FILTER (WHERE h.whole), 0) AS requests, sum(f.settlements) AS settlements,
+           string_agg(f.body, ''::bytea ORDER BY f.place) FILTER (WHERE h.whole) AS body, string_agg(f.settled, ''::bytea ORDER BY f.place) AS settled
+    FROM heard h JOIN fact f USING (request_id) WHERE h.whole OR f.settlements > 0 GROUP BY 1),
 want AS (
-    SELECT p.account_id, max(p.hears) AS hears FROM (
-        SELECT account_id, CASE WHEN whole THEN 2 ELSE 1 END AS hears FROM ({parties}) q UNION ALL SELECT account_id, 0 FROM paid) p
-    JOIN rights_account a ON a.id = p.account_id WHERE a.code IS NULL GROUP BY 1),
+    SELECT account_id, coalesce(p.balances, 0) AS balances, coalesce(s.requests, 0) AS requests, coalesce(s.settlements, 0) AS settlements,
+           coalesce(p.body, '') AS paid, coalesce(s.body, '') AS body, coalesce(s.settled, '') AS settled
+    FROM said s FULL JOIN paid p USING (account_id) JOIN rights_account a ON a.id = account_id WHERE a.code IS NULL),
 numbered AS (
     INSERT INTO exchange_accountfeed AS f (account_id, seq, orders_seq, fills_seq, balances_seq, requests_seq, settlements_seq, suspended)
-    SELECT w.account_id, 1, 0, 0, coalesce(p.balances, 0), CASE WHEN w.hears = 2 THEN %(requests)s::bigint ELSE 0 END,
-           CASE WHEN w.hears > 0 THEN %(settlements)s::bigint ELSE 0 END, false
-    FROM want w LEFT JOIN paid p USING (account_id) ORDER BY w.account_id
+    SELECT w.account_id, 1, 0, 0, w.balances, w.requests, w.settlements, false FROM want w ORDER BY w.account_id
     ON CONFLICT (account_id) DO UPDATE SET seq = f.seq + 1, balances_seq = f.balances_seq + EXCLUDED.balances_seq,
         requests_seq = f.requests_seq + EXCLUDED.requests_seq, settlements_seq = f.settlements_seq + EXCLUDED.settlements_seq
     RETURNING f.account_id, f.seq, f.orders_seq, f.fills_seq, f.balances_seq, f.requests_seq, f.settlements_seq)
 INSERT INTO exchange_accountmessage (account_id, seq, at, orders_seq, fills_seq, balances_seq, requests_seq, settlements_seq, body)
 SELECT n.account_id, n.seq, %(at)s::timestamptz, n.orders_seq, n.fills_seq, n.balances_seq, n.requests_seq, n.settlements_seq,
-       %(head)s::bytea || coalesce(p.body, '\x90') || CASE w.hears WHEN 2 THEN %(whole)s::bytea WHEN 1 THEN %(part)s::bytea ELSE %(nothing)s::bytea END
-FROM numbered n JOIN want w USING (account_id) LEFT JOIN paid p USING (account_id)
+       %(head)s::bytea || {_LIST.format("w.balances")} || w.paid || '\x90' || {_LIST.format("w.requests")} || w.body || {_LIST.format("w.settlements")} || w.settled
+FROM numbered n JOIN want w USING (account_id)
 RETURNING account_id, seq
 """

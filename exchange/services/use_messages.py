@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db import transaction
 
-from exchange.feed.record import PrivateRecord, RequestRecord, SettlementRecord
+from exchange.feed.record import RequestRecord, SettlementRecord
 from exchange.services import bell
-from exchange.services.messages import News, tell_named
+from exchange.services.messages import Said, tell_named
 from rights.kernel import rows
 from rights.kernel.ids import bare, public
 from rights.services.journal import NewEvent
@@ -23,67 +23,37 @@ Told = tuple[NewEvent, str]
 Says = Callable[[Mapping[str, Any]], str]
 
 _ASKING = """
-SELECT account_id, true AS whole FROM settlement_request WHERE id = %(request)s::uuid
-UNION ALL SELECT holder_id, true FROM settlement_request WHERE id = %(request)s::uuid
+SELECT id AS request_id, account_id, true AS whole FROM settlement_request WHERE id = ANY(%(requests)s::uuid[])
+UNION ALL SELECT id, holder_id, true FROM settlement_request WHERE id = ANY(%(requests)s::uuid[])
 """
 _STAKES = ", ".join(f"'{state}'" for state in STAKES)
 _CONCERNED = f"""
 {_ASKING}
-UNION ALL SELECT a.id, false FROM settlement_route t JOIN rights_supplier s ON s.id = t.supplier_id
-    JOIN rights_account a ON a.participant_id = s.participant_id WHERE t.request_id = %(request)s::uuid AND t.state IN ({_STAKES})
-UNION ALL SELECT a.id, false FROM settlement_route t JOIN rights_right r ON r.id = t.right_id JOIN rights_issuer i ON i.id = r.issuer_id
-    JOIN rights_account a ON a.participant_id = i.participant_id WHERE t.request_id = %(request)s::uuid AND t.state IN ({_STAKES})
-UNION ALL SELECT a.id, false FROM settlement_settlement s JOIN settlement_dispute d ON d.settlement_id = s.id
-    JOIN rights_participant p ON p.slug = d.reviewer JOIN rights_account a ON a.participant_id = p.id WHERE s.request_id = %(request)s::uuid
+UNION ALL SELECT t.request_id, a.id, false FROM settlement_route t JOIN rights_supplier s ON s.id = t.supplier_id
+    JOIN rights_account a ON a.participant_id = s.participant_id WHERE t.request_id = ANY(%(requests)s::uuid[]) AND t.state IN ({_STAKES})
+UNION ALL SELECT t.request_id, a.id, false FROM settlement_route t JOIN rights_right r ON r.id = t.right_id JOIN rights_issuer i ON i.id = r.issuer_id
+    JOIN rights_account a ON a.participant_id = i.participant_id WHERE t.request_id = ANY(%(requests)s::uuid[]) AND t.state IN ({_STAKES})
+UNION ALL SELECT s.request_id, a.id, false FROM settlement_settlement s JOIN settlement_dispute d ON d.settlement_id = s.id
+    JOIN rights_participant p ON p.slug = d.reviewer JOIN rights_account a ON a.participant_id = p.id WHERE s.request_id = ANY(%(requests)s::uuid[])
 """
 
 
-_ASKED_BY = "SELECT id::text, account_id, holder_id FROM settlement_request WHERE id = ANY(%s::uuid[])"
-
-
 def tell_parties(*, told: Sequence[Told], now_us: int) -> None:
-    """Write what these events tell each party of their request, and nobody else. Locks the feeds: behind the streams.
+    """Write what these events tell each party of their requests, and nobody else: one record for each account, of all of them.
 
-    Events of several requests are of beginnings, which concern whoever asked and whose rights are used.
+    Locks the feeds: behind the streams.
     """
     by_request: dict[str, list[Told]] = {}
     for event, uuid in told:
-        by_request.setdefault(request_of(event), []).append((event, uuid))
-    if len(by_request) == 1:
-        _tell_of_one(told, now_us)
-    else:
-        _tell_of_many({request: request_records(facts) for request, facts in by_request.items()}, now_us)
-
-
-def _tell_of_many(by_request: Mapping[str, Sequence[RequestRecord]], now_us: int) -> None:
-    """One record for each account, of all its requests; account by account, for so their feeds are locked everywhere."""
-    owners = {public("req", row[0]): row[1:] for row in rows.fetch_all(_ASKED_BY, [rows.array(map(_bare, by_request))])}
-    by_account: dict[int, list[RequestRecord]] = {}
-    for request, records in by_request.items():
-        for account in set(owners[request]):
-            by_account.setdefault(account, []).extend(records)
-    for account, records in sorted(by_account.items()):
-        record = PrivateRecord(now_us, [], [], [], [], records, [])
-        _tell("SELECT %(account)s::bigint AS account_id, true AS whole", {"account": account}, News(whole=record, part=record, cash=[]))
-
-
-def _bare(request: str) -> str:
-    return request.removeprefix("req_")
-
-
-def _tell_of_one(told: Sequence[Told], now_us: int) -> None:
-    requests, settlements = request_records(told), settlement_records(told)
-    request_id = bare("req", requests[0].request_id if requests else settlements[0].request_id)
-    news = News(
-        whole=PrivateRecord(now_us, [], [], [], [], requests, settlements),
-        part=PrivateRecord(now_us, [], [], [], [], [], settlements),
+        by_request.setdefault(request_of(event).removeprefix("req_"), []).append((event, uuid))
+    said = [Said(request, request_records(facts), settlement_records(facts)) for request, facts in by_request.items()]
+    answer = tell_named(
+        parties=_CONCERNED if any(each.settlements for each in said) else _ASKING,
+        names={"requests": rows.array(by_request)},
+        said=said,
         cash=sorted({moved for event, _ in told for moved in _cash_of(event)}),
+        now_us=now_us,
     )
-    _tell(_CONCERNED if settlements else _ASKING, {"request": request_id}, news)
-
-
-def _tell(parties: str, names: Mapping[str, object], news: News) -> None:
-    answer = tell_named(parties=parties, names=names, news=news)
     transaction.on_commit(lambda: bell.notify_accounts(answer.rows()))
 
 

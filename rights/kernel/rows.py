@@ -42,6 +42,11 @@ def text_array(values: Iterable[object | None]) -> str:
     return "{" + ",".join("NULL" if value is None else _quoted(str(value)) for value in values) + "}"
 
 
+def bytea_array(values: Iterable[bytes]) -> str:
+    """A PostgreSQL array literal of bytes."""
+    return "{" + ",".join(f'"\\\\x{value.hex()}"' for value in values) + "}"
+
+
 def _quoted(text: str) -> str:
     if "\\" in text:
         text = text.replace("\\", "\\\\")

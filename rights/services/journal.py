@@ -126,7 +126,11 @@ def append_each(*, events: Sequence[tuple[int, NewEvent]], actor: str, now_us: i
     for position, (stream_id, _) in enumerate(events):
         by_stream.setdefault(stream_id, []).append(position)
     found: dict[int, Appended] = {}
-    for stream_id, positions in sorted(by_stream.items()):
-        appended = append(stream_id=stream_id, events=[events[position][1] for position in positions], actor=actor, now_us=now_us)
+    trip = Trip()
+    heads = {stream_id: ask_head(trip, stream_id) for stream_id in sorted(by_stream)}
+    trip.go()
+    for stream_id, positions in by_stream.items():
+        told = [events[position][1] for position in positions]
+        appended = append(stream_id=stream_id, events=told, actor=actor, now_us=now_us, head=heads[stream_id])
         found.update(zip(positions, appended, strict=True))
     return [found[position] for position in range(len(events))]
