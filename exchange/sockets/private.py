@@ -52,17 +52,24 @@ LEFT JOIN settlement_request q ON q.ended_at IS NULL AND me.id IN (q.account_id,
 """
 _NOT_FINAL = ", ".join(f"'{state}'" for state in SettlementState if state is not SettlementState.FINALIZED)
 _STAKES = ", ".join(f"'{state}'" for state in STAKES)
+# Each branch begins with what is the account's own and finds the settlements by it: a new account's present costs nothing, however many others wait.
 _SETTLEMENTS = f"""
+WITH me AS (SELECT a.id, a.participant_id, p.slug FROM rights_account a JOIN rights_participant p ON p.id = a.participant_id WHERE a.id = %s),
+open_settlement AS NOT MATERIALIZED (
+    SELECT id, request_id, receipt_id, state, outcome, updated_at FROM settlement_settlement WHERE state IN ({_NOT_FINAL})
+), concerning AS (
+    SELECT s.* FROM me JOIN settlement_request q ON q.account_id = me.id JOIN open_settlement s ON s.request_id = q.id
+    UNION SELECT s.* FROM me JOIN settlement_request q ON q.holder_id = me.id JOIN open_settlement s ON s.request_id = q.id
+    UNION SELECT s.* FROM me JOIN rights_supplier y ON y.participant_id = me.participant_id
+        JOIN settlement_route t ON t.supplier_id = y.id AND t.state IN ({_STAKES}) JOIN open_settlement s ON s.request_id = t.request_id
+    UNION SELECT s.* FROM me JOIN rights_issuer i ON i.participant_id = me.participant_id JOIN rights_right r ON r.issuer_id = i.id
+        JOIN settlement_route t ON t.right_id = r.id AND t.locked_at IS NOT NULL AND t.state IN ({_STAKES})
+        JOIN open_settlement s ON s.request_id = t.request_id
+    UNION SELECT s.* FROM me JOIN settlement_dispute d ON d.reviewer = me.slug AND d.reviewer <> '' JOIN open_settlement s ON s.id = d.settlement_id
+)
 SELECT coalesce(f.seq, 0), coalesce(f.settlements_seq, 0), s.id::text, s.request_id::text, s.receipt_id::text, s.state, s.outcome,
        (extract(epoch from s.updated_at) * 1000000)::bigint
-FROM (SELECT %s::bigint AS id) me JOIN rights_account a ON a.id = me.id JOIN rights_participant p ON p.id = a.participant_id
-LEFT JOIN exchange_accountfeed f ON f.account_id = me.id
-LEFT JOIN (settlement_settlement s JOIN settlement_request q ON q.id = s.request_id) ON s.state IN ({_NOT_FINAL}) AND (
-    me.id IN (q.account_id, q.holder_id)
-    OR EXISTS (SELECT 1 FROM settlement_route t JOIN rights_supplier y ON y.id = t.supplier_id JOIN rights_right r ON r.id = t.right_id
-               JOIN rights_issuer i ON i.id = r.issuer_id
-               WHERE t.request_id = q.id AND t.state IN ({_STAKES}) AND p.id IN (y.participant_id, i.participant_id))
-    OR EXISTS (SELECT 1 FROM settlement_dispute d WHERE d.settlement_id = s.id AND d.reviewer = p.slug)) ORDER BY s.id
+FROM me LEFT JOIN exchange_accountfeed f ON f.account_id = me.id LEFT JOIN concerning s ON true ORDER BY s.id
 """
 
 

@@ -143,7 +143,11 @@ class Dispute(models.Model):
             models.CheckConstraint(condition=Q(state__in=DISPUTE_STATES, side__in=SIDES), name="dispute_words"),
             models.UniqueConstraint(fields=["settlement"], condition=Q(state="open"), name="dispute_open_once"),
         ]
-        indexes = [models.Index(fields=["state", "-id"], name="dispute_by_state"), models.Index(fields=["settlement"], name="dispute_of")]
+        indexes = [
+            models.Index(fields=["state", "-id"], name="dispute_by_state"),
+            models.Index(fields=["settlement"], name="dispute_of"),
+            models.Index(fields=["reviewer"], condition=~Q(reviewer=""), name="dispute_reviewer"),
+        ]
 
     def __str__(self) -> str:
         return f"dsp_{self.id}"
