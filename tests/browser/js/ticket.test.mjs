@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { affordable, mayPostOnly, notional, readOrder, shareOf, steppedLots, unitsOf } from "../../../exchange/static/js/lib/order_fields.js";
+import { affordable, mayPostOnly, notional, readOrder, shareOf, steppedLots, submitWords, unitsOf } from "../../../exchange/static/js/lib/order_fields.js";
 import { placeOrder } from "../../../exchange/static/js/lib/placing.js";
 import { OutcomeUnknown, Problem } from "../../../exchange/static/js/lib/problem.js";
 
@@ -34,6 +34,14 @@ test("every wrong field is named at once", () => {
   const { order, problems } = read({ quantity: "1.5", price: "1.26", tif: "gtd", expires: "2026-11-29T00:00" });
   assert.equal(order, null);
   assert.deepEqual(Object.keys(problems).sort(), ["expire_time", "price", "quantity"]);
+});
+
+test("the button says what is good of an order, and no more", () => {
+  const said = (changes) => submitWords({ ...FORM, ...changes }, read(changes).problems);
+  assert.equal(said({}), "Buy 3 lots at 1.25");
+  assert.equal(said({ side: "sell", quantity: "1,000", type: "market" }), "Sell 1,000 lots at market");
+  assert.equal(said({ quantity: "1", price: "1.26" }), "Buy 1 lot");
+  for (const quantity of ["", "-3", "0", "1.5", "1001"]) assert.equal(said({ quantity }), "Buy", quantity);
 });
 
 test("limits, ticks and the collar hold", () => {

@@ -1,6 +1,6 @@
 // From what somebody typed in the ticket to an order of the wire, or to what is wrong with it. Exact, and pure.
 
-import { add, compare, fixed, multiply, onTick, scaled, wholeTimes } from "./decimal.js";
+import { add, compare, fixed, grouped, multiply, onTick, scaled, wholeTimes } from "./decimal.js";
 
 const WHOLE = /^[1-9]\d{0,17}$/;
 const DECIMAL = /^(?:0|[1-9]\d{0,14})(?:\.\d{1,18})?$/;
@@ -70,6 +70,16 @@ export function readOrder(form, instrument, now) {
 /** Post-only makes sense only for an order that may rest. */
 export function mayPostOnly(form) {
   return form.type === "limit" && (form.tif === "gtg" || form.tif === "gtd");
+}
+
+/** What the button that sends it says: only what is good of it. `problems` as of `readOrder`. */
+export function submitWords(form, problems) {
+  const verb = form.side === "buy" ? "Buy" : "Sell";
+  if (problems.quantity) return verb;
+  const quantity = cleaned(form.quantity);
+  const what = `${verb} ${grouped(quantity)} ${quantity === "1" ? "lot" : "lots"}`;
+  if (form.type === "market") return `${what} at market`;
+  return problems.price ? what : `${what} at ${cleaned(form.price)}`;
 }
 
 /** price × quantity, exact, or null while either is not there. */

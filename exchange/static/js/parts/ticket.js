@@ -4,7 +4,8 @@ import { freshKey, post } from "../lib/api.js";
 import { compact, compare, decimalsOf, grouped, scaled, stepped } from "../lib/decimal.js";
 import { expectedWords, perExpected } from "../lib/delivery.js";
 import { define, empty, h, loading, Part, setText } from "../lib/dom.js";
-import { affordable, cleaned, mayPostOnly, notional, readOrder, shareOf, steppedLots, unitsOf } from "../lib/order_fields.js";
+import { Freshest } from "../lib/freshest.js";
+import { affordable, cleaned, mayPostOnly, notional, readOrder, shareOf, steppedLots, submitWords, unitsOf } from "../lib/order_fields.js";
 import { placeOrder } from "../lib/placing.js";
 import { venueNow } from "../lib/venue_time.js";
 import { codeWords, lots, statusWords, units } from "../lib/words.js";
@@ -12,6 +13,7 @@ import { previewOf } from "./preview.js";
 import { ticketForm } from "./ticket_form.js";
 
 const PREVIEW_AFTER_MS = 220;
+const PREVIEW_AGAIN_MS = 1500; // while the book or the reader's means move
 const SIDE = { buy: "Buy", sell: "Sell" };
 
 class Ticket extends Part {
@@ -22,10 +24,17 @@ class Ticket extends Part {
       return;
     }
     this.replaceChildren(loading("Loading the ticket"));
+    this.previews = new Freshest((signal) => this.preview(signal), { soonMs: PREVIEW_AFTER_MS, againMs: PREVIEW_AGAIN_MS });
     market.addEventListener("instrument", () => this.changed());
     market.addEventListener("ticker", () => this.changed());
-    own.addEventListener("balances", () => this.changed());
-    own.addEventListener("positions", () => this.changed());
+    market.addEventListener("book", () => this.moved());
+    document.addEventListener("visibilitychange", () => this.moved());
+    for (const means of ["balances", "positions"]) {
+      own.addEventListener(means, () => {
+        this.changed();
+        this.moved();
+      });
+    }
     this.changed();
   }
 
@@ -100,7 +109,7 @@ class Ticket extends Part {
     e.postAction.element.hidden = !(form.postOnly && mayPostOnly(form));
     this.explain(form, instrument);
     this.showProblems({ ...problems, ...this.serverProblems });
-    this.label(form, order, instrument);
+    this.label(form, { order, problems }, instrument);
     this.showAvailable(form, instrument);
     this.dataset.side = form.side;
     if (!this.asked) this.previewSoon();
@@ -134,13 +143,11 @@ class Ticket extends Part {
     return { balance: this.own.balance(instrument.currency), position: this.own.position(instrument.symbol) };
   }
 
-  label(form, order, instrument) {
+  label(form, { order, problems }, instrument) {
     const { submit } = this.e;
     const phase = this.market.phase;
     submit.className = `button wide go-${form.side}`;
-    const what = form.quantity ? lots(grouped(cleaned(form.quantity))) : "";
-    const at = form.type === "market" ? "at market" : form.price ? `at ${cleaned(form.price)}` : "";
-    setText(submit, this.sending ? "Placing…" : [SIDE[form.side], what, at].filter(Boolean).join(" "));
+    setText(submit, this.sending ? "Placing…" : submitWords(form, problems));
     submit.disabled = Boolean(this.sending) || phase === "halted" || phase === "closed";
     submit.title = submit.disabled && !this.sending ? `No orders are taken while the market is ${phase}.` : "";
     this.order = order;
@@ -174,42 +181,52 @@ class Ticket extends Part {
     return rest;
   }
 
+  /** The order is another one: what was asked before counts no more. */
   previewSoon() {
     this.asked = true;
-    clearTimeout(this.previewTimer);
-    this.previewAbort?.abort();
     this.e.preview.setAttribute("aria-busy", "true");
-    this.previewTimer = setTimeout(() => this.preview(), PREVIEW_AFTER_MS);
+    this.previews.changed();
   }
 
-  async preview() {
+  /** What the order would meet is another: the preview is of now. */
+  moved() {
+    if (this.asked && !document.hidden) this.previews.moved();
+  }
+
+  async preview(signal) {
     const { order, instrument } = this;
     const { preview } = this.e;
-    if (!order) {
+    if (order) {
+      try {
+        const answer = await post("/orders/preview", order, { signal });
+        if (!signal.aborted) this.previewed(answer, order, instrument);
+      } catch (problem) {
+        if (signal.aborted) return;
+        this.serverProblems = byField(problem);
+        this.showProblems(this.serverProblems);
+        this.shown = null;
+        preview.replaceChildren(h("p", { class: "bad" }, `No preview: ${problem.message}`));
+      }
+    } else {
+      this.shown = null;
       preview.replaceChildren(h("p", { class: "hint" }, "The preview appears once price and quantity are complete."));
-      preview.removeAttribute("aria-busy");
-      return;
     }
-    const abort = new AbortController();
-    this.previewAbort = abort;
-    try {
-      const answer = await post("/orders/preview", order, { signal: abort.signal });
-      if (abort.signal.aborted) return;
-      this.previewed(answer, order, instrument);
-    } catch (problem) {
-      if (abort.signal.aborted || problem.name === "AbortError") return;
-      this.serverProblems = byField(problem);
-      this.showProblems(this.serverProblems);
-      preview.replaceChildren(h("p", { class: "bad" }, `No preview: ${problem.message}`));
-    }
-    preview.removeAttribute("aria-busy");
+    if (!signal.aborted) preview.removeAttribute("aria-busy");
   }
 
+  /** An answer like the one that is shown changes nothing: what is unfolded or has the focus stays. */
   previewed(answer, order, instrument) {
-    const open = [...this.e.preview.querySelectorAll("details[open]")].map((details) => details.className);
-    this.e.preview.replaceChildren(...previewOf(answer, order, instrument));
-    for (const details of this.e.preview.querySelectorAll("details")) {
-      if (open.includes(details.className)) details.open = true;
+    const whole = JSON.stringify([order, answer]);
+    if (whole === this.shown) return;
+    this.shown = whole;
+    const { preview } = this.e;
+    const before = [...preview.querySelectorAll("details")];
+    const focused = before.find((details) => details.contains(document.activeElement));
+    preview.replaceChildren(...previewOf(answer, order, instrument));
+    for (const details of preview.querySelectorAll("details")) {
+      const known = before.find(({ className }) => className === details.className);
+      if (known) details.open ||= known.open;
+      if (focused?.className === details.className) details.querySelector("summary").focus();
     }
   }
 
