@@ -183,6 +183,7 @@ def _leg(leg: dict[str, Any], route: Route) -> dict[str, Any]:
         **{name: leg[name] for name in ("delivered_units", "billable_units", "latency_us", "queue_us", "fallbacks")},
         **{name: leg[name] for name in ("quality_loss_bps", "latency_expansion_bps")},
         **{name: leg[name] or None for name in ("output_ref", "output_hash", "error")},
+        "retryable": bool(leg["error"]) and not leg.get("is_callers", False),
     }
 
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from exchange.audit.run import audit
+from exchange.selectors.settlements import receipt_document
 from rights.models import Right
 from settlement.adapters.lines import close_lines
 from settlement.domain.metering import ceiling_of
@@ -38,6 +39,11 @@ def run(request):
 def broken(desk):
     """What the audit finds, but for what the plain issuer never had assurances for."""
     return [found.check for found in audit(now_us=desk.clock()).broken]
+
+
+def retryable(request):
+    """Of each leg of its receipt, whether the same may succeed later."""
+    return [leg["retryable"] for leg in receipt_document(Receipt.objects.get(request=request))["legs"]]
 
 
 def free(right):
@@ -213,6 +219,7 @@ def test_work_beyond_what_is_reserved_is_neither_charged_nor_handed_out(pair, mo
     assert pair[0].meter().get("embeddings", {}).get("items", 0) - before == asked
     (leg,) = json.loads(Receipt.objects.get(request=request).body)["legs"]
     assert (leg["error"].split(":")[0], leg["is_callers"]) == ("above_reserved", True)
+    assert retryable(request) == [False]
     assert told_by(request) == ("settled", "failed", 0)
     assert RequestPayload.objects.get(request=request).output is None
     assert free(right) == (1_000_000, 0)
@@ -230,6 +237,7 @@ def test_a_right_that_came_to_the_holder_meanwhile_takes_no_part(pair, monkeypat
     pair[0].misbehave("fail")
     run(request)
     assert told_by(request) == ("settled", "failed", 0)
+    assert retryable(request) == [True]
 
 
 def test_one_request_that_can_not_be_ended_keeps_no_other_waiting(pair, monkeypatch, caplog):

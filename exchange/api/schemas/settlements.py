@@ -54,6 +54,7 @@ _LEG = {
     "output_ref": maybe(TEXT),
     "output_hash": maybe(HASH),
     "error": maybe(TEXT),
+    "retryable": {**FLAG, "description": "It failed, and the very same work may succeed later; false where it failed for what was asked"},
 }
 _COUNTS = {
     "sample_size": COUNT,

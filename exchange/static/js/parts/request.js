@@ -1,5 +1,6 @@
 // One request: how far it is, who could do it and why, what bounded it, what was delivered and what was charged.
 
+import { adviceOf } from "../lib/advice.js";
 import { announce } from "../lib/announce.js";
 import { get, post } from "../lib/api.js";
 import { grouped } from "../lib/decimal.js";
@@ -26,17 +27,11 @@ function fact(name, ...value) {
   return h("div", {}, h("dt", {}, name), h("dd", {}, ...value));
 }
 
-const ADVICE = {
-  failed: "Send it again: the router passes over a supplier that keeps failing. A route can also be chosen, or other suppliers named, when it is sent.",
-  expired: "Send it again with a later time to be done by, while the right's window is open.",
-  cancelled: "It can be sent again while the right's window is open.",
-};
-
 /** Why it came to nothing, in the suppliers' own words where they gave some, and what can be done now. */
 function nothingOf(request, receipt) {
   if (!cameToNothing(request)) return null;
   const errors = (receipt?.legs ?? []).filter((leg) => leg.error).map((leg) => h("li", {}, h("strong", {}, leg.supplier), `: ${leg.error}`));
-  return h("div", { class: "notice error" }, h("div", {}, h("p", { class: "strong" }, "It came to nothing, and nothing is charged."), errors.length ? h("ul", {}, ...errors) : null, h("p", {}, `${ADVICE[request.outcome ?? request.state]} `, h("a", { href: `/use${request.rights.length ? `?right=${request.rights[0].right_id}` : ""}` }, "Send another request"))));
+  return h("div", { class: "notice error" }, h("div", {}, h("p", { class: "strong" }, "It came to nothing, and nothing is charged."), errors.length ? h("ul", {}, ...errors) : null, h("p", {}, `${adviceOf(request, receipt)} `, h("a", { href: `/use${request.rights.length ? `?right=${request.rights[0].right_id}` : ""}` }, "Send another request"))));
 }
 
 /** What is there, or null where it is not there yet. */
