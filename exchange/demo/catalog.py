@@ -27,6 +27,7 @@ class Ware(msgspec.Struct, frozen=True):
     tick_minor: int
     hours: int
     supply_lots: int
+    dispute_window_s: int = 0  # how long what was charged may be challenged
 
     @property
     def collar(self) -> tuple[int, int]:
@@ -58,6 +59,7 @@ WARES = (
         tick_minor=100,
         hours=3,
         supply_lots=40_000,
+        dispute_window_s=900,
     ),
     Ware(
         name="gpu",
@@ -103,7 +105,12 @@ def manifest(*, ware: Ware, units: int, start: str, end: str, reference: str) ->
         "window": {"start": start, "end": end, "mode": "fixed"},
         "limits": {"partial_fill_allowed": True},
         "fallback_policy": {"allow_fallback": True, "substitute_providers": True},
-        "settlement_policy": {"proof_profile": "standard", "refund_policy": "pro-rata", "expiry_policy": "burn"},
+        "settlement_policy": {
+            "proof_profile": "standard",
+            "refund_policy": "pro-rata",
+            "expiry_policy": "burn",
+            "dispute_window_seconds": ware.dispute_window_s,
+        },
         "transfer_policy": {"min_transfer_units": str(ware.lot_units)},
         "issuer": {"issuer_type": ISSUER_TYPE, "id": ISSUER, "issuance_path": ISSUANCE_PATH},
         "assurance": {"mode": ASSURANCE_MODE, "reference": reference, "unit": ware.resource["unit"]},

@@ -49,6 +49,9 @@ DEPUTY = "deputy"
 TENANTS = tuple(f"tenant-{n:02d}" for n in range(1, 7))
 VAULTS = tuple(f"vault-{n:02d}" for n in range(1, 4))
 DESKS = ("desk-01",)
+# Who uses what it bought and now and then challenges what it was charged, and who decides.
+CLAIMANT = TENANTS[0]
+REVIEWER = "operator"
 BOTS = (
     *(Party(slug, f"Tenant {slug[-2:]}", "app", 2_000_000, person=False) for slug in TENANTS),
     *(Party(slug, f"Capacity vault {slug[-2:]}", "vault", 50_000, person=False) for slug in VAULTS),

@@ -1,5 +1,6 @@
 """A right bought on the book a minute before is spent by OpenAI's own client on the running demo, and by a request in the background."""
 
+import asyncio
 import json
 import os
 
@@ -8,6 +9,8 @@ import openai
 import psycopg
 import pytest
 
+from exchange.demo.bots.disputes import REVIEWER_SCOPES, Court, challenge, decide
+from exchange.demo.bots.venue import Venue
 from tests.plugins.live import wait_until
 from tests.plugins.open_windows import open_windows
 
@@ -97,6 +100,25 @@ def test_a_chat_streams_and_a_request_runs_in_the_background(demo_exchange, symb
     output = json.loads(buyer.http.get(f"{path}/output").json()["output"])
     assert output["choices"][0]["message"]["content"] == "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert buyer.left(right) == (units - 2 * used, 0)
+
+
+def test_what_was_charged_is_challenged_and_decided_as_the_demo_does_it(demo_exchange, symbols, buyer):
+    buyer.buy(symbols["embeddings"])
+    reviewer = json.loads(demo_exchange.manage("create_key", "operator", "--scopes", ",".join(REVIEWER_SCOPES)).stdout)["token"]
+    who = Court("buyer", buyer.token, "operator", reviewer)
+
+    async def sit():
+        venue = Venue(demo_exchange.base_url, 7)
+        try:
+            for number in range(3):
+                await challenge(venue, who, number=number)
+            await decide(venue, who)
+        finally:
+            await venue.close()
+
+    asyncio.run(sit())
+    disputes = buyer.http.get("disputes").json()["data"]
+    assert [(row["state"], row["reviewer"]) for row in disputes] == [("open", None), ("upheld", "operator"), ("rejected", "operator")]
 
 
 def test_the_books_of_the_whole_day_agree(demo_exchange, symbols, buyer):

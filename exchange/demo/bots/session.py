@@ -13,6 +13,7 @@ from django.db import Error, close_old_connections
 
 from exchange.demo.bots.crowd import Bot, Crowd, desk, tenant, vault
 from exchange.demo.bots.demand import Demand
+from exchange.demo.bots.disputes import Court, court
 from exchange.demo.bots.trace import Call
 from exchange.demo.bots.venue import Denied, Venue
 from exchange.demo.parties import DESKS, TENANTS, VAULTS
@@ -34,7 +35,7 @@ class Session(msgspec.Struct, frozen=True):
     seconds: int
 
 
-async def trade(session: Session, calls: list[Call], tokens: dict[str, str]) -> None:
+async def trade(session: Session, calls: list[Call], tokens: dict[str, str], who: Court) -> None:
     """Trade until the time is over or a signal comes, then take everything back and leave."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -45,7 +46,13 @@ async def trade(session: Session, calls: list[Call], tokens: dict[str, str]) -> 
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(work)
-                for work in [crowd.steadily(crowd.watch, "watcher"), crowd.report(), _upkeep(), *_bots(crowd, session, calls, tokens)]
+                for work in [
+                    crowd.steadily(crowd.watch, "watcher"),
+                    crowd.report(),
+                    _upkeep(),
+                    court(crowd, who, Random(f"{session.seed}:court")),
+                    *_bots(crowd, session, calls, tokens),
+                ]
             ]
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), session.seconds or None)

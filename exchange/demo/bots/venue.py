@@ -1,6 +1,7 @@
 """The venue as a client meets it: HTTP with a bearer key, patient with failures, safe to repeat (API.md)."""
 
 import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
@@ -28,15 +29,19 @@ class Venue:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def get(self, path: str, **query: str) -> Any:
-        """The answer's JSON; for anybody."""
-        return (await self._call("GET", path, params=query)).json()
+    async def get(self, path: str, token: str = "", **query: str) -> Any:
+        """The answer's JSON; for anybody, or for who bears the token."""
+        return (await self._call("GET", path, token=token, params=query)).json()
 
-    async def listing(self, path: str, **query: str) -> list[dict[str, Any]]:
+    async def post(self, path: str, token: str, body: Mapping[str, Any]) -> Any:
+        """The answer's JSON. However often it is sent, it is done once."""
+        return (await self._call("POST", path, token=token, json=body, key=secrets.token_hex(16))).json()
+
+    async def listing(self, path: str, token: str = "", **query: str) -> list[dict[str, Any]]:
         """Every row of a list, page after page."""
         rows: list[dict[str, Any]] = []
         while True:
-            page = await self.get(path, **query)
+            page = await self.get(path, token, **query)
             rows += page["data"]
             if not page["next_cursor"]:
                 return rows
@@ -52,8 +57,8 @@ class Venue:
         """Take back everything the account has resting."""
         await self._call("DELETE", "/orders", token=token)
 
-    async def _call(self, method: str, path: str, *, token: str = "", **rest: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async def _call(self, method: str, path: str, *, token: str = "", key: str = "", **rest: Any) -> httpx.Response:
+        headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **({"Idempotency-Key": key} if key else {})}
         pause = FIRST_PAUSE_S
         while True:
             try:

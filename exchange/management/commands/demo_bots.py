@@ -8,11 +8,12 @@ from typing import Any
 import structlog
 from django.core.management.base import BaseCommand, CommandError
 
+from exchange.demo.bots.disputes import CLAIMANT_SCOPES, REVIEWER_SCOPES, Court
 from exchange.demo.bots.session import Session, trade
 from exchange.demo.bots.trace import generate, read_trace, trace_folder
 from exchange.demo.bots.venue import Denied
 from exchange.demo.keys import fresh_keys
-from exchange.demo.parties import BOTS
+from exchange.demo.parties import BOTS, CLAIMANT, REVIEWER
 from rights.kernel.clock import now_us
 from rights.models import Participant
 
@@ -39,10 +40,13 @@ class Command(BaseCommand):
         folder = trace_folder()
         calls = read_trace(folder) if folder else generate(options["seed"])
         _LOG.info("starting", url=options["url"], rate=options["rate"], seed=options["seed"], requests=len(calls), real_trace=bool(folder))
-        tokens = fresh_keys(slugs=[party.slug for party in BOTS], now_us=now_us())
+        tokens = fresh_keys(slugs=[party.slug for party in BOTS if party.slug != CLAIMANT], now_us=now_us())
+        tokens |= fresh_keys(slugs=[CLAIMANT], scopes=CLAIMANT_SCOPES, now_us=now_us())
+        reviewing = fresh_keys(slugs=[REVIEWER], scopes=REVIEWER_SCOPES, now_us=now_us())
+        who = Court(CLAIMANT, tokens[CLAIMANT], REVIEWER, reviewing[REVIEWER])
         try:
             session = Session(options["url"].rstrip("/"), options["rate"], options["seed"], options["seconds"])
-            asyncio.run(trade(session, calls, tokens))
+            asyncio.run(trade(session, calls, tokens, who))
         except* Denied as denied:
             raise CommandError("the venue no longer takes the bots' keys") from denied
         _LOG.info("stopped")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.demo.bots import buyer, maker, seller, trace
+from exchange.demo.bots import buyer, claimant, maker, seller, trace
 from exchange.demo.bots.crowd import _remember
 from exchange.demo.bots.demand import COMPRESSION, Demand, units_of
 from exchange.demo.bots.fair_value import PERISH_BPS, PERISH_US, fair_ticks, perish_bps, wander_bps
@@ -158,6 +158,42 @@ def test_a_need_is_met_lot_by_lot():
     assert need.lots(1_000_000) == 2
     need.bought(2, 1_000_000)
     assert need.units == 500_000
+
+
+class TestClaimant:
+    def test_it_uses_what_can_be_used_now_and_ends_first(self):
+        def right(name, start, end, kind="embeddings", left=9, reserved=0):
+            window = {"start": f"1970-01-01T{start}:00.000000Z", "end": f"1970-01-01T{end}:00.000000Z"}
+            return {
+                "id": name,
+                "window": window,
+                "resource": {"type": kind},
+                "remaining_amount": str(left),
+                "reserved_amount": str(reserved),
+            }
+
+        now = 10 * HOUR_US
+        unfit = [
+            right("later", "10:01", "11:00"),
+            right("over", "09:00", "10:01"),
+            right("words", "10:00", "10:30", "text_inference"),
+            right("asked for", "10:00", "10:30", reserved=7),
+        ]
+        assert claimant.usable(unfit, now_us=now) is None
+        assert claimant.usable([*unfit, right("long", "00:00", "12:00"), right("hour", "10:00", "11:00")], now_us=now) == "hour"
+
+    def test_its_newest_dispute_waits_and_other_peoples_are_left_alone(self):
+        def dispute(number, state="open", side="holder", **more):
+            return {"id": number, "state": state, "side": side, **claimant.challenge(number=number), **more}
+
+        ripe = claimant.ripe(
+            [dispute(5), dispute(4), dispute(3, side="supplier"), dispute(2, "upheld"), dispute(1, claim="my own words"), dispute(0)]
+        )
+        assert [row["id"] for row in ripe] == [4, 0]
+        said = [claimant.decision(dispute(number))["decision"] for number in range(len(claimant.GRIEVANCES))]
+        assert set(said) == {"reject", "uphold"}
+        few, many = [dispute(1)], [dispute(n, "rejected") for n in range(claimant.ENOUGH)]
+        assert claimant.pause_s(few, chance=Random(1)) < 60 < claimant.pause_s(many, chance=Random(1))
 
 
 class TestDemand:
