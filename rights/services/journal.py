@@ -19,13 +19,17 @@ SALT = 16  # bytes
 
 
 class NewEvent(msgspec.Struct, frozen=True):
-    """A fact to remember. Amounts in `payload` are strings; ids are public ids. `refs["right"]` finds the event from that right too."""
+    """A fact to remember. Amounts in `payload` are strings; ids are public ids. `refs["right"]` finds the event from that right too.
+
+    `actor`: who did it, where that is another than whoever did most of what is remembered with it.
+    """
 
     type: str
     object_type: str
     object_id: str
     payload: dict[str, Any]
     refs: dict[str, str] = {}
+    actor: str = ""
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -107,7 +111,16 @@ def append(*, stream_id: int, events: Sequence[NewEvent], actor: str, now_us: in
         seq += 1
         uuid = numbered(now_us, stream_id, seq)
         salt = salts[2 * SALT * place : 2 * SALT * (place + 1)]
-        body = body_of(event=event, event_id=public("evt", uuid), code=code, seq=seq, actor=actor, at=at, prev_hash=last_hash, salt=salt)
+        body = body_of(
+            event=event,
+            event_id=public("evt", uuid),
+            code=code,
+            seq=seq,
+            actor=event.actor or actor,
+            at=at,
+            prev_hash=last_hash,
+            salt=salt,
+        )
         last_hash = hashlib.sha256(body).hexdigest()
         lines.append(
             f"{stream_id}\t{seq}\t{uuid}\t{event.type}\t{rows.escape(event.object_id)}\t{event.refs.get('right', rows.NULL)}\t{at}\t"

@@ -61,8 +61,10 @@ def live_locks(refs: Iterable[str]) -> list[Lock]:
     return [Lock(*row) for row in rows.fetch_all(_LIVE, [list(refs)])]
 
 
-def add_locks(*, locks: Sequence[Lock], holder_id: int, now_us: int, held: dict[str, Held] | None = None) -> dict[str, Held]:
+def add_locks(*, locks: Sequence[Lock], holder_id: int | None, now_us: int, held: dict[str, Held] | None = None) -> dict[str, Held]:
     """Lock the rights in id order (unless the caller has: `held`, as they are) and reserve; the rights as they were.
+
+    `holder_id` None: the caller has seen under their locks that each is in the hands of who uses it.
 
     Raises LifecycleRefusedError, nothing written: `right_not_held`, `lifecycle_refused` when a right is neither issued nor active,
     `units_unavailable`.
@@ -71,7 +73,7 @@ def add_locks(*, locks: Sequence[Lock], holder_id: int, now_us: int, held: dict[
     held = lock_rights(wanted) if held is None else held
     for right_id, units in wanted.items():
         right = held.get(right_id)
-        if right is None or right.holder_id != holder_id:
+        if right is None or holder_id not in (None, right.holder_id):
             raise lifecycle_refused("right_not_held", f"rgt_{right_id} is not in the holder's hands")
         if right.status not in ("issued", "active"):
             raise lifecycle_refused("lifecycle_refused", f"rgt_{right_id} is {right.status}; only an issued or active right may be locked")

@@ -17,6 +17,7 @@ from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.trip import Answer, Trip
 from settlement.domain.claims import Claim, Limits, Offer, Usage
+from settlement.domain.taken import Taken
 from settlement.domain.work import OWN_ADAPTERS
 from settlement.selectors.records import records_of_rights
 
@@ -92,57 +93,92 @@ class Facts(msgspec.Struct, frozen=True):
     streams: Mapping[str, int]
 
 
+class Seen(msgspec.Struct):
+    """Facts as the database told them, by right; offers by workload. One look serves every request of a transaction."""
+
+    now_us: int
+    rights: dict[str, tuple[Any, ...]]
+    in_flight: dict[str, tuple[int, int, int]]
+    begun: dict[str, int]
+    own: dict[str, Sequence[str]]
+    offered: dict[str, list[Offer]]
+
+    def facts(self, *, wanted: Sequence[Wanted], holder_id: int, words: Words, taken: Taken) -> Facts:
+        """The rights as candidates of that holder, less what was `taken`. `words`: whose policies beside the right's own tighten it."""
+        rights = {one.right_id: self.rights[one.right_id] for one in wanted if one.right_id in self.rights}
+        manifests = _manifests({row[7] for row in rights.values()})
+        asks_record = any(policy.min_full_rate_bps is not None for _, policy in words)
+        records = records_of_rights(rights) if asks_record else {}
+        claims = []
+        for one in wanted:
+            row = rights.get(one.right_id)
+            if row is None:
+                claims.append(_nobodys(one))
+                continue
+            usage, free_units = self._usage(one, row, taken)
+            claim = _claim(one, row, holder_id, manifests[row[7]], self.own.get(one.right_id, ()), usage, free_units, words, self.now_us)
+            claims.append(msgspec.structs.replace(claim, record=records.get(one.right_id)) if records else claim)
+        return Facts(tuple(claims), {right: row[13] for right, row in rights.items() if row[1] == holder_id})
+
+    def _usage(self, one: Wanted, row: Sequence[Any], taken: Taken) -> tuple[Usage, int]:
+        """What others do with the right, and what that leaves free."""
+        requests, units, own_units = self.in_flight.get(one.right_id, (0, 0, 0))
+        more, gone = taken.requests.get(one.right_id, 0), taken.units.get(one.right_id, 0)
+        usage = Usage(requests + more, units + gone, self.begun.get(one.right_id, 0) + more, own_units)
+        return usage, row[3] - gone if one.packed_units is None else one.packed_units
+
+    def offers(self, workload: str, taken: Taken) -> list[Offer]:
+        """Everything that suppliers offer for this kind of work, less what was `taken` of their capacity."""
+        return [_less(offer, taken.capacity.get(offer.capability_id, 0)) for offer in self.offered[workload]]
+
+
 class Asked(msgspec.Struct):
     """Facts on their way; to be read after the trip."""
 
-    wanted: Sequence[Wanted]
     now_us: int
     rights: Answer
     in_flight: Answer
     begun: Answer
     own: Answer
-    offered: Answer
+    offered: Mapping[str, Answer]
 
-    def claims(self, *, holder_id: int, words: Words) -> Facts:
-        """The rights as candidates of that holder. `words`: whose policies beside the right's own tighten it."""
-        by_id = {row[0]: row for row in self.rights.rows()}
-        flying = {right: counted for right, *counted in self.in_flight.rows()}
-        started = dict(self.begun.rows())
-        own = dict(self.own.rows())
-        manifests = _manifests({row[7] for row in by_id.values()})
-        asks_record = any(policy.min_full_rate_bps is not None for _, policy in words)
-        records = records_of_rights(by_id) if asks_record else {}
-        claims = []
-        for one in self.wanted:
-            row = by_id.get(one.right_id)
-            if row is None:
-                claims.append(_nobodys(one))
-                continue
-            requests, units, own_units = flying.get(one.right_id, (0, 0, 0))
-            usage = Usage(requests, units, started.get(one.right_id, 0), own_units)
-            claim = _claim(one, row, holder_id, manifests[row[7]], own.get(one.right_id, ()), usage, words, self.now_us)
-            claims.append(msgspec.structs.replace(claim, record=records.get(one.right_id)) if records else claim)
-        return Facts(tuple(claims), {right: row[13] for right, row in by_id.items() if row[1] == holder_id})
-
-    def offers(self) -> list[Offer]:
-        """Everything that suppliers offer for this kind of work."""
-        found = self.offered.rows()
-        seen = _seen({row[2] for row in found}, self.now_us)
-        return [Offer(**dict(zip(_OFFER, (*row[:11], frozenset(row[11]), *row[12:], *seen[row[2]]), strict=True))) for row in found]
+    def read(self) -> Seen:
+        """Each answer once, whoever asks then."""
+        return Seen(
+            self.now_us,
+            {row[0]: row for row in self.rights.rows()},
+            {right: (requests, units, own) for right, requests, units, own in self.in_flight.rows()},
+            dict(self.begun.rows()),
+            dict(self.own.rows()),
+            {workload: _offers(answer, self.now_us) for workload, answer in self.offered.items()},
+        )
 
 
-def ask_facts(trip: Trip, *, wanted: Sequence[Wanted], workload: str, request_id: str, now_us: int) -> Asked:
-    """Ask for the rights (which whoever asks has locked in the same trip or before), their use by other requests, and what is offered."""
-    ids, at = rows.array(found.right_id for found in wanted), rfc3339(now_us)
+def ask_facts(trip: Trip, *, right_ids: str, workloads: Iterable[str], request_id: str, now_us: int) -> Asked:
+    """Ask for the rights (an array, which whoever asks has locked in the same trip or before), their use by other requests than this one,
+    and what is offered for these kinds of work. Where several requests are looked at, all are new, and any of them stands for all.
+    """
+    at = rfc3339(now_us)
     return Asked(
-        wanted,
         now_us,
-        trip.ask(_RIGHTS, [ids]),
-        trip.ask(_IN_FLIGHT, [request_id, request_id, request_id, ids]),
-        trip.ask(_BEGUN, [ids, rfc3339(now_us - MINUTE_US), request_id]),
-        trip.ask(_OWN, [ids]),
-        trip.ask(_OFFERS, [_OWN_ADAPTERS, at, at, workload, MOST_OFFERS]),
+        trip.ask(_RIGHTS, [right_ids]),
+        trip.ask(_IN_FLIGHT, [request_id, request_id, request_id, right_ids]),
+        trip.ask(_BEGUN, [right_ids, rfc3339(now_us - MINUTE_US), request_id]),
+        trip.ask(_OWN, [right_ids]),
+        {workload: trip.ask(_OFFERS, [_OWN_ADAPTERS, at, at, workload, MOST_OFFERS]) for workload in sorted(set(workloads))},
     )
+
+
+def _offers(answer: Answer, now_us: int) -> list[Offer]:
+    found = answer.rows()
+    seen = _seen({row[2] for row in found}, now_us)
+    return [Offer(**dict(zip(_OFFER, (*row[:11], frozenset(row[11]), *row[12:], *seen[row[2]]), strict=True))) for row in found]
+
+
+def _less(offer: Offer, units: int) -> Offer:
+    if not units or offer.capacity_units is None:
+        return offer
+    return msgspec.structs.replace(offer, capacity_units=offer.capacity_units - units)
 
 
 _OFFER = (
@@ -159,6 +195,7 @@ def _claim(
     manifest: Manifest,
     own: Iterable[str],
     usage: Usage,
+    free_units: int,
     words: Words,
     now_us: int,
 ) -> Claim:
@@ -170,7 +207,7 @@ def _claim(
         right_id=one.right_id,
         is_held=row[1] == holder_id,
         status=row[2],
-        free_units=row[3] if one.packed_units is None else one.packed_units,
+        free_units=free_units,
         epoch_units=_epoch_units(manifest, row, usage, now_us),
         max_spend_units=one.max_spend_units,
         tier=one.tier,

@@ -15,11 +15,12 @@ from rights.services.deliveries import Held, ask_rights, read_rights
 from rights.services.journal import NewEvent
 from rights.services.venue import venue_account
 from settlement.domain import route_events
-from settlement.domain.claims import Claim, Offer
+from settlement.domain.claims import Claim, Offer, Payer
 from settlement.domain.envelope import Envelope
 from settlement.domain.routing import Pair, Quote, RoutePlan, plan_routes
+from settlement.domain.taken import Taken
 from settlement.models import Request, Route
-from settlement.selectors.candidates import ask_facts
+from settlement.selectors.candidates import Seen, ask_facts
 from settlement.selectors.payers import CURRENCY, ESCROW, ask_payers
 from settlement.services.ledger import cash_asset
 from settlement.services.package_use import OpenPackage
@@ -36,6 +37,7 @@ class Quoting(msgspec.Struct, frozen=True):
     claims: tuple[Claim, ...]
     streams: Mapping[str, int]
     currency_id: int
+    scale: int
     escrow_id: int
     held: dict[str, Held]
     package: OpenPackage | None = None
@@ -66,6 +68,77 @@ class Quoting(msgspec.Struct, frozen=True):
 MOST_REFUSALS = 100
 
 
+class Look(msgspec.Struct):
+    """What requests are judged by, read under their rights' locks; what those before took of it in the same transaction."""
+
+    held: dict[str, Held]
+    seen: Seen
+    payers: dict[int, Payer]
+    currency: tuple[int, int]
+    escrow_id: int
+    now_us: int
+    taken: Taken
+
+    def quoting(
+        self,
+        *,
+        envelope: Envelope,
+        source: Source,
+        is_late: bool = False,
+        only: Sequence[Pair] | None = None,
+        without: Collection[int] = (),
+    ) -> Quoting:
+        """Choose for one request, as if the database had what was taken. Raises RequestRefused when none of the rights is the holder's.
+
+        Capabilities `without` have just failed this very request: as good as if their breakers were open.
+        """
+        facts = self.seen.facts(wanted=source.wanted, holder_id=source.holder_id, words=source.words, taken=self.taken)
+        offers = self.seen.offers(envelope.workload, self.taken)
+        plan = plan_routes(
+            envelope=envelope,
+            claims=facts.claims,
+            offers=[_tried(offer, without, self.now_us) for offer in offers if offer.currency == CURRENCY],
+            payers=self._payers(),
+            now_us=self.now_us,
+            is_late=is_late,
+            only=only,
+        )
+        if not facts.streams:
+            raise RequestRefused(plan.refusals)
+        return Quoting(plan, facts.claims, facts.streams, *self.currency, self.escrow_id, self.held, source.package)
+
+    def _payers(self) -> dict[int, Payer]:
+        spent = self.taken.cash
+        if not spent:
+            return self.payers
+        return {
+            participant: msgspec.structs.replace(payer, free_minor=payer.free_minor - spent.get(payer.account_id, 0))
+            for participant, payer in self.payers.items()
+        }
+
+
+def look(*, wishes: Sequence[tuple[Envelope, Source]], request_id: str, now_us: int) -> Look:
+    """Lock the rights of all of them and read what they are judged by, in the caller's transaction.
+
+    `request_id`: whose own routes do not count against it; of several, which are all new, any.
+    """
+    trip, workloads = Trip(), {envelope.workload for envelope, _ in wishes}
+    right_ids = {wanted.right_id for _, source in wishes for wanted in source.wanted}
+    ids = rows.array(sorted(right_ids))
+    locked = ask_rights(trip, right_ids)
+    asked = ask_facts(trip, right_ids=ids, workloads=workloads, request_id=request_id, now_us=now_us)
+    parties = ask_payers(trip, right_ids=ids, workloads=workloads)
+    trip.go()
+    currency = parties.currency() or _new_currency()
+    escrow = parties.escrow_id() or venue_account(code=ESCROW, now_us=now_us).pk
+    return Look(read_rights(locked), asked.read(), parties.payers(), currency, escrow, now_us, Taken())
+
+
+def _new_currency() -> tuple[int, int]:
+    asset = cash_asset()
+    return asset.pk, asset.scale
+
+
 def quoting(
     *,
     envelope: Envelope,
@@ -76,29 +149,9 @@ def quoting(
     only: Sequence[Pair] | None = None,
     without: Collection[int] = (),
 ) -> Quoting:
-    """Lock the rights, look, choose; in the caller's transaction. Raises RequestRefused when none of the rights is the holder's.
-
-    Capabilities `without` have just failed this very request: as good as if their breakers were open.
-    """
-    ids, trip = [found.right_id for found in source.wanted], Trip()
-    locked = ask_rights(trip, ids)
-    asked = ask_facts(trip, wanted=source.wanted, workload=envelope.workload, request_id=request_id, now_us=now_us)
-    parties = ask_payers(trip, right_ids=rows.array(ids), workload=envelope.workload)
-    trip.go()
-    held, facts = read_rights(locked), asked.claims(holder_id=source.holder_id, words=source.words)
-    plan = plan_routes(
-        envelope=envelope,
-        claims=facts.claims,
-        offers=[_tried(offer, without, now_us) for offer in asked.offers() if offer.currency == CURRENCY],
-        payers=parties.payers(),
-        now_us=now_us,
-        is_late=is_late,
-        only=only,
-    )
-    if not facts.streams:
-        raise RequestRefused(plan.refusals)
-    currency, escrow = parties.currency_id() or cash_asset().pk, parties.escrow_id() or venue_account(code=ESCROW, now_us=now_us).pk
-    return Quoting(plan, facts.claims, facts.streams, currency, escrow, held, source.package)
+    """`look` and choose for one request, whoever has asked for what before."""
+    found = look(wishes=[(envelope, source)], request_id=request_id, now_us=now_us)
+    return found.quoting(envelope=envelope, source=source, is_late=is_late, only=only, without=without)
 
 
 def _tried(offer: Offer, without: Collection[int], now_us: int) -> Offer:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import msgspec
 from django.db import transaction
 from django.db.models import Max
 
@@ -34,6 +35,7 @@ from settlement.services.remember import is_of_package, remember_use
 from settlement.services.request_refusal import RequestRefused, RequestStateRefused, refused_as
 from settlement.services.request_source import source_of
 from settlement.services.unit_locks import lock_units, release_units
+from settlement.services.unit_moves import Fact
 
 T = TypeVar("T")
 LOCK = "route_lock"
@@ -161,11 +163,16 @@ def with_cash(act: Callable[[], T]) -> T:
     raise refused_as("issuer_cash", "the issuer's cash went to other requests")
 
 
-def lock_chosen(request: Request, made: Sequence[tuple[Quote, Route]], found: Quoting, now_us: int) -> list[NewEvent]:
-    """Reserve the chosen quotes' units and set their cash aside, all or none; the facts. The rows are still to be written.
+class Taking(msgspec.Struct, frozen=True):
+    """What a request's chosen routes take, and the facts of it: the rows say so already, the registry and the ledger are still to hear."""
 
-    Raises LedgerRefusal.
-    """
+    locks: list[Lock]
+    moves: list[Move]
+    told: list[NewEvent]
+
+
+def taking(request: Request, made: Sequence[tuple[Quote, Route]], found: Quoting, now_us: int) -> Taking:
+    """The chosen routes become `locked`, whose rows are still to be written."""
     chosen = [(quote, route) for quote, route in made if quote.is_chosen]
     until_us = _until_us(request, chosen, found, now_us)
     locks = [Lock(quote.right_id, LOCK, public("rte", str(route.pk)), route.units) for quote, route in chosen]
@@ -179,13 +186,32 @@ def lock_chosen(request: Request, made: Sequence[tuple[Quote, Route]], found: Qu
         route.payer_id = None if quote.payer is None else quote.payer.account_id
         route.payee_id = None if quote.payee is None else quote.payee.account_id
         route.state, route.locked_at, route.expires_at = "locked", to_datetime(now_us), to_datetime(until_us)
-    told = [_locked(request, quote, route, until_us) for quote, route in chosen]
+    return Taking(locks, moves, [_locked(request, quote, route, until_us) for quote, route in chosen])
+
+
+def lock_chosen(request: Request, made: Sequence[tuple[Quote, Route]], found: Quoting, now_us: int) -> list[NewEvent]:
+    """Reserve the chosen quotes' units and set their cash aside, all or none; the facts. The rows are still to be written.
+
+    Raises LedgerRefusal.
+    """
+    wanted = taking(request, made, found, now_us)
+    return [*wanted.told, *lock_together([(request, found, wanted)], now_us)]
+
+
+def lock_together(wanted: Sequence[tuple[Request, Quoting, Taking]], now_us: int) -> list[NewEvent]:
+    """Reserve what several requests take that were judged by one look under their rights' locks, or one of a package; what became of
+    that. Raises LedgerRefusal.
+    """
+    locks, moves = [lock for *_, one in wanted for lock in one.locks], [move for *_, one in wanted for move in one.moves]
+    if not wanted:
+        return []
+    request, found, _ = wanted[0]
     if found.package is None:
-        lock_units(locks=locks, holder_id=request.holder_id, now_us=now_us, moves=moves, held=found.held)
-        return told
+        lock_units(locks=locks, holder_id=None, now_us=now_us, moves=moves, held=found.held)
+        return []
     if moves:
         post(moves=moves, now_us=now_us)
-    return [*told, draw_locks(package=found.package, locks=locks, request=public("req", str(request.pk)), now_us=now_us)]
+    return [draw_locks(package=found.package, locks=locks, request=public("req", str(request.pk)), now_us=now_us)]
 
 
 def _until_us(request: Request, chosen: Sequence[tuple[Quote, Route]], found: Quoting, now_us: int) -> int:
@@ -241,9 +267,14 @@ def about(request: Request, kind: str, payload: route_events.Payload) -> NewEven
 
 
 def remember(request: Request, events: Sequence[NewEvent], actor: str, now_us: int) -> None:
-    """All facts of a transaction at once, behind every other lock; what a package came to in the registry's stream."""
+    """All facts of a transaction at once, behind every other lock."""
+    remember_use(events=facts_of(request, events), actor=actor, now_us=now_us)
+
+
+def facts_of(request: Request, events: Sequence[NewEvent]) -> list[Fact]:
+    """Each with its stream: the request's; of what a package came to the registry's."""
     streams = {True: stream_for(REGISTRY) if any(map(is_of_package, events)) else 0, False: request.stream_id}
-    remember_use(events=[(streams[is_of_package(event)], event) for event in events], actor=actor, now_us=now_us)
+    return [(streams[is_of_package(event)], event) for event in events]
 
 
 def _locked(request: Request, quote: Quote, route: Route, until_us: int) -> NewEvent:

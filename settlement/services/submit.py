@@ -1,4 +1,4 @@
-"""A request comes in (SPEC §8): validated, quoted and, where the router may choose, locked, in one transaction."""
+"""Requests come in (SPEC §8): validated, quoted and, where the router may choose, locked, in one transaction."""
 
 import hashlib
 import json
@@ -14,11 +14,47 @@ from rights.models import Account
 from rights.services.journal import NewEvent
 from settlement.domain import route_events
 from settlement.domain.envelope import Envelope, Fault, envelope_document, envelope_faults, hashed
-from settlement.models import Request
-from settlement.services.quotes import Quoting, quoted_routes, quoting, write_routes
+from settlement.domain.routing import Quote
+from settlement.models import Request, Route
+from settlement.services.quotes import Look, Quoting, look, quoted_routes, write_routes
+from settlement.services.remember import remember_use
 from settlement.services.request_refusal import EnvelopeRefused, RequestRefused
 from settlement.services.request_source import Source, source_of
-from settlement.services.route import about, lock_chosen, remember, with_cash
+from settlement.services.route import Taking, about, facts_of, lock_together, taking, with_cash
+from settlement.services.unit_moves import Fact
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A request that is to be submitted by an account (number and UUID). `payload` is kept for whoever executes it; None when that has it
+    in hand. `choose`: the router locks what is best; otherwise the caller chooses among quotes.
+    """
+
+    envelope: Envelope
+    account_id: int
+    account_uuid: str
+    payload: str | None
+    request_id: str
+    actor: str
+    choose: bool = True
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """A request as it was written: `matched` with its routes locked, `deferred` where rights let it wait, or `validated` when the caller
+    chooses; all its routes, and the scale of their cash.
+    """
+
+    ask: Ask
+    request: Request
+    made: list[tuple[Quote, Route]]
+    scale: int
+
+
+Outcome = Submitted | EnvelopeRefused | RequestRefused
+
+
+def goes_together(envelope: Envelope) -> bool:
+    """Whether it may be submitted with others: what uses a package or a delegation locks more than rights, and before them."""
+    return envelope.delegation_id is None and envelope.package_id is None
 
 
 def submit_request(
@@ -32,26 +68,69 @@ def submit_request(
     now_us: int,
     choose: bool = True,
 ) -> Request:
-    """The request: `matched` with its routes locked, `deferred` where rights let it wait, or `validated` when the caller chooses.
-
-    `payload` is kept for whoever executes it; None when that has it in hand. Raises EnvelopeRefused, RequestRefused with every reason of
-    every candidate, LifecycleRefusedError with a delegation's bound; nothing is written then.
+    """The request, as `Submitted` has it. Raises EnvelopeRefused, RequestRefused with every reason of every candidate,
+    LifecycleRefusedError with a delegation's bound; nothing is written then.
     """
-    faults = [*envelope_faults(envelope), *_payload_faults(envelope, payload)]
-    if faults:
-        raise EnvelopeRefused(faults)
+    made = submit_alone(ask=Ask(envelope, account.pk, str(account.uuid), payload, request_id, actor, choose), mint=mint, now_us=now_us)
+    made.request.account = account
+    return made.request
 
-    def act() -> Request:
-        source = source_of(envelope=envelope, account_id=account.pk, request_id=request_id, now_us=now_us)
-        found = quoting(envelope=envelope, source=source, request_id=request_id, now_us=now_us)
-        if not found.plan.chosen and not (choose and found.plan.may_wait):
-            raise RequestRefused(found.plan.refusals, is_retryable=found.plan.may_wait)
-        request = _row(envelope, account, source, found, request_id, now_us, choose=choose)
-        with rows.together():
-            _write(request, payload, envelope.payload_hash, now_us)
-            return _route(request, account, found, mint, actor, now_us, choose=choose)
 
-    return with_cash(act)
+def submit_alone(*, ask: Ask, mint: Mint, now_us: int) -> Submitted:
+    """One request, which is tried again where another took the issuer's last cash meanwhile. Raises as `submit_request`."""
+    (outcome,) = with_cash(lambda: submit_requests(asks=[ask], mint=mint, now_us=now_us))
+    if not isinstance(outcome, Submitted):
+        raise outcome
+    return outcome
+
+
+def submit_requests(*, asks: Sequence[Ask], mint: Mint, now_us: int) -> list[Outcome]:
+    """Several that go together, or one, in the caller's transaction, each as if those before it had been submitted; what is refused is
+    refused by itself.
+
+    Raises LedgerRefusal where issuers' cash went elsewhere meanwhile, and of one LifecycleRefusedError with its delegation's bound: the
+    caller rolls back.
+    """
+    with rows.together():
+        outcomes, facts = submit_unremembered(asks=asks, mint=mint, now_us=now_us)
+        if facts:
+            remember_use(events=facts, actor=asks[0].actor, now_us=now_us)
+    return outcomes
+
+
+def submit_unremembered(*, asks: Sequence[Ask], mint: Mint, now_us: int) -> tuple[list[Outcome], list[Fact]]:
+    """`submit_requests` for a caller who does more with them: the facts are his to remember, behind all that he locks."""
+    outcomes: list[Outcome | None] = [_refused(ask) for ask in asks]
+    wishes: dict[int, tuple[Envelope, Source]] = {}
+    for place, ask in enumerate(asks):
+        if outcomes[place] is None:
+            try:
+                wishes[place] = (
+                    ask.envelope,
+                    source_of(envelope=ask.envelope, account_id=ask.account_id, request_id=ask.request_id, now_us=now_us),
+                )
+            except RequestRefused as refused:
+                outcomes[place] = refused
+    if not wishes:
+        return [outcome for outcome in outcomes if outcome is not None], []
+    found = look(wishes=list(wishes.values()), request_id=asks[0].request_id, now_us=now_us)
+    drafts = []
+    for place, (_, source) in wishes.items():
+        try:
+            drafts.append(_draft(asks[place], source, found, mint))
+        except RequestRefused as refused:
+            outcomes[place] = refused
+        else:
+            outcomes[place] = drafts[-1].made
+    with rows.together():
+        facts = _write(drafts, now_us) if drafts else []
+    return [outcome for outcome in outcomes if outcome is not None], facts
+
+
+def _refused(ask: Ask) -> EnvelopeRefused | None:
+    """What is wrong with it whatever the rights are."""
+    faults = [*envelope_faults(ask.envelope), *_payload_faults(ask.envelope, ask.payload)]
+    return EnvelopeRefused(faults) if faults else None
 
 
 def _payload_faults(envelope: Envelope, payload: str | None) -> Sequence[Fault]:
@@ -60,14 +139,38 @@ def _payload_faults(envelope: Envelope, payload: str | None) -> Sequence[Fault]:
     return [Fault("payload_hash", "is not the SHA-256 of the payload")]
 
 
-def _row(envelope: Envelope, account: Account, source: Source, found: Quoting, request_id: str, now_us: int, *, choose: bool) -> Request:
-    text, digest = hashed(envelope_document(envelope, choose=choose))
+class _Draft(msgspec.Struct):
+    """A request that is going to be written: what was found for it, the fact of its quotes, and what it takes."""
+
+    made: Submitted
+    found: Quoting
+    quoted: NewEvent
+    taken: Taking | None
+
+
+def _draft(ask: Ask, source: Source, look_: Look, mint: Mint) -> _Draft:
+    """Judge and take, in memory. Raises RequestRefused."""
+    found, now_us = look_.quoting(envelope=ask.envelope, source=source), look_.now_us
+    if not found.plan.chosen and not (ask.choose and found.plan.may_wait):
+        raise RequestRefused(found.plan.refusals, is_retryable=found.plan.may_wait)
+    request = _row(ask, source, found, now_us)
+    made, quoted = quoted_routes(request=request, found=found, first=0, mint=mint, now_us=now_us)
+    taken = None
+    if ask.choose and found.plan.chosen:
+        look_.taken.add(found.plan.chosen)
+        taken = taking(request, made, found, now_us)
+    return _Draft(Submitted(ask, request, made, found.scale), found, quoted, taken)
+
+
+def _row(ask: Ask, source: Source, found: Quoting, now_us: int) -> Request:
+    envelope = ask.envelope
+    text, digest = hashed(envelope_document(envelope, choose=ask.choose))
     at = to_datetime(now_us)
     first = next(claim.right_id for claim in found.claims if claim.right_id in found.streams)
-    state = "validated" if not choose else "matched" if found.plan.chosen else "deferred"
+    state = "validated" if not ask.choose else "matched" if found.plan.chosen else "deferred"
     return Request(
-        pk=UUID(request_id),
-        account=account,
+        pk=UUID(ask.request_id),
+        account_id=ask.account_id,
         holder_id=source.holder_id,
         delegation_id=source.delegation_id,
         stream_id=found.streams[first],
@@ -92,34 +195,35 @@ _COLUMNS = (
 )
 
 
-def _write(request: Request, payload: str | None, payload_hash: str, now_us: int) -> None:
-    """Its row, and what is to be done, if that came along."""
-    at, delegation = rfc3339(now_us), request.delegation_id
+def _write(drafts: Sequence[_Draft], now_us: int) -> list[Fact]:
+    """Every row of them, table by table; the facts, request by request."""
+    rows.copy_rows("settlement_request", _COLUMNS, [_line(draft.made.request, rfc3339(now_us)) for draft in drafts])
+    kept = [draft.made.ask for draft in drafts if draft.made.ask.payload is not None]
+    lines = [f"{ask.request_id}\t{rows.escape(str(ask.payload))}\t{ask.envelope.payload_hash}\t{rfc3339(now_us)}" for ask in kept]
+    rows.copy_rows("settlement_requestpayload", "request_id, body, body_hash, created_at", lines)
+    wanted = [(draft.made.request, draft.found, draft.taken) for draft in drafts if draft.taken is not None]
+    drawn = lock_together(wanted, now_us)
+    write_routes([route for draft in drafts for route in draft.made.made])
+    facts = [fact for draft in drafts for fact in facts_of(draft.made.request, _told(draft))]
+    return [*facts, *(facts_of(wanted[0][0], drawn) if drawn else [])]
+
+
+def _line(request: Request, at: str) -> str:
+    delegation = request.delegation_id
     fields = (
         request.pk, request.account_id, request.holder_id, rows.NULL if delegation is None else delegation, request.stream_id, request.state,
         request.workload, request.operation, request.expected_units, request.budget, request.delivery, rows.escape(request.envelope),
         request.envelope_hash, rows.escape(msgspec.json.encode(request.effective).decode()), rfc3339(to_us(request.latest_at)), at, at,
     )  # fmt: skip
-    rows.copy_rows("settlement_request", _COLUMNS, ["\t".join(map(str, fields))])
-    if payload is not None:
-        line = f"{request.pk}\t{rows.escape(payload)}\t{payload_hash}\t{at}"
-        rows.copy_rows("settlement_requestpayload", "request_id, body, body_hash, created_at", [line])
+    return "\t".join(map(str, fields))
 
 
-def _route(request: Request, account: Account, found: Quoting, mint: Mint, actor: str, now_us: int, *, choose: bool) -> Request:
-    made, quoted = quoted_routes(request=request, found=found, first=0, mint=mint, now_us=now_us)
-    locked = lock_chosen(request, made, found, now_us) if choose and found.plan.chosen else []
-    write_routes(made)
-    remember(request, [*_taken(request, account, found), quoted, *locked], actor, now_us)
-    return request
-
-
-def _taken(request: Request, account: Account, found: Quoting) -> list[NewEvent]:
-    """Submitted and accepted; a lock that follows makes it `matched`."""
-    holder = account if request.holder_id == account.pk else request.holder
+def _told(draft: _Draft) -> list[NewEvent]:
+    """Submitted, accepted, quoted; a lock that follows makes it `matched`."""
+    request, ask, found = draft.made.request, draft.made.ask, draft.found
     submitted = route_events.submitted(
-        account=str(account.uuid),
-        holder=str(holder.uuid),
+        account=ask.account_uuid,
+        holder=ask.account_uuid if request.holder_id == ask.account_id else str(request.holder.uuid),
         envelope=json.loads(request.envelope),
         envelope_hash=request.envelope_hash,
         latest_at=rfc3339(found.latest_us),
@@ -127,4 +231,6 @@ def _taken(request: Request, account: Account, found: Quoting) -> list[NewEvent]
     )
     state = "deferred" if request.state == "deferred" else "validated"
     accepted = route_events.accepted(state=state, effective=request.effective, refusals=found.refusals())
-    return [about(request, route_events.SUBMITTED, submitted), about(request, route_events.ACCEPTED, accepted)]
+    told = [about(request, route_events.SUBMITTED, submitted), about(request, route_events.ACCEPTED, accepted), draft.quoted]
+    told += draft.taken.told if draft.taken is not None else []
+    return [msgspec.structs.replace(event, actor=ask.actor) for event in told]

@@ -9,9 +9,9 @@ from settlement.services.ledger import Key, Move, post
 
 
 def lock_units(
-    *, locks: Sequence[Lock], holder_id: int, now_us: int, moves: Sequence[Move] = (), held: dict[str, Held] | None = None
+    *, locks: Sequence[Lock], holder_id: int | None, now_us: int, moves: Sequence[Move] = (), held: dict[str, Held] | None = None
 ) -> None:
-    """Reserve every lock or none, with `moves` of cash in the same step; `held` as `add_locks` takes it.
+    """Reserve every lock or none, with `moves` of cash in the same step; `held` and `holder_id` as `add_locks` takes them.
 
     Raises LedgerRefusal, and LifecycleRefusedError `right_not_held`, `units_unavailable`, `lifecycle_refused`.
     """
