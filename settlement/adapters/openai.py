@@ -3,29 +3,35 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from typing import Any
 
-import httpx
 import msgspec
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientPayloadError,
+    ClientResponse,
+    ClientResponseError,
+    InvalidURL,
+    ServerTimeoutError,
+)
 
 from rights.kernel.clock import now_us
 from settlement.adapters.answers import Misfit, choices_in, error_text, has_content, read_answer, read_usage
 from settlement.adapters.attempts import Again, Watch, attempted
 from settlement.adapters.base import NOTHING, Body, Report, failed
-from settlement.adapters.lines import INSIDE, AddressRefused, lines
+from settlement.adapters.lines import AddressRefused, lines
 from settlement.adapters.sse import DONE, EventTooLong, events_of
 from settlement.domain.metering import Usage, bounded, ceiling_of, is_plausible
 from settlement.domain.work import Leg
 
 PATHS = {"chat.completions": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
 MOST_ANSWER = 64 * 1024 * 1024
-CONNECT_S = 5.0
 _MOST_DIGITS = 9  # of a number of seconds
 _BUSY = frozenset({429, 502, 503, 504})
 # What the caller sent is at fault: another supplier would refuse it too.
 _OF_CALLER = frozenset({400, 413, 415, 422})
-_BROKEN = (httpx.TransportError, httpx.StreamError, httpx.InvalidURL)
+_BROKEN = (ClientError, OSError)
 
 
 async def call(leg: Leg, body: Body, deadline_us: int) -> Report:
@@ -47,18 +53,13 @@ def _asked(leg: Leg, body: Body) -> dict[str, Any]:
     return {**asked, "model": leg.endpoint.model} if leg.endpoint.model else asked
 
 
-def _request(leg: Leg, asked: Body, read_s: float) -> httpx.Request:
+async def _sent(leg: Leg, asked: Body, silence_s: float | None) -> ClientResponse:
+    """The answer as far as its head. Raises as `Lines.post`."""
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
     if leg.endpoint.secret:
         headers["Authorization"] = f"Bearer {leg.endpoint.secret}"
-    return lines().build_request(
-        "POST",
-        leg.endpoint.base_url + PATHS[leg.operation],
-        content=msgspec.json.encode(asked),
-        headers=headers,
-        timeout=httpx.Timeout(read_s, connect=min(CONNECT_S, read_s)),
-        extensions={INSIDE: leg.endpoint.inside},
-    )
+    url = leg.endpoint.base_url + PATHS[leg.operation]
+    return await lines().post(url, msgspec.json.encode(asked), headers=headers, inside=leg.endpoint.inside, silence_s=silence_s)
 
 
 async def _once(leg: Leg, asked: Body, watch: Watch, attempt: int, patience_ms: int) -> Report:
@@ -66,47 +67,56 @@ async def _once(leg: Leg, asked: Body, watch: Watch, attempt: int, patience_ms: 
     arrived = False
     try:
         async with asyncio.timeout(patience_ms / 1000):
-            answer = await lines().send(_request(leg, asked, patience_ms / 1000), stream=True)
+            answer = await _sent(leg, asked, None)
             arrived, first_us = True, watch.us
             try:
                 raw = await _whole(answer)
             finally:
-                await answer.aclose()
+                answer.close()
+    except ServerTimeoutError as error:
+        return failed("supplier_timeout", _words(error), took_us=watch.us, attempts=attempt)
     except TimeoutError:
         return failed("supplier_timeout", f"no answer within {patience_ms} ms", took_us=watch.us, attempts=attempt)
     except AddressRefused as refused:
         return failed("address_refused", str(refused), took_us=watch.us, attempts=attempt)
     except _BROKEN as error:
-        if isinstance(error, httpx.TimeoutException):
-            return failed("supplier_timeout", "the supplier went silent", took_us=watch.us, attempts=attempt)
-        fault, detail = "supplier_lost" if arrived else "supplier_unreachable", str(error) or type(error).__name__
-        raise Again(fault, detail) from error
+        raise Again("supplier_lost" if arrived else "supplier_unreachable", _words(error)) from error
     _check_busy(answer, raw)
-    if answer.status_code != 200:
+    if answer.status != 200:
         return _refused(answer, raw, watch, attempt)
     return _metered(leg, asked, raw, watch, first_us, attempt)
 
 
-async def _whole(answer: httpx.Response) -> bytes:
+def _words(error: Exception) -> str:
+    """What was wrong with a line, without the address that stands in some errors' texts."""
+    if isinstance(error, ServerTimeoutError):
+        return "the supplier went silent"
+    if isinstance(error, ClientConnectorError | InvalidURL):
+        return "no line to it could be opened"
+    said = error.message if isinstance(error, ClientResponseError) else str(error)
+    return said or type(error).__name__
+
+
+async def _whole(answer: ClientResponse) -> bytes:
     parts, size = [], 0
-    async for part in answer.aiter_bytes():
+    async for part in answer.content.iter_any():
         size += len(part)
         if size > MOST_ANSWER:
-            raise httpx.StreamError(f"an answer of more than {MOST_ANSWER} bytes")
+            raise ClientPayloadError(f"an answer of more than {MOST_ANSWER} bytes")
         parts.append(part)
     return b"".join(parts)
 
 
-def _check_busy(answer: httpx.Response, raw: bytes) -> None:
+def _check_busy(answer: ClientResponse, raw: bytes) -> None:
     """Raise Again where the supplier says that it is busy."""
-    if answer.status_code in _BUSY:
+    if answer.status in _BUSY:
         after = answer.headers.get("retry-after", "")
         is_count = after.isascii() and after.isdigit() and len(after) <= _MOST_DIGITS
-        raise Again("supplier_busy", error_text(raw) or f"status {answer.status_code}", int(after) * 1000 if is_count else 0)
+        raise Again("supplier_busy", error_text(raw) or f"status {answer.status}", int(after) * 1000 if is_count else 0)
 
 
-def _refused(answer: httpx.Response, raw: bytes, watch: Watch, attempt: int) -> Report:
-    status = answer.status_code
+def _refused(answer: ClientResponse, raw: bytes, watch: Watch, attempt: int) -> Report:
+    status = answer.status
     is_callers = status in _OF_CALLER
     fault = "request_refused" if is_callers else "supplier_moved" if 300 <= status < 400 else "supplier_error"
     detail = error_text(raw) or f"status {status}"
@@ -167,7 +177,7 @@ async def stream(leg: Leg, body: Body, deadline_us: int) -> AsyncGenerator[bytes
         yield failed("operation_unknown", f"there is no stream of {leg.operation}")
         return
     asked = {**_asked(leg, body), "stream": True, "stream_options": {"include_usage": True}}
-    watch, tally, opened = Watch(), _Tally(ceiling_of(leg.operation, asked).items), list[httpx.Response]()
+    watch, tally, opened = Watch(), _Tally(ceiling_of(leg.operation, asked).items), list[ClientResponse]()
 
     async def act(attempt: int, patience_ms: int) -> Report:
         return await _opened(leg, asked, watch, attempt, patience_ms, opened)
@@ -179,43 +189,46 @@ async def stream(leg: Leg, body: Body, deadline_us: int) -> AsyncGenerator[bytes
     fault, detail = "", ""
     try:
         async with asyncio.timeout(max(0, deadline_us - now_us()) / 1_000_000):
-            async for event in events_of(opened[0].aiter_bytes()):
+            async for event in events_of(opened[0].content.iter_any()):
                 if event == DONE:
                     tally.is_done = True
                     break
                 tally.take(event)
                 tally.first_us = tally.first_us or watch.us
                 yield event
+    except ServerTimeoutError as silent:
+        fault, detail = "supplier_lost", _words(silent)
     except TimeoutError:
         fault, detail = "deadline_passed", "the deadline came before the end of the answer"
     except (Misfit, EventTooLong) as misfit:
         fault, detail = "answer_malformed", str(misfit) or "an event that does not end"
     except _BROKEN as error:
-        fault, detail = "supplier_lost", str(error) or type(error).__name__
+        fault, detail = "supplier_lost", _words(error)
     finally:
-        with suppress(*_BROKEN):
-            await opened[0].aclose()
+        opened[0].close()
     yield _told(leg, asked, tally, watch, begun.attempts, fault, detail)
 
 
-async def _opened(leg: Leg, asked: Body, watch: Watch, attempt: int, patience_ms: int, opened: list[httpx.Response]) -> Report:
+async def _opened(leg: Leg, asked: Body, watch: Watch, attempt: int, patience_ms: int, opened: list[ClientResponse]) -> Report:
     """Open the stream: the response goes into `opened`. Raises Again."""
     try:
         async with asyncio.timeout(patience_ms / 1000):
-            answer = await lines().send(_request(leg, asked, leg.endpoint.timeout_ms / 1000), stream=True)
-            if answer.status_code == 200:
+            answer = await _sent(leg, asked, leg.endpoint.timeout_ms / 1000)
+            if answer.status == 200:
                 opened.append(answer)
                 return failed("", took_us=watch.us, attempts=attempt)
             try:
                 raw = await _whole(answer)
             finally:
-                await answer.aclose()
+                answer.close()
+    except ServerTimeoutError as error:
+        raise Again("supplier_unreachable", _words(error)) from error
     except TimeoutError:
         return failed("supplier_timeout", f"no answer within {patience_ms} ms", took_us=watch.us, attempts=attempt)
     except AddressRefused as refused:
         return failed("address_refused", str(refused), took_us=watch.us, attempts=attempt)
     except _BROKEN as error:
-        raise Again("supplier_unreachable", str(error) or type(error).__name__) from error
+        raise Again("supplier_unreachable", _words(error)) from error
     _check_busy(answer, raw)
     return _refused(answer, raw, watch, attempt)
 

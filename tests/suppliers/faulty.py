@@ -33,6 +33,8 @@ MODES = (
     "deep",
     "later",
     "packed",
+    "flood",
+    "drip",
 )
 
 
@@ -41,6 +43,7 @@ class Faulty(Supplier):
         super().__init__(token)
         self.mode, self.after, self.times = "fine", 0, None
         self.seen = []
+        self.lines = set()
         self._dead = asyncio.Event()
 
     async def serve(self, scope, receive, send):
@@ -51,7 +54,17 @@ class Faulty(Supplier):
             await send_json(send, {})
         elif scope["path"] == "/seen":
             await send_json(send, self.seen)
-        elif scope["method"] == "POST" and self._is_due():
+        elif scope["path"] == "/lines":  # on which calls came since this was last asked for, and for whom
+            lines, self.lines = self.lines, set()
+            await send_json(send, sorted(lines))
+        elif scope["method"] == "POST":
+            self.lines.add((dict(scope["headers"])[b"host"].decode(), scope["client"][1]))
+            await self._work(scope, receive, send)
+        else:
+            await super().serve(scope, receive, send)
+
+    async def _work(self, scope, receive, send):
+        if self._is_due():
             await getattr(self, f"_{self.mode}")(scope, receive, send)
         else:
             await super().serve(scope, receive, self._watched(send) if self.mode in ("half", "die") else send)
@@ -150,6 +163,22 @@ class Faulty(Supplier):
     async def _packed(self, scope, receive, send):
         """Says that its answer is packed, which it is not."""
         await self._raw(send, 200, b"{}", (b"content-encoding", b"gzip"))
+
+    async def _flood(self, scope, receive, send):
+        """An answer that does not end in any good time."""
+        await self._begin(send)
+        for _ in range(4096):
+            await send({"type": "http.response.body", "body": b" " * 65_536, "more_body": True})
+            await asyncio.sleep(0)
+
+    async def _drip(self, scope, receive, send):
+        """Begins to answer and says no more."""
+        await self._begin(send)
+        await self._hang(scope, receive, send)
+
+    async def _begin(self, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b" ", "more_body": True})
 
     async def _raw(self, send, status, body, *headers):
         await send({"type": "http.response.start", "status": status, "headers": list(headers)})

@@ -133,6 +133,8 @@ async def test_a_stream_that_breaks_tells_how_far_it_came(supplier, mode):
     events, report = await streamed(supplier)
     assert (report.fault, report.pieces, len(events)) == ("supplier_lost", 4, 4)
     assert (report.usage.tokens, report.usage.items) == (None, 0)
+    if mode == "die":
+        supplier.wait_until_dead()
 
 
 @pytest.mark.parametrize(("mode", "fault"), [("fail", "supplier_error"), ("lie", "usage_implausible"), ("garbage", "supplier_lost")])
