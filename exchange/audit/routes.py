@@ -35,4 +35,16 @@ CHECKS = (
                AND (x.right_id, x.tier, x.branch) = (t.right_id, t.tier, t.branch)))
         """,
     ),
+    Check(
+        "L3",
+        "delegated_use",
+        "What a settlement counts against a delegation was asked for under it, before it ended.",
+        """
+        SELECT e.object_id AS delegation, e.ref AS settlement, q.id AS request, q.created_at::text, d.ended_at::text
+        FROM (SELECT object_id, body::jsonb #>> '{payload,ref}' AS ref FROM rights_event WHERE type = 'delegation.used') e
+        LEFT JOIN settlement_settlement s ON 'stl_' || s.id = e.ref LEFT JOIN settlement_request q ON q.id = s.request_id
+        LEFT JOIN rights_delegation d ON d.id = q.delegation_id
+        WHERE left(e.ref, 4) = 'stl_' AND ('dlg_' || d.uuid IS DISTINCT FROM e.object_id OR q.created_at > d.ended_at + interval '30 seconds')
+        """,
+    ),
 )

@@ -84,9 +84,9 @@ def delegated(
     }
 
 
-def used(*, right: str, units: int, ref: str) -> Payload:
-    """`units` of the right were used under the delegation."""
-    return {"ref": ref, "right": f"rgt_{right}", "units": str(units)}
+def used(*, right: str, units: int, ref: str, taken_from: str | None = None) -> Payload:
+    """`units` of the right were used under the delegation; after its end, out of what had gone back to `taken_from`."""
+    return {"ref": ref, "right": f"rgt_{right}", "taken_from": None if taken_from is None else f"dlg_{taken_from}", "units": str(units)}
 
 
 def delegation_ended(*, reason: str, returned_units: int) -> Payload:

@@ -42,6 +42,13 @@ class Use(msgspec.Struct, frozen=True):
     fallback: bool = False
 
 
+class Counted(msgspec.Struct, frozen=True):
+    """How many units count, and the delegation that lives on whose room they took, where the one they were used under had ended."""
+
+    units: int
+    taken_from: str | None = None
+
+
 @transaction.atomic
 def delegate(
     *,
@@ -134,19 +141,34 @@ def use_delegation(*, use: Use, units: int, now_us: int) -> Delegation:
     return row
 
 
-def count_use(*, delegation_id: str, units: int) -> int:
-    """Count units that were used under a lock the delegation allowed, in the caller's transaction; how many of them count.
+def count_use(*, delegation_id: str, units: int) -> Counted:
+    """Count units that were used under a lock the delegation allowed, in the caller's transaction.
 
-    What ended meanwhile has given back what it did not use, so nothing is counted against it any more. Nor is ever more counted than it
-    allows, or less than nothing: the work is done, and what a dispute had given back may have been passed on since.
+    What ended meanwhile has given back what it had not used, with what was under way: that is counted where it went, too. Never is more
+    counted than is allowed, or less than nothing: the work is done, and what a dispute had given back may have been passed on since.
     """
     row = _locked(delegation_id)
-    if row.state != "active":
-        return 0
-    counted = max(-row.used_units, min(units, row.max_units - row.used_units - row.passed_units))
+    heir = None if row.state == "active" else _heir(row)
+    low, high = -row.used_units, row.max_units - row.used_units - row.passed_units
+    if heir is not None:
+        low, high = max(low, -heir.passed_units), min(high, heir.max_units - heir.used_units - heir.passed_units)
+    counted = max(low, min(units, high))
     row.used_units += counted
     row.save(update_fields=["used_units"])
-    return counted
+    if heir is None:
+        return Counted(counted)
+    heir.passed_units += counted
+    heir.save(update_fields=["passed_units"])
+    return Counted(counted, str(heir.uuid))
+
+
+def _heir(row: Delegation) -> Delegation | None:
+    """To whom went what an ended one had not used: the nearest above it that lives on, under lock; None where it was the giver's own."""
+    while row.parent is not None:
+        row = _locked(str(row.parent.uuid))
+        if row.state == "active":
+            return row
+    return None
 
 
 def lock_delegation(delegation_id: str) -> Delegation:
@@ -232,7 +254,7 @@ def _unused(ending: Mapping[int, Delegation]) -> dict[int, int]:
 def _locked(delegation_id: str) -> Delegation:
     return (
         Delegation.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("right", "package", "delegator", "delegate")
+        .select_related("right", "package", "delegator", "delegate", "parent")
         .get(uuid=delegation_id)
     )
 

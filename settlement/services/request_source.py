@@ -15,10 +15,13 @@ from settlement.selectors.candidates import Wanted
 from settlement.services.package_use import OpenPackage, open_package
 from settlement.services.request_refusal import RequestRefused, refused_as
 
-# What routes of the delegation may still come to, but for this request's own locks, which new ones take the place of.
+# What routes of the delegation may still come to, but for this request's own locks, which new ones take the place of. Of those it was passed
+# on to that have ended, too: their work goes on in the room they gave back.
 _PENDING = """
-SELECT coalesce(sum(t.units), 0)::bigint FROM settlement_request q JOIN settlement_route t ON t.request_id = q.id
-WHERE q.delegation_id = %s AND (t.state = 'executing' OR t.state = 'locked' AND q.id IS DISTINCT FROM %s::uuid)
+WITH RECURSIVE own AS (SELECT %s::bigint AS id UNION ALL
+    SELECT d.id FROM own JOIN rights_delegation d ON d.parent_id = own.id WHERE d.state <> 'active')
+SELECT coalesce(sum(t.units), 0)::bigint FROM own JOIN settlement_request q ON q.delegation_id = own.id JOIN settlement_route t ON t.request_id = q.id
+WHERE q.state <> 'settled' AND (t.state = 'executing' OR t.state = 'locked' AND q.id IS DISTINCT FROM %s::uuid)
 """
 
 

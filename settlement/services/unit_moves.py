@@ -143,7 +143,7 @@ def _tentative(
 def _delegated(
     case: Case, settlement: Settlement, takes: Sequence[Take], back: Mapping[str, int], streams: Mapping[str, int]
 ) -> list[Fact]:
-    """What a delegate used counts against the delegation, and what is given back does no more; one that ended has its account closed."""
+    """What a delegate used counts against the delegation, also when that has ended meanwhile, and what is given back does no more."""
     delegation = case.delegation_id
     if delegation is None:
         return []
@@ -151,7 +151,7 @@ def _delegated(
     changes = [(take.right_id, take.used) for take in takes if take.used] + [(right, -units) for right, units in sorted(back.items())]
     for right_id, units in changes:
         counted = count_use(delegation_id=delegation, units=units)
-        if counted:
-            fact = package_events.used(right=right_id, units=counted, ref=ref)
+        if counted.units:
+            fact = package_events.used(right=right_id, units=counted.units, ref=ref, taken_from=counted.taken_from)
             facts.append((streams[right_id], NewEvent(package_events.USED, "delegation", public("dlg", delegation), fact)))
     return facts

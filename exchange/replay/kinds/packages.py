@@ -1,5 +1,7 @@
 """Packages, delegations and block offers as their events tell them."""
 
+from collections.abc import Iterator
+
 from exchange.replay.object_states import Fields, ObjectKind, Payload, Step
 from rights.domain import package_events as types
 from rights.domain.moment import parse_us
@@ -38,8 +40,8 @@ def _delegated(states: dict[str, Fields], object_id: str, payload: Payload, at: 
 
 
 def _used(states: dict[str, Fields], object_id: str, payload: Payload, at: str) -> None:
-    """Within its bounds. What a settlement tells was admitted when it was locked: it may come after the delegation's time, as work does;
-    and what it tells below zero gives back, after a dispute.
+    """Within its bounds. What a settlement tells was admitted when it was locked: it may come after the delegation's time or end, as work does,
+    and takes then of what had gone back; what it tells below zero gives back, after a dispute.
     """
     held, units, is_settled = states[object_id], int(payload["units"]), payload["ref"].startswith(SETTLEMENT)
     used = int(held["used_units"]) + units
@@ -53,9 +55,21 @@ def _used(states: dict[str, Fields], object_id: str, payload: Payload, at: str) 
     if at < held["valid_from"] or (at >= held["valid_until"] and not is_settled):
         raise ValueError(f"{object_id} may be used from {held['valid_from']} to {held['valid_until']}")
     # The registry's stream is read first. Two moments are read before the locks are taken by which one act comes before the other.
-    if held["ended_at"] is not None and parse_us(at) > parse_us(held["ended_at"]) + GRACE_US:
+    if held["ended_at"] is not None and parse_us(at) > parse_us(held["ended_at"]) + GRACE_US and not is_settled:
         raise ValueError(f"{object_id} had ended at {held['ended_at']}")
+    taken_from = payload.get("taken_from")
+    if taken_from is not None and (held["ended_at"] is None or taken_from not in _above(states, object_id)):
+        raise ValueError(f"{object_id} has given back nothing to {taken_from}")
     held["used_units"] = str(used)
+    _pass(states, taken_from, units)
+
+
+def _above(states: dict[str, Fields], object_id: str) -> Iterator[str]:
+    """What it was passed on from, and that one from."""
+    parent = states[object_id]["parent"]
+    while parent is not None:
+        yield parent
+        parent = states[parent]["parent"]
 
 
 def _ended(state: str) -> Step:

@@ -9,11 +9,17 @@ import pytest
 from exchange.audit.registry import CHECKS
 from exchange.audit.run import audit
 from exchange.replay.run import replay
+from rights.models import Right
+from rights.services.delegations import Bounds
+from settlement.models import Request
+from settlement.services.begin import begin_execution
+from settlement.services.delegate import delegate
 from settlement.services.disputes import Opening, open_dispute
 from tests.honest_market import tamper
 from tests.integration.audit.breakages import Breakage
 from tests.integration.audit.use_breakages import USE_BREAKAGES
-from tests.registry_desk import MINT
+from tests.redeem_desk import END_US
+from tests.registry_desk import MINT, START_US
 from tests.shared_market import kept, undone
 from tests.using_desk import WHO, Using
 
@@ -31,7 +37,7 @@ OF_MARKETS = {"proceeds_posted", "proceeds_final"}  # broken in breakages.py: se
 @pytest.mark.django_db  # has the test database made; `desk` works in it by itself
 def test_every_question_is_broken() -> None:
     assert {b.check for b in USE_BREAKAGES} == {
-        check.name for check in CHECKS if check.name in ("route_locks", "route_escrow", "route_parts")
+        check.name for check in CHECKS if check.name in ("route_locks", "route_escrow", "route_parts", "delegated_use")
     } | {check.name for check in CHECKS if check.code in ("S1", "S2", "S3") and check.name not in OF_MARKETS}
 
 
@@ -41,7 +47,8 @@ def used() -> Using:
     final, windowed = desk.basic(), desk.basic(settlement={"dispute_window_seconds": 600})
     request = desk.running((final, 100))
     desk.record(request, desk.told(request, 80))
-    waiting, disputed, unproven = (desk.running((windowed, 100)) for _ in range(3))
+    waiting, unproven = (desk.running((windowed, 100)) for _ in range(2))
+    disputed = lent(desk, windowed)
     desk.record(waiting, desk.told(waiting, 70))
     settlement = desk.record(disputed, desk.told(disputed, 60))
     opening = Opening(MINT.uuid(desk.now_us), desk.accounts["boreal"], "it was more")
@@ -49,6 +56,24 @@ def used() -> Using:
     desk.record(unproven, desk.told(unproven, 50), without=("usage-meter",))
     desk.matched((final, 100))
     return desk
+
+
+def lent(desk: Using, right: Right) -> Request:
+    """A delegate's work, under way."""
+    row = delegate(
+        right=right,
+        package=None,
+        parent=None,
+        delegator=desk.accounts["holder"],
+        to=desk.accounts["other"],
+        bounds=Bounds(1_000, START_US, END_US),
+        delegation_id=MINT.uuid(desk.now_us),
+        now_us=desk.now_us,
+        **WHO,
+    )
+    request = desk.submit(by="other", delegation_id=str(row.uuid), candidates=(), units=100)
+    assert begin_execution(request_id=str(request.pk), now_us=desk.now_us, **WHO) is not None
+    return request
 
 
 @pytest.fixture(scope="module")

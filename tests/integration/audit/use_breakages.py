@@ -16,6 +16,8 @@ USE_BREAKAGES: tuple[Breakage, ...] = (
         "updated_at) SELECT gen_random_uuid(), 'bundle', id, id, 'x', '{}', '{}', 'active', 1, now(), now() FROM rights_account LIMIT 1 "
         "RETURNING id) UPDATE settlement_route SET package_id = made.id FROM made WHERE state = 'locked'",
     ),
+    breakage("delegated_use", "L3", "UPDATE settlement_request SET delegation_id = NULL WHERE delegation_id IS NOT NULL"),
+    breakage("delegated_use", "L3", "UPDATE rights_delegation SET state = 'revoked', ended_at = created_at - interval '1 hour'"),
     breakage("settlement_guard", "S1", "DELETE FROM settlement_settlementrule WHERE event = 'challenged'"),
     breakage("settlement_guard", "S1", "DROP TRIGGER settlement_step ON settlement_settlement"),
     breakage("settlement_stands", "S1", f"UPDATE settlement_settlement SET rule = '' WHERE id = {FINAL}"),
