@@ -253,8 +253,8 @@ class _Timed(NodeClient):
         self.leased: dict[str, float] = {}
         self.worked: dict[str, float] = {}
 
-    async def lease(self, most: int, workloads: Sequence[str] = ()) -> list[Lease]:
-        found = await super().lease(most, workloads)
+    async def lease(self, most: int, workloads: Sequence[str] = (), *, wait_s: int = 0) -> list[Lease]:
+        found = await super().lease(most, workloads, wait_s=wait_s)
         at = time.perf_counter()
         self.leased |= {lease["job_id"]: at for lease in found}
         return found

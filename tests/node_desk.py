@@ -7,7 +7,6 @@ import secrets
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.test import Client
 
 from exchange.domain.signed_request import signed_request
 from rights.kernel.clock import now_us, to_datetime
@@ -16,19 +15,19 @@ from settlement.domain.node_results import Result, hash_of, signed_bytes
 from settlement.models import Job, Node, Request, RequestPayload, Route
 from settlement.services.ledger import cash_asset
 from settlement.services.nodes import NewNode, register_node
+from tests import asgi_client
 from tests.api.conftest import held_to_its_word
 from tests.registry_desk import MINT
 from tests.supply_desk import SupplyDesk
 
 
 class Hand:
-    """A node as it is outside: its private key, and signed requests through Django's test client."""
+    """A node as it is outside: its private key, and signed requests."""
 
     def __init__(self, node_id: str = "") -> None:
         self.private = Ed25519PrivateKey.generate()
         self.public_key = base64.b64encode(self.private.public_key().public_bytes_raw()).decode()
         self.node_id = node_id
-        self.client = Client(raise_request_exception=False, enforce_csrf_checks=True)
 
     def headers(self, method: str, path: str, raw: bytes, **changed: str) -> dict[str, str]:
         """The four headers; `changed` ones are signed as given, but for the signature itself."""
@@ -43,7 +42,7 @@ class Hand:
         raw = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
         target = f"/api/v1/{path}"
         sent = self.headers("POST", target, raw, **changed) if headers is None else headers
-        return held_to_its_word("post", path, self.client.post(target, raw, content_type="application/json", headers=sent))
+        return held_to_its_word("post", path, asgi_client.post(target, raw, sent))
 
     def lease(self, most: int = 1) -> list[dict[str, Any]]:
         return self.post("nodes/lease", {"max_jobs": most}).json()["data"]

@@ -1,4 +1,4 @@
-"""Three doors: a bearer key for programs, a session with an enforced CSRF token for browsers, signed requests for nodes."""
+"""Two doors: a bearer key for programs, a session with an enforced CSRF token for browsers. Nodes have one of their own (exchange/api/node_entry)."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ from rest_framework.request import Request
 
 from exchange.api.problems import Problem
 from exchange.services.identity import Principal, principal_by_bearer, principal_of_user
-from exchange.services.signed_requests import principal_of_node, read_headers
 from rights.kernel.clock import now_us
 
 
@@ -28,23 +27,6 @@ class KeyAuthentication(BaseAuthentication):
             raise Problem("unauthenticated")
         if not principal.may_come_from(request.META.get("REMOTE_ADDR", "")):
             raise Problem("address_not_allowed")
-        return principal, None
-
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
-        return "Bearer"
-
-
-class NodeAuthentication(BaseAuthentication):
-    """The headers `X-Key` (a node's id), `X-Timestamp`, `X-Nonce`, `X-Signature`. Once `X-Key` is there, they alone decide."""
-
-    def authenticate(self, request: Request) -> tuple[Principal, None] | None:
-        signed = read_headers(request.headers)
-        if signed is None:
-            return None
-        inner: HttpRequest = request._request  # noqa: SLF001 - the bytes as they came, before they are parsed
-        principal = principal_of_node(signed, method=str(inner.method), target=inner.get_full_path(), body=inner.body, now_us=now_us())
-        if principal is None:
-            raise Problem("unauthenticated")
         return principal, None
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature

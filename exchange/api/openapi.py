@@ -67,7 +67,7 @@ def operation(
     headers: Iterable[dict[str, Any]] = (),
     known: bool = True,
 ) -> dict[str, Any]:
-    """One operation, for routes of Django and of order entry alike. `known`: it asks who calls, if only to count."""
+    """One operation, for routes of Django and of what stands in front of it alike. `known`: it asks who calls, if only to count."""
     tag = path.removeprefix("/api/v1/").split("/")[0]
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, **PATH[name]} for name in re.findall(r"\{(\w+)\}", path)
@@ -147,12 +147,12 @@ class OperationSchema(AutoSchema):
 @functools.cache
 def document() -> dict[str, Any]:
     """The whole document; routes don't change while a process runs."""
-    from exchange.api.schemas.order_entry import PATHS  # noqa: PLC0415 - it builds its operations with this module
+    from exchange.api.schemas import node_entry, order_entry  # noqa: PLC0415 - they build their operations with this module
 
     generator: Any = SchemaGenerator
     generated = generator().get_schema(request=None, public=True)
     paths: dict[str, Any] = {path: dict(operations) for path, operations in generated["paths"].items()}
-    for path, operations in PATHS.items():
+    for path, operations in (*order_entry.PATHS.items(), *node_entry.PATHS.items()):
         paths.setdefault(path, {}).update(operations)
     return {
         "openapi": "3.1.0",

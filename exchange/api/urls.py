@@ -1,4 +1,4 @@
-"""Every REST route that Django serves. Writes of orders are served by exchange/api/order_entry in front of it."""
+"""Every REST route that Django serves. Writes of orders (exchange/api/order_entry) and the work of nodes (exchange/api/node_entry) are served in front of it."""
 
 from django.urls import path
 
@@ -20,7 +20,6 @@ from exchange.api.views import (
     lineage,
     listings,
     market_data,
-    node_work,
     nodes,
     offered_capacity,
     orders,
@@ -150,12 +149,12 @@ urlpatterns = [
     path("suppliers/<str:supplier_id>/endpoints", endpoints.EndpointsView.as_view()),
     path("suppliers/<str:supplier_id>/endpoints/<str:endpoint_id>", endpoints.EndpointView.as_view()),
     path("suppliers/<str:supplier_id>/nodes", nodes.NodesView.as_view()),
-    path("nodes/lease", node_work.LeaseView.as_view()),
-    path("nodes/heartbeat", node_work.KeepView.as_view()),
-    path("nodes/complete", node_work.CompleteAllView.as_view()),
-    path("nodes/leases/<str:job_id>/heartbeat", node_work.HeartbeatView.as_view()),
-    path("nodes/leases/<str:job_id>/complete", node_work.CompleteView.as_view()),
-    path("nodes/leases/<str:job_id>/fail", node_work.FailView.as_view()),
+    path("nodes/lease", nodes.NodeWorkView.as_view()),
+    path("nodes/heartbeat", nodes.NodeWorkView.as_view()),
+    path("nodes/complete", nodes.NodeWorkView.as_view()),
+    path("nodes/leases/<str:job_id>/heartbeat", nodes.NodeWorkView.as_view()),
+    path("nodes/leases/<str:job_id>/complete", nodes.NodeWorkView.as_view()),
+    path("nodes/leases/<str:job_id>/fail", nodes.NodeWorkView.as_view()),
     path("nodes/<str:node_id>", nodes.NodeView.as_view()),
     path("listings", listings.ListingsView.as_view()),
     path("listings/<str:listing_id>", listings.ListingView.as_view()),

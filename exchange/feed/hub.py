@@ -61,6 +61,7 @@ class Hub:
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
         self._revoked_listeners: list[Callable[[str], None]] = []
+        self._jobs_listeners: list[Callable[[str, int], None]] = []
         self._met: dict[int, Rules] = {}
         self._ready: asyncio.Future[None] | None = None
 
@@ -78,7 +79,7 @@ class Hub:
         self.backlog = backlog()
         self._backlog_reader = Reader("backlog", self.backlog.read)
         self.backlog.on_pressure = self._backlog_reader.wake
-        self._notices = Notices(on_batch=self._on_batch, on_account=self._on_account, on_revoked=self._on_revoked)
+        self._notices = Notices(on_batch=self._on_batch, on_account=self._on_account, on_revoked=self._on_revoked, on_jobs=self._on_jobs)
         for part in (
             self._notices.run(),
             self._reader.run(),
@@ -131,6 +132,10 @@ class Hub:
         """Hear the UUIDs of keys as they are revoked (a notice: it may be lost)."""
         self._revoked_listeners.append(listener)
 
+    def on_jobs(self, listener: Callable[[str, int], None]) -> None:
+        """Hear of which supplier how many jobs were offered to nodes (a notice: it may be lost)."""
+        self._jobs_listeners.append(listener)
+
     def _on_batch(self, book_id: int, seq: int) -> None:
         if self.books.notice(book_id, seq) or self.accounts.any:
             self._reader.wake()
@@ -142,6 +147,10 @@ class Hub:
     def _on_revoked(self, uuid: str) -> None:
         for listener in tuple(self._revoked_listeners):
             listener(uuid)
+
+    def _on_jobs(self, supplier: str, count: int) -> None:
+        for listener in tuple(self._jobs_listeners):
+            listener(supplier, count)
 
     async def _read(self) -> bool:
         """Private messages and batches in one trip: who waits for an answer is served first."""

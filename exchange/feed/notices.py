@@ -16,12 +16,17 @@ LISTEN_S = 5.0
 
 
 class Notices:
-    """Calls back in the event loop: a batch, a private message, a revoked key."""
+    """Calls back in the event loop: a batch, a private message, a revoked key, jobs for nodes."""
 
     def __init__(
-        self, *, on_batch: Callable[[int, int], None], on_account: Callable[[int, int], None], on_revoked: Callable[[str], None]
+        self,
+        *,
+        on_batch: Callable[[int, int], None],
+        on_account: Callable[[int, int], None],
+        on_revoked: Callable[[str], None],
+        on_jobs: Callable[[str, int], None],
     ) -> None:
-        self._on_batch, self._on_account, self._on_revoked = on_batch, on_account, on_revoked
+        self._on_batch, self._on_account, self._on_revoked, self._on_jobs = on_batch, on_account, on_revoked, on_jobs
         self.connected = False
 
     async def run(self) -> None:
@@ -48,7 +53,7 @@ class Notices:
         return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=5, decode_responses=True)
 
     def _hear(self, channel: str, text: str) -> None:
-        """`book:seq`, `account:id:seq`, `revoked:uuid`; anything else is not ours."""
+        """`book:seq`, `account:id:seq`, `jobs:supplier:count`, `revoked:uuid`; anything else is not ours."""
         parts = text.split(":")
         if channel == "keys":
             if len(parts) == 2 and parts[0] == "revoked":
@@ -57,3 +62,5 @@ class Notices:
             self._on_batch(int(parts[0]), int(parts[1]))
         elif len(parts) == 3 and parts[0] == "account" and parts[1].isdecimal() and parts[2].isdecimal():
             self._on_account(int(parts[1]), int(parts[2]))
+        elif len(parts) == 3 and parts[0] == "jobs" and parts[2].isdecimal():
+            self._on_jobs(parts[1], int(parts[2]))

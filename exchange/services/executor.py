@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 
 from exchange.services import redeem_bell
+from exchange.services.offer_jobs import offered
 from rights.kernel.clock import now_us
 from settlement.adapters.lines import close_lines
 from settlement.domain.work import Work
@@ -80,7 +81,7 @@ class Executor:
         after = FIRST
         while (room := MOST_AT_ONCE - len(self._running)) > 0 and not self._is_stopping:
             works, last = await in_thread(begin_waiting, most=min(PAGE, room), after=after, actor=ACTOR, now_us=now_us())
-            for work in works:
+            for work in await offered(works):
                 task = asyncio.create_task(_executed(work))
                 self._running.add(task)
                 task.add_done_callback(self._done)

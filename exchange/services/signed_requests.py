@@ -1,12 +1,10 @@
 """Requests signed with Ed25519 (API.md, Identity): who signed, when, and never twice."""
 
 import re
-from collections.abc import Mapping
 
 import msgspec
 
 from exchange.domain.signed_request import signed_request
-from exchange.services.identity import Principal
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import bare
@@ -20,12 +18,11 @@ _MILLIS = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _NONCE = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 # A supplier's node acts for the first account of the supplier's owner.
 _NODE = """
-SELECT n.id, n.uuid::text, n.public_key, a.id, a.uuid::text, p.id, p.slug, a.holder_type, a.status <> 'active' OR p.status <> 'active'
+SELECT n.uuid::text, n.public_key, s.slug, a.id
 FROM settlement_node n JOIN rights_supplier s ON s.id = n.supplier_id JOIN rights_participant p ON p.id = s.participant_id
 JOIN rights_account a ON a.participant_id = p.id AND a.code IS NULL
 WHERE n.uuid = %s ORDER BY a.id LIMIT 1
 """
-_USE_NONCE = "INSERT INTO settlement_nodenonce (node_id, nonce, used_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 _FORGET = "DELETE FROM settlement_nodenonce WHERE used_at < %s"
 
 
@@ -39,39 +36,34 @@ class Signed(msgspec.Struct, frozen=True):
     window: str = ""
 
 
-def read_headers(headers: Mapping[str, str]) -> Signed | None:
-    """None without `X-Key`."""
-    if "X-Key" not in headers:
-        return None
-    named = ("X-Key", "X-Timestamp", "X-Nonce", "X-Signature", "X-Recv-Window")
-    return Signed(*(headers.get(name, "") for name in named))
+class KnownNode(msgspec.Struct, frozen=True):
+    """What of a node never changes: it may be remembered as long as a process lives. `account_id`: whose rate it draws from."""
+
+    node_id: str
+    public_key: str
+    supplier: str
+    account_id: int
+
+    @property
+    def actor(self) -> str:
+        return f"node:{self.node_id}"
 
 
-def principal_of_node(signed: Signed, *, method: str, target: str, body: bytes, now_us: int) -> Principal | None:
-    """The node that signed the request; None for anything else, without saying why. Its nonce is used up."""
-    uuid = bare("nod", signed.key)
-    if uuid is None or not _is_fresh(signed, now_us):
-        return None
-    row = rows.fetch_one(_NODE, [uuid])
+def known_node(*, node_id: str) -> KnownNode | None:
+    """The node with this UUID."""
+    row = rows.fetch_one(_NODE, [node_id])
+    return None if row is None else KnownNode(*row)
+
+
+def node_named(signed: Signed, now_us: int) -> str | None:
+    """The UUID of the node that is to have signed; None where the headers are of no call that could be taken now."""
+    return bare("nod", signed.key) if _is_fresh(signed, now_us) else None
+
+
+def has_signed(node: KnownNode, signed: Signed, *, method: str, target: str, body: bytes) -> bool:
+    """Whether the node signed just this. Whether it has come before, the transaction that does it finds out."""
     said = signed_request(timestamp=signed.timestamp, nonce=signed.nonce, method=method, target=target, body=body)
-    if row is None or not is_signed(public_key=row[2], signature=signed.signature, data=said):
-        return None
-    if not rows.execute(_USE_NONCE, [row[0], signed.nonce, rfc3339(now_us)]):
-        return None
-    account_id, account_uuid, participant_id, slug, holder_type, suspended = row[3:]
-    return Principal(
-        account_id=account_id,
-        account_uuid=account_uuid,
-        participant_id=participant_id,
-        participant_slug=slug,
-        holder_type=holder_type,
-        scopes=frozenset() if suspended else frozenset({NODE_SCOPE}),
-        actor=f"node:{uuid}",
-        key_id=None,
-        user_id=None,
-        key_uuid=uuid,
-        suspended=suspended,
-    )
+    return is_signed(public_key=node.public_key, signature=signed.signature, data=said)
 
 
 def forget_nonces(*, now_us: int) -> int:

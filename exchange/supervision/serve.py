@@ -11,11 +11,13 @@ import uvicorn
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, but sockets are told to go elsewhere (4010) before their lines are cut."""
+    """Uvicorn, but sockets are told to go elsewhere (4010) before their lines are cut, and nodes that wait for a job are answered."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        from exchange.sockets import fanout  # noqa: PLC0415 - the application has set Django up by now
+        from exchange.api import node_entry  # noqa: PLC0415 - the application has set Django up by now
+        from exchange.sockets import fanout  # noqa: PLC0415
 
+        node_entry.let_go()
         await fanout.say_goodbye()
         await super().shutdown(sockets)
 

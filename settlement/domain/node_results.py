@@ -6,6 +6,7 @@ A result is signed: Ed25519 over the canonical JSON (RFC 8785) of `job`, `output
 import base64
 import binascii
 import hashlib
+from functools import lru_cache
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -63,14 +64,20 @@ def lie_in(result: Result, *, asked: Asked, public_key: str) -> str | None:
 
 def is_signed(*, public_key: str, signature: str, data: bytes) -> bool:
     """Whether the owner of `public_key` signed `data`; False for keys and signatures that are none."""
-    key, mark = decoded(public_key, KEY_BYTES), decoded(signature, SIGNATURE_BYTES)
-    if key is None or mark is None:
+    mark = decoded(signature, SIGNATURE_BYTES)
+    if mark is None:
         return False
     try:
-        Ed25519PublicKey.from_public_bytes(key).verify(mark, data)
+        _key(public_key).verify(mark, data)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+@lru_cache(maxsize=1024)
+def _key(public_key: str) -> Ed25519PublicKey:
+    """The same few nodes sign again and again. ValueError for what is no key."""
+    return Ed25519PublicKey.from_public_bytes(decoded(public_key, KEY_BYTES) or b"")
 
 
 def decoded(text: str, length: int) -> bytes | None:

@@ -2,10 +2,11 @@
 
 Only the node that has a job may end it. The same answer again says what was said before; a late one, or one about a job that others have,
 changes nothing. A lie ends the attempt: the node gets a strike, the job goes to another, and the lie stays as a proof that proves nothing.
-Locks: the node's row, then jobs by id, the `registry` stream last.
+What several nodes say goes together, one call after another: the second sees what the first has ended. Locks: the nodes by id, then jobs by id,
+the `registry` stream last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -18,18 +19,19 @@ from rights.kernel.trip import Trip
 from settlement.domain.node_results import Asked, Result, lie_in
 from settlement.domain.node_states import JobState, after_attempt
 from settlement.services.job_ends import End, end_attempts, proof_of, told_of
-from settlement.services.lease import Worker, ask_worker
-from settlement.services.nodes import Struck, strike_node
+from settlement.services.node_calls import Calls, NodeBarred, NodeCall, NonceUsed, Seen, Worker
+from settlement.services.nodes import Struck, strike_nodes
 
 Verdict = Literal["accepted", "refused", "lease_over", "unknown"]
 _LOCK = """
-SELECT j.id::text, j.request_id::text, j.route_id::text, j.state, j.node_id, j.unit, j.units, j.leases, j.attempts, j.max_attempts, j.proofs::text,
+SELECT j.id::text, j.request_id::text, j.route_id::text, j.supplier_id, j.state, j.node_id, j.unit, j.units, j.leases, j.attempts, j.max_attempts, j.proofs::text,
        j.told::text, (extract(epoch from j.offered_at) * 1000000)::bigint, (extract(epoch from j.leased_at) * 1000000)::bigint,
        (extract(epoch from j.deadline_at) * 1000000)::bigint, p.body
 FROM settlement_job j JOIN settlement_requestpayload p ON p.request_id = j.request_id
-WHERE j.id = ANY (%s::uuid[]) AND j.supplier_id = (SELECT supplier_id FROM settlement_node WHERE uuid = %s) ORDER BY j.id FOR NO KEY UPDATE OF j
+WHERE j.id = ANY (%s::uuid[]) AND j.supplier_id = ANY (SELECT supplier_id FROM settlement_node WHERE uuid = ANY (%s::uuid[]))
+ORDER BY j.id FOR NO KEY UPDATE OF j
 """
-_JSON = (10, 11)  # the places of texts in it
+_JSON = (11, 12)  # the places of texts in it
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -47,6 +49,7 @@ class Held(msgspec.Struct, frozen=True):
     job_id: str
     request_id: str
     route_id: str
+    supplier_id: int
     state: str
     node_id: int | None
     unit: str
@@ -66,43 +69,64 @@ class Held(msgspec.Struct, frozen=True):
         return Asked(self.unit, self.units, self.body, now_us - self.leased_us)
 
 
+class Handed(msgspec.Struct, frozen=True):
+    """A node's call with results. `nonce` as of a NodeCall."""
+
+    node_id: str
+    nonce: str
+    results: Sequence[Result]
+    actor: str
+
+
+class GivenBack(msgspec.Struct, frozen=True):
+    """A node's call with jobs it can't do, and why. `nonce` as of a NodeCall."""
+
+    node_id: str
+    nonce: str
+    failures: Sequence[tuple[str, str]]
+
+
+Answers = list[Answered] | NonceUsed | NodeBarred
+
+
 @transaction.atomic
-def complete_jobs(*, node_id: str, results: Sequence[Result], actor: str, now_us: int) -> list[Answered]:
-    """One answer for each result, in their order. A job named twice is judged by the first."""
-    worker, held = _locked(node_id, [result.job_id for result in results], now_us)
-    producer = public("nod", node_id)
-    answers: list[Answered] = []
+def complete_together(*, calls: Sequence[Handed], now_us: int) -> list[Answers]:
+    """For each call, in their order, one answer for each result; or NonceUsed, NodeBarred. A job named twice is judged by the first."""
+    seen, held = _locked(calls, [result.job_id for call in calls for result in call.results], now_us)
     ends: dict[str, End] = {}
     struck: list[Struck] = []
-    for result in results:
-        job = held.get(result.job_id)
-        if job is None:
-            answers.append(Answered(result.job_id, "unknown"))
-        elif result.job_id in ends or job.state != JobState.LEASED or job.node_id != worker.id:
-            answers.append(_said_before(job, worker, result, ends.get(result.job_id)))
-        elif lie := lie_in(result, asked=job.asked(now_us), public_key=worker.public_key):
-            proof = proof_of(job_id=job.job_id, node=producer, result=result, is_valid=False)
-            ends[result.job_id] = _given_up(job, worker, "struck", lie, now_us, result=result, proofs=[*job.proofs, proof])
-            struck.append(Struck(result=result, request_id=job.request_id, lie=lie))
-            answers.append(Answered(result.job_id, "refused", lie, _over(ends[result.job_id])))
-        else:
-            ends[result.job_id] = _done(job, worker, result, producer, now_us)
-            answers.append(Answered(result.job_id, "accepted", "", job.request_id))
+    told: list[Answers] = []
+    for call in calls:
+        try:
+            worker = seen.worker(call)
+        except (NonceUsed, NodeBarred) as refused:
+            told.append(refused)
+            continue
+        told.append([_judged(call, worker, result, held, ends, struck, now_us) for result in call.results])
     end_attempts(list(ends.values()), now_us)
     if struck:
-        strike_node(node_id=node_id, struck=struck, actor=actor, now_us=now_us)
-    return answers
+        strike_nodes(struck=struck, now_us=now_us)
+    return told
+
+
+def complete_jobs(*, node_id: str, results: Sequence[Result], actor: str, now_us: int) -> list[Answered]:
+    """`complete_together` for one node. Raises NodeBarred."""
+    (told,) = complete_together(calls=[Handed(node_id, "", results, actor)], now_us=now_us)
+    if isinstance(told, Exception):
+        raise told
+    return told
 
 
 @transaction.atomic
-def fail_jobs(*, node_id: str, failures: Sequence[tuple[str, str]], now_us: int) -> list[Answered]:
-    """(job, why) of jobs that the node can't do: to the next node, or aside when enough have tried."""
-    worker, held = _locked(node_id, [job_id for job_id, _ in failures], now_us)
+def fail_jobs(*, call: GivenBack, now_us: int) -> list[Answered]:
+    """To the next node, or aside when enough have tried; one answer for each. Raises NonceUsed, NodeBarred."""
+    seen, held = _locked([call], [job_id for job_id, _ in call.failures], now_us)
+    worker = seen.worker(call)
     answers: list[Answered] = []
     ends: dict[str, End] = {}
-    for job_id, why in failures:
+    for job_id, why in call.failures:
         job = held.get(job_id)
-        if job is None:
+        if job is None or job.supplier_id != worker.supplier_id:
             answers.append(Answered(job_id, "unknown"))
         elif job_id in ends or job.state != JobState.LEASED or job.node_id != worker.id:
             answers.append(Answered(job_id, "lease_over"))
@@ -113,13 +137,32 @@ def fail_jobs(*, node_id: str, failures: Sequence[tuple[str, str]], now_us: int)
     return answers
 
 
-def _locked(node_id: str, job_ids: Sequence[str], now_us: int) -> tuple[Worker, dict[str, Held]]:
+def _judged(
+    call: Handed, worker: Worker, result: Result, held: Mapping[str, Held], ends: dict[str, End], struck: list[Struck], now_us: int
+) -> Answered:
+    """What becomes of one result; `ends` and `struck` grow by what it brings about."""
+    job = held.get(result.job_id)
+    if job is None or job.supplier_id != worker.supplier_id:
+        return Answered(result.job_id, "unknown")
+    if result.job_id in ends or job.state != JobState.LEASED or job.node_id != worker.id:
+        return _said_before(job, worker, result, ends.get(result.job_id))
+    producer = public("nod", call.node_id)
+    if lie := lie_in(result, asked=job.asked(now_us), public_key=worker.public_key):
+        proof = proof_of(job_id=job.job_id, node=producer, result=result, is_valid=False)
+        ends[result.job_id] = _given_up(job, worker, "struck", lie, now_us, result=result, proofs=[*job.proofs, proof])
+        struck.append(Struck(node_id=call.node_id, actor=call.actor, result=result, request_id=job.request_id, lie=lie))
+        return Answered(result.job_id, "refused", lie, _over(ends[result.job_id]))
+    ends[result.job_id] = _done(job, worker, result, producer, now_us)
+    return Answered(result.job_id, "accepted", "", job.request_id)
+
+
+def _locked(calls: Sequence[NodeCall], job_ids: Sequence[str], now_us: int) -> tuple[Seen, dict[str, Held]]:
     trip = Trip()
-    worker = ask_worker(trip, node_id, now_us)
-    found = trip.ask(_LOCK, [rows.array(job_ids), node_id])
+    asked = Calls(trip, calls, now_us)
+    found = trip.ask(_LOCK, [rows.array(job_ids), rows.array({call.node_id for call in calls})])
     trip.go()
     held = (Held(*(orjson.loads(value) if value and place in _JSON else value for place, value in enumerate(row))) for row in found.rows())
-    return Worker(*(worker.one() or ())), {job.job_id: job for job in held}
+    return asked.read(), {job.job_id: job for job in held}
 
 
 def _said_before(job: Held, worker: Worker, result: Result, end: End | None) -> Answered:

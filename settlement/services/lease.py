@@ -1,6 +1,6 @@
 """Nodes take jobs, keep them, and give them up (SPEC §8). A lease is a row's state: whoever holds the row's lock decides who has the job.
 
-Oldest first, several at once, and never two nodes one job: locked rows are skipped. Locks: the node's row, then jobs by id.
+Oldest first, several at once, and never two nodes one job: locked rows are skipped. Locks: the nodes by id, then jobs by id.
 """
 
 from collections.abc import Sequence
@@ -11,19 +11,13 @@ from django.db import transaction
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import public
-from rights.kernel.trip import Answer, Trip
-from rights.services.refusals import supply_refused
+from rights.kernel.trip import Trip
+from rights.services.refusals import SupplyRefusedError, supply_refused
+from settlement.services.node_calls import Calls, NodeBarred, NonceUsed, Worker
 
 MOST_AT_ONCE = 100
 MOST_HELD = 1_000  # leases of one node
 
-_NODE = """
-SELECT n.id, n.supplier_id, n.status, s.status, s.slug, n.public_key, n.strikes,
-       (SELECT count(*) FROM settlement_job j WHERE j.node_id = n.id AND j.state = 'leased')
-FROM settlement_node n JOIN rights_supplier s ON s.id = n.supplier_id WHERE n.uuid = %s FOR NO KEY UPDATE OF n
-"""
-# At most once a second, for it is only shown.
-_SEEN = "UPDATE settlement_node SET last_seen_at = %(now)s WHERE uuid = %(node)s AND (last_seen_at IS NULL OR last_seen_at < %(now)s::timestamptz - interval '1 s')"
 _TAKE = """
 WITH node AS (
     SELECT n.id, n.supplier_id FROM settlement_node n JOIN rights_supplier s ON s.id = n.supplier_id
@@ -56,18 +50,11 @@ WHERE id IN (SELECT id FROM settlement_job WHERE id = ANY (%(jobs)s::uuid[]) AND
 RETURNING id::text, (extract(epoch from lease_expires_at) * 1000000)::bigint
 """
 
-
-class Worker(msgspec.Struct, frozen=True):
-    """A node under lock, as far as its work needs it. `leases`: the jobs it has."""
-
-    id: int
-    supplier_id: int
-    status: str
-    supplier_status: str
-    supplier: str
-    public_key: str
-    strikes: int
-    leases: int
+_ON_OFFER = """
+SELECT s.slug, (SELECT count(*) FROM (
+    SELECT 1 FROM settlement_job j WHERE j.supplier_id = s.id AND j.state = 'open' AND j.deadline_at > %(now)s LIMIT %(most)s) o)
+FROM rights_supplier s WHERE s.slug = ANY (%(suppliers)s::text[])
+"""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -86,42 +73,86 @@ class Lease(msgspec.Struct, frozen=True):
     body_hash: str
 
 
-@transaction.atomic
-def lease_jobs(*, node_id: str, most: int, workloads: Sequence[str] | None, now_us: int) -> list[Lease]:
-    """At most `most` open jobs of the node's supplier, the oldest first; none when there are none.
+class Wish(msgspec.Struct, frozen=True):
+    """A node's call for work: at most so many jobs, of these workloads. `nonce` as of a NodeCall."""
 
-    Raises SupplyRefusedError `node_suspended`, `supplier_suspended`, `leases_many`.
+    node_id: str
+    nonce: str
+    most: int
+    workloads: tuple[str, ...] | None = None
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """A node's call to keep these jobs. `nonce` as of a NodeCall."""
+
+    node_id: str
+    nonce: str
+    job_ids: Sequence[str]
+
+
+Leased = list[Lease] | NonceUsed | NodeBarred | SupplyRefusedError
+
+
+@transaction.atomic
+def lease_together(*, wishes: Sequence[Wish], now_us: int) -> list[Leased]:
+    """For each wish, in their order, open jobs of the node's supplier, the oldest first; none when there are none.
+
+    Or what refuses it: NonceUsed, NodeBarred, SupplyRefusedError `node_suspended`, `supplier_suspended`, `leases_many`.
     """
     trip = Trip()
-    worker = ask_worker(trip, node_id, now_us)
-    values = {
-        "node": node_id,
-        "now": rfc3339(now_us),
-        "most": min(most, MOST_AT_ONCE),
-        "held": MOST_HELD,
-        "workloads": None if workloads is None else rows.text_array(workloads),
-    }
-    taken = trip.ask(_TAKE, values)
+    asked = Calls(trip, wishes, now_us)
     trip.go()
-    _check(node_id, Worker(*(worker.one() or ())))
-    return [Lease(*row) for row in taken.rows()]
+    seen = asked.read()
+    answers: list[Leased] = []
+    taken = []
+    for wish in wishes:
+        answers.append([])
+        try:
+            _check(wish.node_id, seen.worker(wish))
+        except (NonceUsed, NodeBarred, SupplyRefusedError) as refused:
+            answers[-1] = refused
+            continue
+        values = {
+            "node": wish.node_id,
+            "now": rfc3339(now_us),
+            "most": min(wish.most, MOST_AT_ONCE),
+            "held": MOST_HELD,
+            "workloads": None if wish.workloads is None else rows.text_array(wish.workloads),
+        }
+        taken.append((len(answers) - 1, trip.ask(_TAKE, values)))
+    trip.go()
+    for place, answer in taken:
+        answers[place] = [Lease(*row) for row in answer.rows()]
+    return answers
+
+
+def lease_jobs(*, node_id: str, most: int, workloads: Sequence[str] | None, now_us: int) -> list[Lease]:
+    """`lease_together` for one node. Raises what refuses it."""
+    wish = Wish(node_id, "", most, None if workloads is None else tuple(workloads))
+    (leased,) = lease_together(wishes=[wish], now_us=now_us)
+    if isinstance(leased, Exception):
+        raise leased
+    return leased
+
+
+def on_offer(*, suppliers: Sequence[str], now_us: int) -> dict[str, int]:
+    """How many jobs these suppliers (their slugs) have to give, counted to a page of leases."""
+    asked = {"suppliers": rows.text_array(suppliers), "now": rfc3339(now_us), "most": MOST_AT_ONCE}
+    return dict(rows.fetch_all(_ON_OFFER, asked))
 
 
 @transaction.atomic
-def keep_leases(*, node_id: str, job_ids: Sequence[str], now_us: int) -> dict[str, int]:
-    """Job → until when it has it now, of those that are still the node's; never sooner than before, never beyond the job's deadline."""
+def keep_leases(*, call: Keep, now_us: int) -> dict[str, int]:
+    """Job → until when the node has it now, of those that are still its; never sooner than before, never beyond the job's deadline.
+
+    Raises NonceUsed, NodeBarred.
+    """
     trip = Trip()
-    ask_worker(trip, node_id, now_us)
-    kept = trip.ask(_KEEP, {"node": node_id, "jobs": rows.array(job_ids), "now": rfc3339(now_us)})
+    asked = Calls(trip, [call], now_us)
+    kept = trip.ask(_KEEP, {"node": call.node_id, "jobs": rows.array(call.job_ids), "now": rfc3339(now_us)})
     trip.go()
+    asked.read().worker(call)
     return dict(kept.rows())
-
-
-def ask_worker(trip: Trip, node_id: str, now_us: int) -> Answer:
-    """Lock the node, before its jobs, and note that it is alive; the answer is a Worker's row."""
-    answer = trip.ask(_NODE, [node_id])
-    trip.ask(_SEEN, {"node": node_id, "now": rfc3339(now_us)})
-    return answer
 
 
 def _check(node_id: str, worker: Worker) -> None:

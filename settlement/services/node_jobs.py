@@ -29,7 +29,7 @@ JOIN settlement_endpoint e ON e.capability_id = t.capability_id AND e.status = '
 LEFT JOIN settlement_requestpayload p ON p.request_id = t.request_id
 WHERE t.state = 'executing' AND q.state = 'executing'
 """
-_OPEN_ONE = _OPEN + "AND t.request_id = %(request)s ON CONFLICT DO NOTHING"
+_OPEN_THESE = _OPEN + "AND t.request_id = ANY (%(requests)s::uuid[]) ORDER BY t.id ON CONFLICT DO NOTHING"
 _OPEN_DUE = (
     _OPEN
     + """
@@ -50,7 +50,12 @@ ON CONFLICT DO NOTHING
 
 def open_jobs(*, request_id: str, now_us: int) -> int:
     """Offer the executing routes of a request that nodes do; how many were not offered before. Without a payload there is nothing to do, and it failed."""
-    return rows.execute(_OPEN_ONE, {"request": request_id, "now": rfc3339(now_us), "told": _no_payload()})
+    return open_jobs_of(request_ids=[request_id], now_us=now_us)
+
+
+def open_jobs_of(*, request_ids: Sequence[str], now_us: int) -> int:
+    """`open_jobs` of several requests."""
+    return rows.execute(_OPEN_THESE, {"requests": rows.array(request_ids), "now": rfc3339(now_us), "told": _no_payload()})
 
 
 def open_jobs_due(*, now_us: int) -> int:

@@ -101,16 +101,28 @@ def suspend_node(*, node_id: str, by: str, reason: str, actor: str, now_us: int)
 
 
 class Struck(msgspec.Struct, frozen=True):
-    """A result that was not so, of a job of this request; `lie` is the first thing that was found."""
+    """A result that was not so, of a job of this request; `lie` is the first thing that was found. `actor`: who handed it in."""
 
+    node_id: str
+    actor: str
     result: Result
     request_id: str
     lie: str
 
 
 @transaction.atomic
-def strike_node(*, node_id: str, struck: Sequence[Struck], actor: str, now_us: int) -> Node:
-    """A strike for each, on the record; the node, which is under lock already, is suspended when it has too many. Appends: call it last."""
+def strike_nodes(*, struck: Sequence[Struck], now_us: int) -> None:
+    """A strike for each, on the record; a node, which is under lock already, is suspended when it has too many. Appends: call it last."""
+    by_node: dict[str, list[Struck]] = {}
+    for one in struck:
+        by_node.setdefault(one.node_id, []).append(one)
+    # What a suspended node has at work is given back before the registry is locked.
+    facts = [(mine[0].actor, _strike(node_id, mine, now_us)) for node_id, mine in by_node.items()]
+    for actor, events in facts:
+        remember_all(events, actor=actor, now_us=now_us)
+
+
+def _strike(node_id: str, struck: Sequence[Struck], now_us: int) -> list[NewEvent]:
     row, facts = locked_node(node_id), []
     for one in struck:
         row.strikes += 1
@@ -128,8 +140,7 @@ def strike_node(*, node_id: str, struck: Sequence[Struck], actor: str, now_us: i
     if row.strikes >= MOST_STRIKES and row.status == "active":
         reason = f"{row.strikes} results that were not so"
         facts.append(event_of(row, node_events.SUSPENDED, suspended(row=row, by="venue", reason=reason, now_us=now_us)))
-    remember_all(facts, actor=actor, now_us=now_us)
-    return row
+    return facts
 
 
 def suspended(*, row: Node, by: str, reason: str, now_us: int) -> node_events.Payload:

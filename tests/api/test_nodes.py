@@ -10,6 +10,7 @@ from rights.kernel.clock import now_us
 from rights.models import Event
 from settlement.models import Job, JobAttempt, NodeNonce, RequestPayload
 from settlement.services.job_ends import expire_leases_due
+from tests import asgi_client
 from tests.node_desk import Hand, Network
 from tests.supply_desk import SupplyDesk
 
@@ -117,9 +118,10 @@ def test_only_what_the_node_signed_just_now_and_once(network):
 
 def test_keys_of_people_lease_nothing(network, caller):
     network.offer()
-    answer = caller("boreal").post("nodes/lease", {})
-    assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
-    assert caller().post("nodes/lease", {}).status_code == 401
+    for who, told in ((caller("boreal"), (403, "scope_missing")), (caller(), (401, "unauthenticated"))):
+        answer = asgi_client.post("/api/v1/nodes/lease", b'{"max_jobs": 1}', who.headers)
+        assert (answer.status_code, answer.json()["code"]) == told
+    assert Job.objects.get().state == "open"
 
 
 def test_the_oldest_first_and_each_once(network):

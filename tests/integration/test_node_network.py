@@ -11,7 +11,7 @@ from rights.models import Account, Right
 from settlement.domain.receipt_body import LegTold
 from settlement.models import Balance, Endpoint, Job, Node, Proof, Receipt, RequestPayload, Settlement
 from settlement.services.begin import begin_execution
-from settlement.services.complete import complete_jobs, fail_jobs
+from settlement.services.complete import GivenBack, complete_jobs, fail_jobs
 from settlement.services.gather import gather, gather_due
 from settlement.services.job_ends import expire_leases_due
 from settlement.services.lease import lease_jobs
@@ -145,7 +145,8 @@ def test_poison_fails_its_request(desk):
     request = desk.begun()
     for _ in range(3):
         (lease,) = desk.lease()
-        told = fail_jobs(node_id=desk.hands["honest"].node_id, failures=[(lease.job_id, "it dies")], now_us=desk.now_us)
+        call = GivenBack(desk.hands["honest"].node_id, "", [(lease.job_id, "it dies")])
+        told = fail_jobs(call=call, now_us=desk.now_us)
     assert told[0].request_id == str(request.pk)
     run_due(now_us=desk.now_us + 3 * SECOND_US)  # nobody gathered
     assert (of(request).outcome, Receipt.objects.get().status) == ("failed", "failed")

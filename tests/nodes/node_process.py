@@ -37,8 +37,8 @@ class TimedClient(NodeClient):
         super().__init__(url, key)
         self._log, self.leased, self.worked = log, {}, {}
 
-    async def lease(self, most, workloads=()):
-        found = await super().lease(most, workloads)
+    async def lease(self, most, workloads=(), *, wait_s=0):
+        found = await super().lease(most, workloads, wait_s=wait_s)
         at = time.perf_counter_ns()
         self.leased |= {lease["job_id"]: at for lease in found}
         return found
@@ -130,7 +130,7 @@ async def _leases(client: TimedClient):
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     while not ending.is_set():
         try:
-            found = await client.lease(1)
+            found = await client.lease(1, wait_s=1)
         except Lost:
             found = []
         except Refused as refused:

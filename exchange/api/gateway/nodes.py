@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from exchange.api.problems import Problem
+from exchange.services.offer_jobs import ring_for
 from rights.kernel.clock import now_us
 from settlement.domain.work import Work
 from settlement.models import RequestPayload, Settlement
@@ -21,6 +22,7 @@ Answer = dict[str, Any]
 async def nodes_answer(work: Work, payload: str) -> tuple[Settlement, Answer | None]:
     """The settlement and what came out, once there is a receipt. Raises Problem `work_under_way` when a caller has waited long enough."""
     await share_with_nodes(work, payload)
+    await asyncio.to_thread(ring_for, [work])
     until_us = min(now_us() + PATIENCE_US, work.deadline_us)
     pause_s = LOOK_S
     while True:

@@ -63,6 +63,13 @@ class NodesView(OneSupplier):
         return self.once(act)
 
 
+class NodeWorkView(ApiView):
+    """Paths that nodes work through: here they have no methods (exchange/api/node_entry)."""
+
+    elsewhere = ("POST",)
+    docs: ClassVar[dict[str, Doc]] = {}
+
+
 class NodeView(ApiView):
     scopes: ClassVar = {"GET": "read", "PATCH": frozenset({"supply", "operate"})}
     docs: ClassVar = {

@@ -16,7 +16,8 @@ from exchange.management.node.client import Done, Lost, NodeClient, Refused
 Lease = dict[str, Any]
 Work = Callable[[Lease], Awaitable[Done]]
 Answer = TypeVar("Answer")
-SOONEST_S, LATEST_S = 0.05, 1.0  # between two looks when there is nothing to do, and between two tries
+WAIT_S = 3  # so long the exchange may wait for a job; told to end, a node waits as long
+SOONEST_S, LATEST_S = 0.05, 1.0  # between two looks when there is nothing to do and nobody waits, and between two tries
 HEARTBEAT_S = 2.0
 MOST_TOGETHER = 100
 # Results go together in one request of at most 256 KiB.
@@ -65,8 +66,9 @@ class Agent:
                 self._free.clear()
                 await self._free.wait()
                 continue
+            asked_s = time.monotonic()
             try:
-                found = await self.client.lease(min(room, MOST_TOGETHER), self.workloads)
+                found = await self.client.lease(min(room, MOST_TOGETHER), self.workloads, wait_s=WAIT_S)
             except Lost as lost:
                 _LOG.warning("the exchange does not answer: %s", lost)
                 found, pause_s = [], LATEST_S
@@ -75,8 +77,9 @@ class Agent:
                 task = asyncio.create_task(self._do(lease))
                 self._working.add(task)
                 task.add_done_callback(self._ended)
-            pause_s = SOONEST_S if found else min(pause_s * 2, LATEST_S)
-            if not found:
+            has_waited = time.monotonic() - asked_s >= WAIT_S / 2
+            pause_s = SOONEST_S if found or has_waited else min(pause_s * 2, LATEST_S)
+            if not found and not has_waited:
                 await _wait(self._stopping, pause_s)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -55,10 +55,10 @@ class NodeClient:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def lease(self, most: int, workloads: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """At most so many jobs, the oldest first."""
+    async def lease(self, most: int, workloads: Sequence[str] = (), *, wait_s: int = 0) -> list[dict[str, Any]]:
+        """At most so many jobs, the oldest first; where there are none, the exchange may wait so long for one."""
         asked = {"max_jobs": most, **({"workloads": list(workloads)} if workloads else {})}
-        return list((await self._call("nodes/lease", asked))["data"])
+        return list((await self._call("nodes/lease", asked, {"Prefer": f"wait={wait_s}"} if wait_s else {}))["data"])
 
     async def keep(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Job → until when it is this node's; those that are lost are missing."""
@@ -76,8 +76,8 @@ class NodeClient:
     def result(self, job_id: str, done: Done) -> dict[str, Any]:
         return signed_result(self.key, job_id, done)
 
-    async def _call(self, path: str, body: dict[str, Any]) -> Any:
-        """The answer's object. Raises Refused, Lost."""
+    async def _call(self, path: str, body: dict[str, Any], also: Mapping[str, str] | None = None) -> Any:
+        """The answer's object; `also` are headers that are not signed. Raises Refused, Lost."""
         target, raw = f"{BASE}/{path}", json.dumps(body).encode()
         timestamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_urlsafe(12)
         said = signed_request(timestamp=timestamp, nonce=nonce, method="POST", target=target, body=raw)
@@ -88,6 +88,7 @@ class NodeClient:
             "X-Nonce": nonce,
             "X-Recv-Window": "30000",
             "X-Signature": self.key.sign(said),
+            **(also or {}),
         }
         try:
             answer = await self._http.post(target, content=raw, headers=headers)

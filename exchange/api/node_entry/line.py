@@ -1,0 +1,139 @@
+"""Nodes that wait for work stand in line: a ring of the bell lets as many look as there is something to be had for (exchange/services/job_bell.py).
+
+A ring may be lost: as long as somebody stands here, all that is on offer is counted once a second.
+"""
+
+import asyncio
+import logging
+from asyncio import AbstractEventLoop, Future
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.db import Error
+from psycopg_pool import PoolTimeout
+
+from exchange.feed import hub as hubs
+from rights.kernel.clock import now_us
+from settlement.services.lease import on_offer
+from settlement.services.off_loop import in_thread
+
+LOOK_S = 1.0
+_LOG = logging.getLogger(__name__)
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class Place:
+    """Somebody's place in the line."""
+
+    def __init__(self, line: "Line") -> None:
+        self._line = line
+        self._rung: Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_rung(self) -> bool:
+        return self._rung.done()
+
+    def ring(self) -> None:
+        if not self._rung.done():
+            self._rung.set_result(None)
+
+    async def rings(self, seconds: float, receive: Receive) -> AsyncIterator[None]:
+        """Each ring of so many seconds, as long as the caller has not hung up: nothing is leased for nobody."""
+        if not seconds or self._line.is_leaving:
+            return
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        gone = loop.create_task(_hung_up(receive))
+        await self._line.open()
+        try:
+            while (left_s := until - loop.time()) > 0:
+                await asyncio.wait({self._rung, gone}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+                if gone.done() or not self._rung.done() or self._line.is_leaving:
+                    return
+                self._rung = loop.create_future()
+                yield
+        finally:
+            gone.cancel()
+
+
+class Line:
+    """Who waits, by supplier, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.is_leaving = False
+        self._places: dict[str, dict[Place, None]] = {}
+        self._is_open = False
+        self._looking: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def place(self, supplier: str) -> Iterator[Place]:
+        """To be taken before one looks, so that no ring comes between. A ring that was of no use goes to the next."""
+        mine = Place(self)
+        places = self._places.setdefault(supplier, {})
+        places[mine] = None
+        try:
+            yield mine
+        finally:
+            del places[mine]
+            if mine.is_rung:
+                self.offered(supplier, 1)
+            if not places:
+                self._places.pop(supplier, None)
+
+    def offered(self, supplier: str, count: int) -> None:
+        """There is so much to be had of this supplier."""
+        for place in self._places.get(supplier, ()):
+            if count <= 0:
+                return
+            if not place.is_rung:
+                place.ring()
+                count -= 1
+
+    async def open(self) -> None:
+        """Hear the bell, and look by the clock."""
+        if not self._is_open:
+            self._is_open = True
+            (await hubs.started()).on_jobs(self.offered)
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    def let_go(self) -> None:
+        """Nobody waits any longer: the process ends."""
+        self.is_leaving = True
+        for places in self._places.values():
+            for place in places:
+                place.ring()
+
+    async def _look(self) -> None:
+        try:
+            while self._places and not self.is_leaving:
+                await asyncio.sleep(LOOK_S)
+                try:
+                    found = await in_thread(on_offer, suppliers=tuple(self._places), now_us=now_us())
+                except (Error, PoolTimeout, OSError) as error:
+                    _LOG.warning("what is on offer to nodes can't be read: %s", error)
+                else:
+                    for supplier, count in found.items():
+                        self.offered(supplier, count)
+        finally:
+            self._looking = None
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+_lines: WeakKeyDictionary[AbstractEventLoop, Line] = WeakKeyDictionary()
+
+
+def line() -> Line:
+    """That of the running loop."""
+    return _lines.setdefault(asyncio.get_running_loop(), Line())
+
+
+def let_go() -> None:
+    """Before the process stops to serve."""
+    line().let_go()

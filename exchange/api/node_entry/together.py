@@ -1,0 +1,67 @@
+"""What nodes ask for at once goes together, one transaction after another; what only one asks for now and then, by itself."""
+
+import logging
+from collections.abc import Sequence
+
+from django.db import DatabaseError
+
+from exchange.services import job_bell
+from exchange.services.signed_requests import KnownNode
+from rights.kernel.clock import now_us
+from rights.kernel.ids import Mint
+from rights.kernel.retry import begun_again
+from settlement.services.complete import Answered, GivenBack, Handed, complete_together, fail_jobs
+from settlement.services.gather import gather
+from settlement.services.gathered import Gathered
+from settlement.services.lease import Keep, Lease, Wish, keep_leases, lease_together
+from settlement.services.node_calls import all_or_each
+from settlement.services.off_loop import in_thread
+
+_LOG = logging.getLogger(__name__)
+_MINT = Mint()
+
+
+def _lease(wishes: Sequence[Wish]) -> Sequence[list[Lease] | Exception]:
+    return all_or_each(lambda some: lease_together(wishes=some, now_us=now_us()), wishes)
+
+
+def _complete(calls: Sequence[Handed]) -> Sequence[list[Answered] | Exception]:
+    told = all_or_each(lambda some: complete_together(calls=some, now_us=now_us()), calls)
+    _received([one for answers in told if not isinstance(answers, Exception) for one in answers])
+    return told
+
+
+def _received(answers: Sequence[Answered]) -> None:
+    """Whoever ended the last job of a request records its receipt. Nothing that goes wrong there takes the answers back."""
+    over = {answered.request_id for answered in answers if answered.request_id}
+    if not over:
+        return
+    try:
+        begun_again(lambda: gather(request_ids=over, mint=_MINT, now_us=now_us()))
+    except DatabaseError:
+        _LOG.exception("receipts are left to the timetable")
+
+
+def _fail(*, call: GivenBack, node: KnownNode) -> list[Answered]:
+    told = begun_again(lambda: fail_jobs(call=call, now_us=now_us()))
+    _received(told)
+    job_bell.ring(node.supplier, len(told))
+    return told
+
+
+LEASES: Gathered[Wish, list[Lease]] = Gathered(_lease)
+RESULTS: Gathered[Handed, list[Answered]] = Gathered(_complete)
+
+
+async def fail(call: GivenBack, node: KnownNode) -> list[Answered]:
+    """One answer for each job; others are told that they may have it now. Raises as `fail_jobs`."""
+    return await in_thread(_fail, call=call, node=node)
+
+
+async def keep(call: Keep) -> dict[str, int]:
+    """As `keep_leases`."""
+    return await in_thread(_kept, call=call)
+
+
+def _kept(*, call: Keep) -> dict[str, int]:
+    return begun_again(lambda: keep_leases(call=call, now_us=now_us()))
