@@ -2,7 +2,8 @@
 
 Rights are used in the order the request names them. One right and one supplier where they suffice; several rights where one has too few
 units and the request lets it spill over; several suppliers where the work can be divided. What nodes do is never divided, for each of
-them does the whole payload. A degradation only where nothing else is left.
+them does the whole payload; and whoever works by himself does it all, for only then is his receipt the request's, and his time its lock's.
+A degradation only where nothing else is left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -170,15 +171,15 @@ def _named(envelope: Envelope, rooms: Mapping[str, int], quotes: Sequence[Quote]
 
 
 def _is_divided(envelope: Envelope, found: Sequence[Quote]) -> bool:
-    """Whether it would have several do what one does whole: suppliers what is no work of many parts, or nodes anything."""
+    """Whether it would have several do what one does whole: suppliers what is no work of many parts or one does by himself, nodes anything."""
     suppliers = {quote.offer.capability_id for quote in found}
-    by_nodes = any(quote.offer.is_by_nodes for quote in found)
-    return (len(suppliers) > 1 and envelope.workload not in DIVISIBLE) or (len(found) > 1 and by_nodes)
+    is_whole = envelope.workload not in DIVISIBLE or any(quote.offer.own_us for quote in found)
+    return (len(suppliers) > 1 and is_whole) or (len(found) > 1 and any(quote.offer.is_by_nodes for quote in found))
 
 
 def _attempts(envelope: Envelope, span: Sequence[str], quotes: Sequence[Quote]) -> list[list[Quote]]:
     """Orders in which to draw: each supplier by itself, one with nodes out of one right; and, where the work can be divided, the best of
-    each right after another.
+    each right after another, of those that the venue calls.
     """
     place = {right: number for number, right in enumerate(span)}
     mine = [quote for quote in quotes if quote.right_id in place]
@@ -188,8 +189,9 @@ def _attempts(envelope: Envelope, span: Sequence[str], quotes: Sequence[Quote]) 
         sorted((quote for quote in mine if quote.offer.capability_id == supplier), key=lambda quote: place[quote.right_id])
         for supplier in suppliers
     ]
-    if envelope.workload in DIVISIBLE and len(suppliers) > 1:
-        attempts.append(sorted(mine, key=lambda quote: (bool(quote.fallbacks), place[quote.right_id], -quote.score, quote.pair)))
+    called = [quote for quote in mine if not quote.offer.own_us]
+    if envelope.workload in DIVISIBLE and len({quote.offer.capability_id for quote in called}) > 1:
+        attempts.append(sorted(called, key=lambda quote: (bool(quote.fallbacks), place[quote.right_id], -quote.score, quote.pair)))
     return attempts
 
 

@@ -77,6 +77,10 @@ class _Row(msgspec.Struct):
     def is_by_nodes(self) -> bool:
         return self.leg is not None and self.leg.endpoint.adapter == BY_NODES
 
+    @property
+    def is_by_itself(self) -> bool:
+        return self.leg is not None and self.leg.endpoint.adapter in OWN_ADAPTERS
+
 
 class _Begun(msgspec.Struct):
     """The work of one request, its deadline, and the stream it is told of in."""
@@ -154,10 +158,10 @@ def _read(request_ids: Sequence[str], leaving: Collection[str], now_us: int) -> 
 
 def _begun(request: Sequence[Any], routes: list[_Row], body: str | None, now_us: int) -> _Begun | None:
     request_id, state, latest_us, effective, envelope_hash, stream_id = request
-    # Where an endpoint was taken away meanwhile, or became one of nodes, which share with nobody, the lock runs out and another choice is made.
+    # Where an endpoint was taken away meanwhile, or became one of those that share with nobody, the lock runs out and another choice is made.
     if state != "matched" or not routes or any(route.expires_us <= now_us or route.leg is None for route in routes):
         return None
-    if len(routes) > 1 and any(route.is_by_nodes for route in routes):
+    if len(routes) > 1 and (any(route.is_by_nodes for route in routes) or len({route.is_by_itself for route in routes}) > 1):
         return None
     manifests = manifests_of(route.terms_hash for route in routes)
     work = Work(

@@ -16,7 +16,7 @@ from rights.kernel.ids import Mint, public
 from rights.services.refusals import LifecycleRefusedError
 from settlement.domain import route_events
 from settlement.domain.envelope import envelope_of
-from settlement.domain.work import Leg
+from settlement.domain.work import OWN_ADAPTERS, Leg
 from settlement.models import Endpoint, Request, Route
 from settlement.services.begin import legs_of
 from settlement.services.ledger import LedgerRefusal
@@ -59,7 +59,8 @@ def _fall_back(
     former = list(request.routes.filter(pk__in=released, state="executing").select_related("payer", "currency").order_by("number"))
     events = end_locks(request, former, state="released", reason=reason, now_us=now_us)
     envelope = msgspec.structs.replace(envelope_of(json.loads(request.envelope)), expected_units=units)
-    shut = Q(pk__in=tried) | Q(adapter=BY_NODES, status="active")  # nodes share with nobody, and the caller waits for no job
+    # Nodes and whoever works by himself share with nobody, and the caller waits for no job.
+    shut = Q(pk__in=tried) | Q(adapter__in=(BY_NODES, *OWN_ADAPTERS), status="active")
     without = set(Endpoint.objects.filter(shut).values_list("capability_id", flat=True))
     source = source_of(envelope=envelope, account_id=request.account_id, request_id=request_id, now_us=now_us)
     # Only rights whose policy in force was told when it was taken: another one, which came to the holder since, is no part of the request.

@@ -144,6 +144,27 @@ def test_what_nodes_do_is_one_route() -> None:
     assert (picked(shared), codes(shared)) == ([], {("", None, "no_single_supplier")})
 
 
+def test_whoever_works_by_himself_does_it_all_or_nothing() -> None:
+    """The venue calls him not, and takes no receipt of his where others worked too; his time is his lock's alone."""
+    own = frozenset({"boreal", "cloudy", "drift"})
+    many = {"workload": "text.embedding"}
+    rights = [claim(own_suppliers=own, resource="embeddings"), claim("r2", own_suppliers=own, resource="embeddings")]
+    called, himself = offer(capacity_units=60), offer("cloudy", 2, CLOUDY, own_us=10**9, capacity_units=60)
+    mixed = plan(rights, [called, himself], **many)
+    assert (picked(mixed), codes(mixed)) == ([], {("", None, "no_single_supplier")})
+    chosen = plan(rights, [called, himself], only=[("r1", 1), ("r2", 2)], **many)
+    assert (picked(chosen), codes(chosen)) == ([], {("", None, "no_single_supplier")})
+    two = plan(rights, [himself, offer("drift", 3, own_us=5, capacity_units=60)], **many)
+    assert (picked(two), codes(two)) == ([], {("", None, "no_single_supplier")})
+    assert picked(plan(rights, [called, himself, offer("drift", 3, capacity_units=60)], **many)) == [
+        ("r1", "boreal", 60),
+        ("r1", "drift", 40),
+    ]
+    alone = msgspec.structs.replace(himself, capacity_units=100)
+    few = [msgspec.structs.replace(right, free_units=60) for right in rights]
+    assert picked(plan(few, [called, alone], **many)) == [("r1", "cloudy", 60), ("r2", "cloudy", 40)]
+
+
 def test_max_spend_and_every_limit_bound_what_a_right_gives() -> None:
     assert room_units(claim(max_spend_units=30)) == 30
     assert room_units(claim(asked=Policy(max_units=20))) == 20
@@ -375,6 +396,7 @@ _offers = st.lists(
         capacity_units=st.none() | st.integers(0, 90),
         delivered=st.integers(0, 50),
         asked=st.just(50),
+        own_us=st.sampled_from([0, 0, 10**6]),
     ),
     max_size=5,
     unique_by=lambda one: one.capability_id,
@@ -411,6 +433,7 @@ def test_nothing_that_is_picked_breaks_a_bound(
             assert ("substitute_providers" in quote.fallbacks) == (
                 quote.offer.supplier not in one.own_suppliers and quote.offer.participant_id != ISSUER
             )
+    assert len({quote.offer.capability_id for quote in found.chosen}) <= 1 or not any(quote.offer.own_us for quote in found.chosen)
     for number in {quote.offer.capability_id for quote in found.chosen}:
         of_it = [quote for quote in found.chosen if quote.offer.capability_id == number]
         posted = of_it[0].offer.capacity_units
