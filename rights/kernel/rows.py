@@ -53,12 +53,31 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '\\"') + '"'
 
 
+class _Rows:
+    """What one statement writes to rows, by the row's key."""
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+        self.by_key: dict[str, Sequence[object | None]] = {}
+
+    def parameters(self) -> list[str]:
+        """A column of the statement's each."""
+        return [text_array(column) for column in zip(*self.by_key.values(), strict=True)]
+
+
 class _Together:
-    """Writes that wait for each other: (table, columns, lines) to copy, and (statement, parameters) to run."""
+    """Writes that wait for each other: lines to copy, by (table, columns), and (statement, parameters) to run."""
 
     def __init__(self) -> None:
-        self.copies: list[tuple[str, str, Sequence[str]]] = []
-        self.statements: list[tuple[str, Parameters, Answer]] = []
+        self.copies: dict[tuple[str, str], list[str]] = {}
+        self.statements: list[tuple[str, Parameters, Answer] | _Rows] = []
+
+    def add_row(self, sql: str, key: str, values: Sequence[object | None], *, is_last_word: bool) -> None:
+        """Put it to the statement's other rows; what is written to one row twice is written twice, unless the last word is all that counts."""
+        last = next((each for each in reversed(self.statements) if isinstance(each, _Rows) and each.sql == sql), None)
+        if last is None or (key in last.by_key and not is_last_word):
+            self.statements.append(last := _Rows(sql))
+        last.by_key[key] = values
 
 
 _waiting: ContextVar[_Together | None] = ContextVar("rows_waiting", default=None)
@@ -88,7 +107,7 @@ def flush() -> None:
     kept = _waiting.get()
     if kept is not None:
         sent = _Together()
-        sent.copies, kept.copies = kept.copies, []
+        sent.copies, kept.copies = kept.copies, {}
         sent.statements, kept.statements = kept.statements, []
         token = _waiting.set(None)
         try:
@@ -99,14 +118,18 @@ def flush() -> None:
 
 def _send(kept: _Together) -> None:
     trip = Trip()
-    few = sum(len(lines) for _, _, lines in kept.copies) <= FEW
-    for table, columns, lines in kept.copies:
+    few = sum(map(len, kept.copies.values())) <= FEW
+    for (table, columns), lines in kept.copies.items():
         if not few:
             copy_rows(table, columns, lines)
             continue
         _ask_inserts(trip, table, columns, lines)
-    for sql, params, answer in kept.statements:
-        trip.ask(sql, params, answer=answer)
+    for each in kept.statements:
+        if isinstance(each, _Rows):
+            trip.ask(each.sql, each.parameters())
+        else:
+            sql, params, answer = each
+            trip.ask(sql, params, answer=answer)
     trip.do()
 
 
@@ -145,7 +168,7 @@ def copy_rows(table: str, columns: str, rows: Sequence[str]) -> None:
         return
     kept = _waiting.get()
     if kept is not None:
-        kept.copies.append((table, columns, rows))
+        kept.copies.setdefault((table, columns), []).extend(rows)
         return
     connection.ensure_connection()
     with (
@@ -173,6 +196,17 @@ def write(sql: str, params: Parameters = ()) -> Answer:
         return answer
     kept.statements.append((sql, params, answer := Answer()))
     return answer
+
+
+def write_row(sql: str, key: str, values: Sequence[object | None], *, is_last_word: bool = False) -> None:
+    """Write one row by a statement whose parameters are columns, an array each: those of one `together` go in one.
+
+    `is_last_word`: of several writes to the row of this key only the last one counts. Otherwise each is made, in order.
+    """
+    kept = _waiting.get() or _Together()
+    kept.add_row(sql, key, values, is_last_word=is_last_word)
+    if _waiting.get() is None:
+        _send(kept)
 
 
 def fetch_all(sql: str, params: Parameters = ()) -> list[tuple[Any, ...]]:

@@ -92,38 +92,78 @@ def ask_take(trip: Trip, *, right_ids: Sequence[str], refs: Sequence[str], now_u
     return Taken(ask_rights(trip, right_ids), trip.ask(_RELEASE, [rfc3339(now_us), list(refs), rows.array(right_ids)]))
 
 
-def use_locked(
-    *, takes: Sequence[Take], held: Mapping[str, Held], ref: str, tentative: frozenset[str] | None, now_us: int
-) -> list[NewEvent]:
-    """Write what the takes do to the rights, which are under lock, their locks let go; the facts. `ref` (a public id) is what used them.
+class Use(msgspec.Struct, frozen=True):
+    """What one settlement, say, uses; `ref` is its public id.
 
     `tentative`: rights of which some use may yet be undone; one of them that has nothing left is not `fully_consumed` yet. None: all.
     """
-    sums: dict[str, list[int]] = {}
-    since: dict[str, int] = {}
+
+    takes: Sequence[Take]
+    ref: str
+    tentative: frozenset[str] | None
+
+
+def use_locked(*, uses: Sequence[Use], held: Mapping[str, Held], now_us: int) -> list[list[NewEvent]]:
+    """Write what the uses do to the rights, which are under lock, their locks let go; the facts of each.
+
+    They come one after the other: `held` is as each leaves it to the next.
+    """
+    manifests = manifests_of(held[take.right_id].terms_hash for use in uses for take in use.takes)
+    written: dict[str, _Written] = {}
+    facts: list[list[NewEvent]] = []
+    for use in uses:
+        events: list[NewEvent] = []
+        for right_id, takes in sorted(_by_right(use.takes).items()):
+            right = held[right_id]
+            may_end = use.tentative is not None and right_id not in use.tentative
+            row = written.setdefault(right_id, _Written())
+            events += row.take(right, manifests[right.terms_hash], takes, use.ref, may_end=may_end)
+        facts.append(events)
+    columns = [(right_id, row.locked, row.used, row.epoch_at, row.epoch_used, row.is_over) for right_id, row in sorted(written.items())]
+    if columns:
+        ids, locks, used, epochs, counts, ends = zip(*columns, strict=True)
+        parameters = [rows.array(ids), rows.array(locks), rows.array(used), rows.text_array(epochs), rows.array(counts), list(ends)]
+        rows.write(_USE, [rfc3339(now_us), *parameters])
+    return facts
+
+
+def _by_right(takes: Sequence[Take]) -> dict[str, list[Take]]:
+    found: dict[str, list[Take]] = {}
     for take in takes:
-        total = sums.setdefault(take.right_id, [0, 0])
-        total[0] += take.units
-        total[1] += take.used
-        since[take.right_id] = min(since.get(take.right_id, take.locked_us), take.locked_us)
-    manifests = manifests_of(held[right_id].terms_hash for right_id in sums)
-    events: list[NewEvent] = []
-    columns: list[tuple[str, int, int, str | None, int, bool]] = []
-    for right_id, (locked, used) in sorted(sums.items()):
-        right = held[right_id]
-        usage = _usage(right, manifests[right.terms_hash], used, since[right_id])
-        begun = rfc3339(usage.epoch_us) if usage.epoch_us else None
-        over = used > 0 and right.remaining == used and right.status == "active" and tentative is not None and right_id not in tentative
-        columns.append((right_id, locked, used, begun, usage.used_units, over))
-        if used:
-            told = right_events.partially_consumed(right=right_id, units=used, epoch_at=begun, epoch_used_units=usage.used_units, ref=ref)
-            events.append(NewEvent(right_events.PARTIALLY_CONSUMED, "right", f"rgt_{right_id}", told))
-        if over:
-            events.append(_used_up(right_id))
-    ids, locks, uses, epochs, counts, ends = (list(column) for column in zip(*columns, strict=True))
-    parameters = [rows.array(ids), rows.array(locks), rows.array(uses), rows.text_array(epochs), rows.array(counts), ends]
-    rows.write(_USE, [rfc3339(now_us), *parameters])
-    return events
+        found.setdefault(take.right_id, []).append(take)
+    return found
+
+
+class _Written(msgspec.Struct):
+    """What is written to a right: units let go and used, and usage of its epoch."""
+
+    locked: int = 0
+    used: int = 0
+    epoch_at: str | None = None
+    epoch_used: int = 0
+    is_over: bool = False
+
+    def take(self, right: Held, manifest: Manifest, takes: Sequence[Take], ref: str, *, may_end: bool) -> list[NewEvent]:
+        """Add the takes of one use; the facts."""
+        used = sum(take.used for take in takes)
+        locked = sum(take.units for take in takes)
+        self.locked += locked
+        right.reserved -= locked
+        if not used:
+            return []
+        self.used += used
+        usage = _usage(right, manifest, used, min(take.locked_us for take in takes))
+        self.epoch_at, self.epoch_used = rfc3339(usage.epoch_us) if usage.epoch_us else None, usage.used_units
+        told = right_events.partially_consumed(
+            right=right.id, units=used, epoch_at=self.epoch_at, epoch_used_units=self.epoch_used, ref=ref
+        )
+        events = [NewEvent(right_events.PARTIALLY_CONSUMED, "right", f"rgt_{right.id}", told)]
+        right.remaining -= used
+        right.epoch_us, right.used = usage.epoch_us, usage.used_units
+        if may_end and not right.remaining and right.status == "active":
+            self.is_over, right.status = True, "fully_consumed"
+            events.append(_used_up(right.id))
+        return events
 
 
 def close_used_up(*, right_ids: Sequence[str], now_us: int) -> list[NewEvent]:

@@ -1,6 +1,6 @@
-"""A request under lock with all that its settlement depends on, in one trip (SPEC §9)."""
+"""Requests under lock with all that their settlements depend on, in one trip (SPEC §9)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -8,6 +8,7 @@ import orjson
 
 from rights.domain.effective_policy import policy_of_document
 from rights.domain.manifest import Manifest
+from rights.kernel import rows
 from rights.kernel.clock import rfc3339
 from rights.kernel.trip import Answer, Trip
 from rights.services.use_locked import manifests_of
@@ -21,16 +22,16 @@ SELECT q.id::text, q.state, q.account_id, q.holder_id, h.uuid::text, q.stream_id
        q.budget, q.expected_units,
        (SELECT id FROM rights_account WHERE code = 'venue:escrow'), (SELECT id FROM rights_account WHERE code = 'units:consumed')
 FROM settlement_request q JOIN rights_account h ON h.id = q.holder_id LEFT JOIN rights_delegation d ON d.id = q.delegation_id
-WHERE q.id = %s FOR NO KEY UPDATE OF q
+WHERE q.id = ANY(%s::uuid[]) ORDER BY q.id FOR NO KEY UPDATE OF q
 """
 # A route that was locked stays what it took: quoted and refused ones never had a lock.
 _ROUTES = """
-SELECT t.id::text, t.right_id::text, t.units, t.currency_id, c.code, t.escrow_minor, t.payer_id, t.payee_id, 'acc_' || r.uuid, 'acc_' || e.uuid,
+SELECT t.request_id::text, t.id::text, t.right_id::text, t.units, t.currency_id, c.code, t.escrow_minor, t.payer_id, t.payee_id, 'acc_' || r.uuid, 'acc_' || e.uuid,
        t.state, u.slug, g.terms_hash, s.stream_id, (extract(epoch from t.locked_at) * 1000000)::bigint, t.package_id
 FROM settlement_route t JOIN rights_right g ON g.id = t.right_id JOIN rights_series s ON s.id = g.series_id
 JOIN rights_supplier u ON u.id = t.supplier_id JOIN settlement_asset c ON c.id = t.currency_id
 LEFT JOIN rights_account r ON r.id = t.payer_id LEFT JOIN rights_account e ON e.id = t.payee_id
-WHERE t.request_id = %s AND t.locked_at IS NOT NULL AND t.state = ANY(%s) ORDER BY t.number
+WHERE t.request_id = ANY(%s::uuid[]) AND t.locked_at IS NOT NULL AND t.state = ANY(%s) ORDER BY t.request_id, t.number
 """
 PROFILE_ORDER = ("basic", "standard", "strict")
 HELD = ("locked", "executing")
@@ -114,24 +115,32 @@ class Case(msgspec.Struct):
 
 
 class Asked(msgspec.Struct):
-    """A case on its way; to be read after the trip."""
+    """Cases on their way; to be read after the trip."""
 
-    request: Answer
+    requests: Answer
     routes: Answer
 
-    def read(self) -> Case | None:
-        """None when there is no such request."""
-        row = self.request.one()
-        if row is None:
-            return None
-        *head, effective, latest_us, delegation, budget, units, escrow_id, consumed_id = row
-        routes = [LockedRoute(*found) for found in self.routes.rows()]
-        return Case(*[*head, orjson.loads(effective), latest_us, delegation, budget, units, escrow_id, consumed_id, routes])
+    def read(self) -> dict[str, Case]:
+        """Those that there are, by id."""
+        routes: dict[str, list[LockedRoute]] = {}
+        for request_id, *found in self.routes.rows():
+            routes.setdefault(request_id, []).append(LockedRoute(*found))
+        return {row[0]: _case(row, routes.get(row[0], [])) for row in self.requests.rows()}
+
+    def one(self) -> Case | None:
+        """The one that was asked for; None when there is no such request."""
+        return next(iter(self.read().values()), None)
 
 
-def ask_case(trip: Trip, *, request_id: str, states: Iterable[str] = HELD) -> Asked:
-    """Lock the request; its routes in these states."""
-    return Asked(trip.ask(_REQUEST, [request_id]), trip.ask(_ROUTES, [request_id, list(states)]))
+def _case(row: Sequence[Any], routes: list[LockedRoute]) -> Case:
+    *head, effective, latest_us, delegation, budget, units, escrow_id, consumed_id = row
+    return Case(*[*head, orjson.loads(effective), latest_us, delegation, budget, units, escrow_id, consumed_id, routes])
+
+
+def ask_cases(trip: Trip, *, request_ids: Iterable[str], states: Iterable[str] = HELD) -> Asked:
+    """Lock the requests, in order of their ids; their routes in these states."""
+    ids = rows.array(request_ids)
+    return Asked(trip.ask(_REQUEST, [ids]), trip.ask(_ROUTES, [ids, list(states)]))
 
 
 def bounds_of(case: Case) -> Bounds:

@@ -15,7 +15,7 @@ from rights.services.use_locked import Take
 from settlement.domain.receipt_body import Told, told_in
 from settlement.domain.settlement_states import Outcome, SettlementEvent, SettlementState
 from settlement.models import Settlement
-from settlement.services.case import USED, Case, ask_case
+from settlement.services.case import USED, Case, ask_cases
 from settlement.services.reissue import plan_grants
 from settlement.services.settle import FIRST_REVERSED_LEG, Ending, Hands, conclude, remember
 from settlement.services.slices import Slice, slices_of
@@ -39,9 +39,9 @@ class Settled(msgspec.Struct):
 def load_settled(request_id: str) -> Settled:
     """Lock the request and read its settlement. Raises Settlement.DoesNotExist."""
     trip = Trip()
-    asked = ask_case(trip, request_id=request_id, states=USED)
+    asked = ask_cases(trip, request_ids=[request_id], states=USED)
     trip.go()
-    case = asked.read()
+    case = asked.one()
     settlement = Settlement.objects.select_related("receipt").get(request_id=request_id)
     if case is None:
         raise Settlement.DoesNotExist

@@ -1,9 +1,11 @@
 """A receipt is recorded: exactly one for every request, and what it proves decides (SPEC §8, §9)."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
+import msgspec
 import orjson
 from django.db import transaction
 
@@ -11,6 +13,7 @@ from rights.kernel import rows
 from rights.kernel.apart import apart
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint, public
+from rights.kernel.retry import begun_again
 from rights.kernel.trip import Trip
 from rights.services.journal import NewEvent
 from settlement.domain import settlement_events
@@ -22,22 +25,39 @@ from settlement.domain.receipt_body import STATUSES, SUCCESSES, NewProof, Told, 
 from settlement.domain.request_states import may_become
 from settlement.domain.settlement_states import SettlementEvent, SettlementState
 from settlement.models import Proof, Receipt, Settlement
-from settlement.services.case import Case, ask_case, bounds_of, facts_of
+from settlement.services.case import Case, ask_cases, bounds_of, facts_of
 from settlement.services.disputes import Opening, challenge, is_open_to_challenge
 from settlement.services.finalize import load_settled
 from settlement.services.proof_rows import ReceiptConflict, ReceiptRefused, check_proofs, read_new, read_row, stored_proofs, write_proofs
 from settlement.services.reissue import may_grant
-from settlement.services.settle import Hands, about, classify_now, remember, step
-from settlement.services.unit_moves import Fact
+from settlement.services.settle import Hands, Settling, about, carry_out, classify_now, end_request, remember, step
+from settlement.services.unit_moves import Fact, UnitMove
 
 PROOF_S = 300  # so long after a receipt its proofs may still come
 _LIVE = """
-SELECT c.id::text, c.hash, c.body, s.id::text FROM settlement_receipt c JOIN settlement_settlement s ON s.receipt_id = c.id
-WHERE c.request_id = %s AND c.invalidated_at IS NULL
+SELECT c.request_id::text, c.id::text, c.hash, s.id::text FROM settlement_receipt c JOIN settlement_settlement s ON s.receipt_id = c.id
+WHERE c.request_id = ANY(%s::uuid[]) AND c.invalidated_at IS NULL
 """
-_KEEP_OUTPUT = "UPDATE settlement_requestpayload SET output = %s WHERE request_id = %s"
+_KEEP_OUTPUT = """
+UPDATE settlement_requestpayload p SET output = w.output FROM unnest(%s::uuid[], %s::text[]) AS w(id, output) WHERE p.request_id = w.id
+"""
 _STILL = "UPDATE settlement_settlement SET missing = %s, updated_at = %s WHERE id = %s"
-_EXECUTED = "UPDATE settlement_request SET state = %s, updated_at = %s, ended_at = %s WHERE id = %s"
+_LOG = logging.getLogger(__name__)
+
+
+class NewReceipt(msgspec.Struct, frozen=True):
+    """What is told of a request, with its proofs.
+
+    `receipt_id` for whoever has named the receipt before it is there; else it is minted. `output`: the answer that it is about, where that is
+    kept for the caller. `begun`: what began in the same transaction, to be remembered before it.
+    """
+
+    request_id: str
+    told: Told
+    proofs: Sequence[NewProof]
+    receipt_id: str | None = None
+    output: str | None = None
+    begun: Sequence[Fact] = ()
 
 
 @transaction.atomic
@@ -53,45 +73,119 @@ def record_receipt(
     output: str | None = None,
     begun: Sequence[Fact] = (),
 ) -> Settlement:
-    """The settlement of the request's one receipt; classified when the proofs suffice. The same receipt again adds what proofs are new.
-
-    `receipt_id` for whoever has named the receipt before it is there; else it is minted. `output`: the answer that it is about, where that is
-    kept for the caller. `begun`: what began in the same transaction, to be remembered before it.
+    """The settlement of the request's one receipt (`NewReceipt`); classified when the proofs suffice. The same receipt again adds what proofs
+    are new.
 
     Raises ReceiptRefused `request_missing`, `request_not_executing`, `receipt_malformed`, `receipt_route`, `receipt_proofs`, and
     ReceiptConflict.
     """
-    trip = Trip()
-    asked = ask_case(trip, request_id=request_id)
-    live = trip.ask(_LIVE, [request_id])
-    trip.go()
-    case, known = asked.read(), live.one()
+    new, hands = NewReceipt(request_id, told, proofs, receipt_id, output, begun), Hands(mint, actor, now_us)
+    cases, live = _locked([request_id])
+    case = cases.get(request_id)
     if case is None:
         raise ReceiptRefused("request_missing", "there is no such request")
-    body, body_hash = body_of(request_id=request_id, told=told)
-    if known is not None:
-        receipt_id, stored_hash, _, settlement_id = known
-        if stored_hash != body_hash:
-            raise ReceiptConflict(receipt_id)
-        settlement = Settlement.objects.get(pk=settlement_id)
-        return _add(case, settlement, told, proofs, Hands(mint, actor, now_us))
+    if request_id in live:
+        return _again(case, new, live[request_id], hands)
     _check(case, told, proofs)
-    receipt = Receipt(id=UUID(receipt_id or mint.uuid(now_us)), request_id=UUID(request_id), status=told.status, body=body, hash=body_hash)
-    settlement = Settlement(
-        id=UUID(mint.uuid(now_us)),
-        request_id=UUID(request_id),
-        receipt_id=receipt.id,
-        reserved_units=case.reserved_units,
-        escrow_minor=case.escrow_minor,
-        created_at=to_datetime(now_us),
-    )
     with _writing(case):
-        if output is not None:
-            rows.write(_KEEP_OUTPUT, [output, request_id])
-        events = [*begun, *_record(case, receipt, settlement, proofs, now_us)]
-        events += _decide(case, settlement, told, read_new(proofs), hands=Hands(mint, actor, now_us))
-        remember(events, actor=actor, now_us=now_us)
-    return settlement
+        return _recorded([(case, new)], hands)[0]
+
+
+def record_receipts(*, receipts: Sequence[NewReceipt], mint: Mint, actor: str, now_us: int) -> list[Settlement | Exception]:
+    """As `record_receipt`, of each receipt: its settlement or why there is none. Those that are plain go in one transaction, set by set.
+
+    Where the database refuses that, each goes by itself, and is begun again where it lost against another transaction.
+    """
+    hands = Hands(mint, actor, now_us)
+    found: dict[int, Settlement | Exception] = {}
+    if len(receipts) > 1:
+        try:
+            found = _record_plain(receipts, hands)
+        except Exception as error:  # noqa: BLE001 - whose fault it is, is found out by doing each by itself
+            _LOG.warning("%d receipts could not be recorded together: %s", len(receipts), error)
+    return [found[place] if place in found else _by_itself(new, hands) for place, new in enumerate(receipts)]
+
+
+@transaction.atomic
+def _record_plain(receipts: Sequence[NewReceipt], hands: Hands) -> dict[int, Settlement | Exception]:
+    """What became of those that need no other locks than they share, by their place. Of two about one request the first."""
+    first: dict[str, int] = {}
+    for place, new in enumerate(receipts):
+        first.setdefault(new.request_id, place)
+    cases, live = _locked(first)
+    found: dict[int, Settlement | Exception] = {}
+    plain: dict[int, tuple[Case, NewReceipt]] = {}
+    for request_id, place in first.items():
+        case, new = cases.get(request_id), receipts[place]
+        if (
+            case is None
+            or request_id in live
+            or new.begun
+            or case.package_id is not None
+            or case.delegation_id is not None
+            or may_grant(case)
+        ):
+            continue
+        try:
+            _check(case, new.told, new.proofs)
+        except ReceiptRefused as refused:
+            found[place] = refused
+        else:
+            plain[place] = case, new
+    if plain:
+        with rows.together():
+            found.update(zip(plain, _recorded(list(plain.values()), hands), strict=True))
+    return found
+
+
+def _by_itself(new: NewReceipt, hands: Hands) -> Settlement | Exception:
+    def act() -> Settlement:
+        return record_receipt(
+            request_id=new.request_id,
+            told=new.told,
+            proofs=new.proofs,
+            mint=hands.mint,
+            actor=hands.actor,
+            now_us=hands.now_us,
+            receipt_id=new.receipt_id,
+            output=new.output,
+            begun=new.begun,
+        )
+
+    try:
+        return begun_again(act, is_patient=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, whoever told of it is told
+        return error
+
+
+def _locked(request_ids: Collection[str]) -> tuple[dict[str, Case], dict[str, Sequence[str]]]:
+    """The requests under lock, and what is known of the receipts that they have, by their ids."""
+    trip = Trip()
+    asked = ask_cases(trip, request_ids=request_ids)
+    live = trip.ask(_LIVE, [rows.array(request_ids)])
+    trip.go()
+    return asked.read(), {row[0]: row[1:] for row in live.rows()}
+
+
+def _again(case: Case, new: NewReceipt, known: Sequence[str], hands: Hands) -> Settlement:
+    """The settlement of a receipt that is there already, with what proofs are new. Raises ReceiptConflict."""
+    receipt_id, stored_hash, settlement_id = known
+    if stored_hash != body_of(request_id=case.id, told=new.told)[1]:
+        raise ReceiptConflict(receipt_id)
+    return _add(case, Settlement.objects.get(pk=settlement_id), new.told, new.proofs, hands)
+
+
+def _recorded(checked: Sequence[tuple[Case, NewReceipt]], hands: Hands) -> list[Settlement]:
+    """Record receipts, each as if those before it were there; one of them may be any, several are plain."""
+    settlements: list[Settlement] = []
+    settlings: list[Settling] = []
+    for case, new in checked:
+        settlement, events = _record(case, new, hands)
+        settling = _decide(case, settlement, new.told, read_new(new.proofs), hands=hands)
+        settlements.append(settlement)
+        settlings.append(msgspec.structs.replace(settling, facts=[*new.begun, *events, *settling.facts]))
+    remember(carry_out(settlings, hands), actor=hands.actor, now_us=hands.now_us)
+    return settlements
 
 
 @transaction.atomic
@@ -105,9 +199,9 @@ def add_proofs(*, receipt_id: str, proofs: Sequence[NewProof], mint: Mint, actor
         raise ReceiptRefused("receipt_missing", "there is no such receipt")
     request_id, body = found
     trip = Trip()
-    asked = ask_case(trip, request_id=str(request_id))
+    asked = ask_cases(trip, request_ids=[str(request_id)])
     trip.go()
-    case = asked.read()
+    case = asked.one()
     if case is None:
         raise ReceiptRefused("request_missing", "there is no such request")
     settlement = Settlement.objects.get(request_id=request_id)
@@ -132,17 +226,18 @@ def _overdue(request_id: str, *, mint: Mint, actor: str, now_us: int) -> bool:
     if rows.fetch_one(_FREE, [request_id]) is None:
         return False
     trip = Trip()
-    asked = ask_case(trip, request_id=request_id)
+    asked = ask_cases(trip, request_ids=[request_id])
     trip.go()
-    case = asked.read()
+    case = asked.one()
     settlement = Settlement.objects.select_related("receipt").get(request_id=request_id)
     due_at = settlement.proof_due_at
     if case is None or settlement.state != SettlementState.PENDING_PROOF or due_at is None or due_at > to_datetime(now_us):
         return False
     told = told_in(orjson.loads(settlement.receipt.body))
     with _writing(case):
-        events = _decide(case, settlement, told, stored_proofs(settlement), hands=Hands(mint, actor, now_us), is_over=True)
-        remember(events, actor=actor, now_us=now_us)
+        hands = Hands(mint, actor, now_us)
+        settling = _decide(case, settlement, told, stored_proofs(settlement), hands=hands, is_over=True)
+        remember(carry_out([settling], hands), actor=actor, now_us=now_us)
     return True
 
 
@@ -160,7 +255,7 @@ def _add(case: Case, settlement: Settlement, told: Told, proofs: Sequence[NewPro
         lines = write_proofs(str(settlement.receipt_id), fresh, len(stored), hands.now_us)
         events: list[Fact] = [(case.stream_id, _of_receipt(settlement, settlement_events.PROVEN, settlement_events.proven(proofs=lines)))]
         if settlement.state == SettlementState.PENDING_PROOF:
-            events += _decide(case, settlement, told, [*map(read_row, stored), *read_new(fresh)], hands=hands)
+            events += carry_out([_decide(case, settlement, told, [*map(read_row, stored), *read_new(fresh)], hands=hands)], hands)
         elif settlement.state == SettlementState.PENDING_DISPUTE_WINDOW:
             events += _contradicted(settlement, [*map(read_row, stored), *read_new(fresh)], hands)
         remember(events, actor=hands.actor, now_us=hands.now_us)
@@ -201,26 +296,38 @@ def _check(case: Case, told: Told, proofs: Sequence[NewProof]) -> None:
     check_proofs(proofs, 0)
 
 
-def _record(case: Case, receipt: Receipt, settlement: Settlement, proofs: Sequence[NewProof], now_us: int) -> list[Fact]:
-    """Write receipt, proofs and an unsettled settlement; the request has come to an end."""
-    at = rfc3339(now_us)
+def _record(case: Case, new: NewReceipt, hands: Hands) -> tuple[Settlement, list[Fact]]:
+    """Write receipt, proofs and an unsettled settlement; the request has come to an end. The settlement, and the facts."""
+    now_us, at, status = hands.now_us, rfc3339(hands.now_us), new.told.status
+    body, body_hash = body_of(request_id=case.id, told=new.told)
+    settlement = Settlement(
+        receipt_id=UUID(new.receipt_id or hands.mint.uuid(now_us)),
+        id=UUID(hands.mint.uuid(now_us)),
+        request_id=UUID(case.id),
+        reserved_units=case.reserved_units,
+        escrow_minor=case.escrow_minor,
+        created_at=to_datetime(now_us),
+    )
+    receipt_id = settlement.receipt_id
+    if new.output is not None:
+        rows.write_row(_KEEP_OUTPUT, case.id, (case.id, new.output))
     rows.copy_rows(
         "settlement_receipt",
         "id, request_id, status, body, hash, recorded_at",
-        [f"{receipt.id}\t{case.id}\t{receipt.status}\t{rows.escape(receipt.body)}\t{receipt.hash}\t{at}"],
+        [f"{receipt_id}\t{case.id}\t{status}\t{rows.escape(body)}\t{body_hash}\t{at}"],
     )
-    told = write_proofs(str(receipt.id), proofs, 0, now_us)
+    proofs = write_proofs(str(receipt_id), new.proofs, 0, now_us)
     columns = "id, request_id, receipt_id, state, last_event, outcome, rule, digest, reserved_units, units, escrow_minor"
     amounts = f"{settlement.reserved_units}\t0\t{settlement.escrow_minor}"
     rows.copy_rows(
         "settlement_settlement",
         f"{columns}, payout_minor, compensation_minor, release_minor, missing, created_at, updated_at",
-        [f"{settlement.id}\t{case.id}\t{receipt.id}\tunsettled\t\t\t\t\t{amounts}\t0\t0\t0\t[]\t{at}\t{at}"],
+        [f"{settlement.id}\t{case.id}\t{receipt_id}\tunsettled\t\t\t\t\t{amounts}\t0\t0\t0\t[]\t{at}\t{at}"],
     )
-    rows.write(_EXECUTED, [receipt.status, at, at, case.id])
-    executed = NewEvent(settlement_events.EXECUTED, "request", case.public_id, settlement_events.executed(status=receipt.status))
-    payload = settlement_events.recorded(request=case.id, status=receipt.status, body=receipt.body, body_hash=receipt.hash, proofs=told)
-    return [(case.stream_id, executed), (case.stream_id, _of_receipt(settlement, settlement_events.RECORDED, payload))]
+    end_request(case, status, now_us)
+    executed = NewEvent(settlement_events.EXECUTED, "request", case.public_id, settlement_events.executed(status=status))
+    payload = settlement_events.recorded(request=case.id, status=status, body=body, body_hash=body_hash, proofs=proofs)
+    return settlement, [(case.stream_id, executed), (case.stream_id, _of_receipt(settlement, settlement_events.RECORDED, payload))]
 
 
 def _decide(
@@ -231,13 +338,13 @@ def _decide(
     *,
     hands: Hands,
     is_over: bool = False,
-) -> list[Fact]:
-    """Classify, or wait for what is missing; what is to be remembered."""
+) -> Settling:
+    """Classify, or wait for what is missing; what `carry_out` is to do."""
     verdict = classify(bounds=bounds_of(case), facts=facts_of(case, told), proofs=proofs, is_over=is_over)
     if isinstance(verdict, Classified):
         cause = SettlementEvent.PROOF_DEADLINE_PASSED if is_over else SettlementEvent.PROOFS_SUFFICIENT
         return classify_now(case=case, settlement=settlement, receipt=told, verdict=verdict, cause=cause, hands=hands)
-    return _wait(case, settlement, verdict, hands.now_us)
+    return Settling(_wait(case, settlement, verdict, hands.now_us), UnitMove(case, settlement, is_final=False))
 
 
 def _wait(case: Case, settlement: Settlement, verdict: Pending, now_us: int) -> list[Fact]:

@@ -25,19 +25,29 @@ from settlement.services.ledger import Move
 from settlement.services.reissue import issue_grants, plan_grants
 from settlement.services.remember import remember_use
 from settlement.services.slices import Slice, shares_told, slices_of, takes_of, weigh
-from settlement.services.tally import count_outcome
-from settlement.services.unit_moves import NOTHING, Fact, move_units
+from settlement.services.tally import Final, count_outcomes
+from settlement.services.unit_moves import NOTHING, Fact, UnitMove, move_units
 
 ESCROW = "venue:escrow"
 FIRST_CASH_LEG = 1_000  # a settlement's legs: units from 0, cash from here, what a reversal gives back from FIRST_REVERSED_LEG
 FIRST_REVERSED_LEG = 2_000
 _STEP = """
-UPDATE settlement_settlement SET state = %s, last_event = %s, outcome = %s, rule = %s, digest = %s, units = %s, payout_minor = %s,
-       compensation_minor = %s, release_minor = %s, missing = %s, proof_due_at = %s, window_ends_at = %s, updated_at = %s, finalized_at = %s
-WHERE id = %s
+UPDATE settlement_settlement s SET state = w.state, last_event = w.event, outcome = w.outcome, rule = w.rule, digest = w.digest, units = w.units,
+       payout_minor = w.payout, compensation_minor = w.compensation, release_minor = w.release, missing = w.missing,
+       proof_due_at = w.proof_due_at, window_ends_at = w.window_ends_at, updated_at = w.updated_at, finalized_at = w.finalized_at
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::jsonb[],
+            %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+     AS w(id, state, event, outcome, rule, digest, units, payout, compensation, release, missing, proof_due_at, window_ends_at, updated_at, finalized_at)
+WHERE s.id = w.id
 """
-_ROUTES_END = "UPDATE settlement_route SET state = %s, ended_at = %s WHERE id = ANY(%s::uuid[])"
-_SETTLED = "UPDATE settlement_request SET state = 'settled', updated_at = %s WHERE id = %s"
+_ROUTE_ENDS = """
+UPDATE settlement_route t SET state = w.state, ended_at = w.at FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[]) AS w(id, state, at) WHERE t.id = w.id
+"""
+# Its execution ends once; what is settled later has ended before.
+_REQUEST_ENDS = """
+UPDATE settlement_request q SET state = w.state, updated_at = w.at, ended_at = coalesce(q.ended_at, w.at)
+FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[]) AS w(id, state, at) WHERE q.id = w.id
+"""
 
 
 class StepRefused(Exception):
@@ -55,17 +65,16 @@ def step(settlement: Settlement, event: SettlementEvent, following: SettlementSt
     settlement.state, settlement.last_event, settlement.updated_at = str(following), str(event), to_datetime(now_us)
     if following is SettlementState.FINALIZED:
         settlement.finalized_at = settlement.updated_at
-    fields = (
-        *(settlement.state, settlement.last_event, settlement.outcome, settlement.rule, settlement.digest, settlement.units),
-        *(
-            settlement.payout_minor,
-            settlement.compensation_minor,
-            settlement.release_minor,
-            msgspec.json.encode(settlement.missing).decode(),
-        ),
-        *(settlement.proof_due_at, settlement.window_ends_at, settlement.updated_at, settlement.finalized_at, str(settlement.id)),
-    )
-    rows.write(_STEP, fields)
+    amounts = (settlement.units, settlement.payout_minor, settlement.compensation_minor, settlement.release_minor)
+    missing = msgspec.json.encode(settlement.missing).decode()
+    times = (settlement.proof_due_at, settlement.window_ends_at, settlement.updated_at, settlement.finalized_at)
+    words = (settlement.state, settlement.last_event, settlement.outcome, settlement.rule, settlement.digest)
+    rows.write_row(_STEP, str(settlement.id), (settlement.id, *words, *amounts, missing, *times))
+
+
+def end_request(case: Case, state: str, now_us: int) -> None:
+    """The request has come to an end, and is in this state; what comes to be known of it in the same transaction is all it is in."""
+    rows.write_row(_REQUEST_ENDS, case.id, (case.id, state, rfc3339(now_us)), is_last_word=True)
 
 
 def about(settlement: Settlement, kind: str, payload: told.Payload) -> NewEvent:
@@ -82,10 +91,18 @@ class Hands(msgspec.Struct, frozen=True):
     now_us: int
 
 
+class Settling(msgspec.Struct, frozen=True):
+    """What a settlement comes to: the facts so far, the units and the cash that move with it, and what follows when it is final."""
+
+    facts: list[Fact]
+    move: UnitMove
+    ending: "Ending | None" = None
+
+
 def classify_now(
     *, case: Case, settlement: Settlement, receipt: Told, verdict: Classified, cause: SettlementEvent, hands: Hands
-) -> list[Fact]:
-    """Classify, move the units, and finalize or open the window; what is to be remembered."""
+) -> Settling:
+    """Classify, and finalize or open the window; what `carry_out` is to do."""
     now_us = hands.now_us
     slices = slices_of(case, receipt, verdict.outcome)
     ran = any(route.state == "executing" for route in case.routes)
@@ -97,16 +114,17 @@ def classify_now(
     settlement.outcome, settlement.rule, settlement.digest = str(verdict.outcome), verdict.rule, verdict.digest
     settlement.missing, settlement.proof_due_at = [], None
     events = [_classified(case, settlement, slices, cause, state, now_us)]
-    if slices:
-        rows.write(_ROUTES_END, [state, rfc3339(now_us), rows.array(each.route.id for each in slices)])
+    for each in slices:
+        rows.write_row(_ROUTE_ENDS, each.route.id, (each.route.id, state, rfc3339(now_us)))
     if not window_s:
         ending = Ending(SettlementEvent.NO_DISPUTE_WINDOW, slices, grants, state=state, takes=takes_of(slices))
-        return events + conclude(case, settlement, ending, hands)
+        concluding = _concluding(case, settlement, ending, now_us)
+        return msgspec.structs.replace(concluding, facts=events + concluding.facts)
     settlement.window_ends_at = to_datetime(now_us + window_s * 1_000_000)
     step(settlement, SettlementEvent.DISPUTE_WINDOW_OPENED, SettlementState.PENDING_DISPUTE_WINDOW, now_us)
     until = rfc3339(now_us + window_s * 1_000_000)
     events.append((case.stream_id, about(settlement, told.WINDOW_OPENED, told.window_opened(until=until))))
-    return events + move_units(case=case, settlement=settlement, takes=takes_of(slices), is_final=False, now_us=now_us)
+    return Settling(events, UnitMove(case, settlement, takes=takes_of(slices), is_final=False))
 
 
 def reclassify_now(case: Case, settlement: Settlement, slices: Sequence[Slice], now_us: int) -> Fact:
@@ -145,10 +163,14 @@ class Ending(msgspec.Struct, frozen=True):
 
 def conclude(case: Case, settlement: Settlement, ending: Ending, hands: Hands) -> list[Fact]:
     """Make it final: the escrow goes where it belongs, the request is settled, what is empty is used up. What is to be remembered."""
-    now_us, slices = hands.now_us, ending.slices
+    return carry_out([_concluding(case, settlement, ending, hands.now_us)], hands)
+
+
+def _concluding(case: Case, settlement: Settlement, ending: Ending, now_us: int) -> Settling:
+    slices = ending.slices
     weigh(settlement, slices)
     step(settlement, ending.cause, SettlementState.FINALIZED, now_us)
-    rows.write(_SETTLED, [rfc3339(now_us), case.id])
+    end_request(case, "settled", now_us)
     moves, cash = cash_moves(case, str(settlement.id), slices, now_us)
     fact = told.finalized(
         request=case.id,
@@ -161,20 +183,23 @@ def conclude(case: Case, settlement: Settlement, ending: Ending, hands: Hands) -
     # What is used only now is closed with its use.
     used_now = {take.right_id for take in ending.takes if take.used}
     closing = sorted({each.route.right_id for each in slices if each.share.used} - used_now)
-    moved = move_units(
-        case=case,
-        settlement=settlement,
-        takes=ending.takes,
-        back=ending.back,
-        cash=moves,
-        closing=closing,
-        first_leg=ending.first_leg,
-        is_final=True,
-        now_us=now_us,
+    move = UnitMove(
+        case, settlement, takes=ending.takes, back=ending.back, cash=moves, closing=closing, first_leg=ending.first_leg, is_final=True
     )
-    count_outcome(settlement, slices, ran=ending.state == "completed")
-    issue_grants(case, settlement, ending.grants, mint=hands.mint, now_us=now_us)
-    return [(case.stream_id, about(settlement, told.FINALIZED, fact)), *moved]
+    return Settling([(case.stream_id, about(settlement, told.FINALIZED, fact))], move, ending)
+
+
+def carry_out(settlings: Sequence[Settling], hands: Hands) -> list[Fact]:
+    """Move what settlements move, one or several plain ones (`UnitMove.is_plain`, and nothing to grant), and count the final ones.
+
+    What is to be remembered, settlement by settlement.
+    """
+    moved = move_units([settling.move for settling in settlings], hands.now_us)
+    final = [(settling.move, settling.ending) for settling in settlings if settling.ending is not None]
+    count_outcomes([Final(move.settlement, ending.slices, ran=ending.state == "completed") for move, ending in final])
+    for move, ending in final:
+        issue_grants(move.case, move.settlement, ending.grants, mint=hands.mint, now_us=hands.now_us)
+    return [fact for settling, facts in zip(settlings, moved, strict=True) for fact in (*settling.facts, *facts)]
 
 
 def cash_moves(case: Case, entry_id: str, slices: Sequence[Slice], now_us: int) -> tuple[list[Move], list[told.CashTold]]:

@@ -1,6 +1,7 @@
 """Count a settlement that has become final, for its issuers' record (settlement/domain/record.py)."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from rights.kernel import rows
 from settlement.domain.settlement_states import JUDGED, Outcome
@@ -9,14 +10,23 @@ from settlement.services.slices import Slice
 
 _COUNT = """
 INSERT INTO settlement_outcometally AS t (issuer_id, compute_class_id, series_id, outcome, requests, used_units, reserved_units)
-SELECT r.issuer_id, s.compute_class_id, r.series_id, %s, 1, sum(x.used), sum(x.reserved)
-FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS x(id, used, reserved) JOIN rights_right r ON r.id = x.id
-JOIN rights_series s ON s.id = r.series_id JOIN rights_issuer i ON i.id = r.issuer_id
-WHERE NOT EXISTS (SELECT 1 FROM settlement_request q JOIN rights_account a ON a.id IN (q.holder_id, q.account_id)
-    WHERE q.id = %s AND a.participant_id = i.participant_id) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-ON CONFLICT (issuer_id, compute_class_id, series_id, outcome) DO UPDATE SET requests = t.requests + 1,
+SELECT r.issuer_id, s.compute_class_id, r.series_id, x.outcome, count(DISTINCT x.request), sum(x.used), sum(x.reserved)
+FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::bigint[], %s::bigint[]) AS x(request, outcome, id, used, reserved)
+JOIN rights_right r ON r.id = x.id JOIN rights_series s ON s.id = r.series_id JOIN rights_issuer i ON i.id = r.issuer_id
+JOIN settlement_request q ON q.id = x.request
+WHERE NOT EXISTS (SELECT 1 FROM rights_account a WHERE a.id IN (q.holder_id, q.account_id) AND a.participant_id = i.participant_id)
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+ON CONFLICT (issuer_id, compute_class_id, series_id, outcome) DO UPDATE SET requests = t.requests + excluded.requests,
     used_units = t.used_units + excluded.used_units, reserved_units = t.reserved_units + excluded.reserved_units
 """
+
+
+class Final(NamedTuple):
+    """A settlement that has become final; `ran`: it was executed."""
+
+    settlement: Settlement
+    slices: Sequence[Slice]
+    ran: bool
 
 
 def counts(settlement: Settlement, slices: Sequence[Slice], *, ran: bool) -> bool:
@@ -28,12 +38,16 @@ def counts(settlement: Settlement, slices: Sequence[Slice], *, ran: bool) -> boo
     return ran or settlement.outcome == Outcome.EXPIRED
 
 
-def count_outcome(settlement: Settlement, slices: Sequence[Slice], *, ran: bool) -> None:
-    """Add it once for every issuer and window of its rights, in the caller's transaction; an issuer's use of its own rights is no record.
+def count_outcomes(finals: Sequence[Final]) -> None:
+    """Add each once for every issuer and window of its rights, in the caller's transaction; an issuer's use of its own rights is no record.
 
     Locks: tallies, behind balances.
     """
-    if not slices or not counts(settlement, slices, ran=ran):
-        return
-    used = ((each.route.right_id, each.share.used, each.route.units) for each in slices)
-    rows.execute(_COUNT, [settlement.outcome, *map(rows.array, zip(*used, strict=True)), str(settlement.request_id)])
+    used = [
+        (final.settlement.request_id, final.settlement.outcome, each.route.right_id, each.share.used, each.route.units)
+        for final in finals
+        if counts(final.settlement, final.slices, ran=final.ran)
+        for each in final.slices
+    ]
+    if used:
+        rows.execute(_COUNT, [*map(rows.array, zip(*used, strict=True))])
