@@ -15,7 +15,6 @@ from django.db import transaction
 
 from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint
-from rights.kernel.retry import begun_again
 from settlement.adapters import command, openai
 from settlement.adapters.base import Adapter, Report, StreamingAdapter, failed
 from settlement.domain.metering import COUNTED, ceiling_of, fitted, floor_tokens
@@ -27,11 +26,12 @@ from settlement.models import Settlement
 from settlement.services.begin import begin_execution
 from settlement.services.endpoint_health import is_quiet, note_call
 from settlement.services.fall_back import fall_back
+from settlement.services.gathered import Gathered
 from settlement.services.node_jobs import ADAPTER as BY_NODES
 from settlement.services.node_jobs import open_jobs, tell_legs
 from settlement.services.off_loop import again_in_thread, in_thread
 from settlement.services.pulse import alive
-from settlement.services.receipt import record_receipt
+from settlement.services.receipt import NewReceipt, record_receipts
 from settlement.services.secrets import SecretUnreadable, unseal
 from settlement.services.work_done import Answer, PartDone, delivered_units, is_all_done, told_of
 
@@ -253,26 +253,21 @@ def _unsealed(leg: Leg) -> Leg:
     return msgspec.structs.replace(leg, endpoint=msgspec.structs.replace(leg.endpoint, secret=secret))
 
 
-def record(*, request_id: str, executed: Executed, is_kept: bool, receipt_id: str | None = None) -> Settlement:
-    """The receipt, and with it (where it is kept for the caller) the answer that it is about. Raises as `record_receipt`.
+def _record(receipts: Sequence[NewReceipt]) -> list[Settlement | Exception]:
+    return record_receipts(receipts=receipts, mint=_MINT, actor=ACTOR, now_us=now_us())
 
-    Begun again where it lost against another transaction: the supplier has done the work, and the same receipt is one receipt.
+
+_recorded = Gathered(_record)
+
+
+async def record(*, request_id: str, executed: Executed, is_kept: bool, receipt_id: str | None = None) -> Settlement:
+    """The receipt, and with it (where it is kept for the caller) the answer that it is about; with others that come at the same time.
+
+    Raises as `record_receipt`. Begun again where it lost against another transaction: the supplier has done the work, and the same receipt
+    is one receipt.
     """
     kept = msgspec.json.encode(executed.answer).decode() if is_kept and executed.answer is not None else None
-
-    def act() -> Settlement:
-        return record_receipt(
-            request_id=request_id,
-            told=executed.told,
-            proofs=executed.proofs,
-            mint=_MINT,
-            actor=ACTOR,
-            now_us=now_us(),
-            receipt_id=receipt_id,
-            output=kept,
-        )
-
-    return begun_again(act, is_patient=True)
+    return await _recorded(NewReceipt(request_id, executed.told, executed.proofs, receipt_id, kept))
 
 
 async def run_request(request_id: str) -> Settlement | None:
@@ -290,7 +285,7 @@ async def run_work(work: Work) -> Settlement | None:
             await share_with_nodes(work, work.body)
             return None
         executed = _undone(work) if work.body is None else await execute(work, _fitted(work, work.body))
-        return await in_thread(record, request_id=work.request_id, executed=executed, is_kept=True)
+        return await record(request_id=work.request_id, executed=executed, is_kept=True)
 
 
 def _fitted(work: Work, payload: str) -> Body:

@@ -150,7 +150,7 @@ async def _by_nodes(call: Call, asked: Asked, work: Work) -> None:
 async def _answer(call: Call, asked: Asked, work: Work) -> None:
     """The whole answer once its receipt is recorded."""
     executed = await execute(work, asked.body)
-    settlement = await in_thread(record, request_id=work.request_id, executed=executed, is_kept=False)
+    settlement = await record(request_id=work.request_id, executed=executed, is_kept=False)
     call.headers |= _told(settlement)
     _check_delivered(executed, settlement, work)
     await _send_json(call.send, 200, executed.answer, call.headers)
@@ -185,7 +185,7 @@ async def _stream(call: Call, asked: Asked, work: Work) -> None:
             elif asked.wants_usage or not _is_usage(item):
                 await _send_event(call, receipt_id, b"data: " + item + b"\n\n")
     assert executed is not None
-    settlement = await in_thread(record, request_id=work.request_id, executed=executed, is_kept=False, receipt_id=receipt_id)
+    settlement = await record(request_id=work.request_id, executed=executed, is_kept=False, receipt_id=receipt_id)
     if not call.send.has_begun:
         call.headers |= _told(settlement)
         _check_delivered(executed, settlement, work)
