@@ -40,13 +40,19 @@ CHECKS = (
     Check(
         "S1",
         "settlement_guard",
-        "The database's table of settlements is that of SPEC §9, and its triggers are in force.",
+        "The database's table of settlements is that of SPEC §9, its trigger lets just those steps pass, and its triggers are in force.",
         f"""
         WITH spec(start, event, "end") AS (VALUES {_SPEC})
         SELECT start, event, "end", 'not in both tables' AS fault FROM spec FULL JOIN settlement_settlementrule r USING (start, event, "end")
         WHERE spec.* IS NULL OR r.* IS NULL
+        UNION ALL SELECT step, '', '', 'not in both, table and trigger' FROM (
+            SELECT concat_ws(' ', start, event, "end") AS step, 1 AS here FROM spec) s
+        FULL JOIN (
+            SELECT string_to_table(substring(prosrc FROM '''[{{](.*)[}}]'''), ',') AS step, 1 AS there FROM pg_proc
+            WHERE oid = to_regproc('check_settlement_step')) t USING (step)
+        WHERE here IS NULL OR there IS NULL
         UNION ALL SELECT g.tab, g.trg, '', 'trigger missing or disabled' FROM (VALUES ('settlement_settlement', 'settlement_step'),
-            ('settlement_settlement', 'settlement_stays'), ('settlement_proof', 'proof_append_only'),
+            ('settlement_settlement', 'settlement_begins'), ('settlement_settlement', 'settlement_stays'), ('settlement_proof', 'proof_append_only'),
             ('settlement_evidence', 'evidence_append_only'), ('settlement_settlementrule', 'rule_append_only')) AS g(tab, trg)
         WHERE NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgname = g.trg AND t.tgrelid = to_regclass(g.tab) AND t.tgenabled IN ('O', 'A'))
         """,
@@ -138,6 +144,27 @@ CHECKS = (
         FULL JOIN settlement_settlement s ON s.receipt_id = c.id AND s.request_id = c.request_id WHERE c.id IS NULL OR s.id IS NULL
         UNION ALL SELECT min(id::text)::uuid, NULL, request_id FROM settlement_receipt WHERE invalidated_at IS NULL
         GROUP BY request_id HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "S3",
+        "known_requests",
+        "Requests, their payloads, routes, receipts, proofs and settlements, and locks of units, name what exists; hot rows have no foreign keys.",
+        """
+        SELECT 'request' AS what, q.id::text FROM settlement_request q LEFT JOIN rights_account a ON a.id = q.account_id
+        LEFT JOIN rights_account h ON h.id = q.holder_id LEFT JOIN rights_stream s ON s.id = q.stream_id WHERE num_nulls(a.id, h.id, s.id) > 0
+        UNION ALL SELECT 'payload', p.request_id::text FROM settlement_requestpayload p LEFT JOIN settlement_request q ON q.id = p.request_id
+        WHERE q.id IS NULL
+        UNION ALL SELECT 'route', t.id::text FROM settlement_route t LEFT JOIN settlement_request q ON q.id = t.request_id
+        LEFT JOIN rights_right r ON r.id = t.right_id LEFT JOIN rights_capability c ON (c.id, c.supplier_id) = (t.capability_id, t.supplier_id)
+        LEFT JOIN settlement_asset x ON x.id = t.currency_id LEFT JOIN rights_account g ON g.id = t.payer_id
+        LEFT JOIN rights_account k ON k.id = t.payee_id
+        WHERE num_nulls(q.id, r.id, c.id, x.id) > 0 OR (g.id, k.id) IS DISTINCT FROM (t.payer_id, t.payee_id)
+        UNION ALL SELECT 'receipt', c.id::text FROM settlement_receipt c LEFT JOIN settlement_request q ON q.id = c.request_id WHERE q.id IS NULL
+        UNION ALL SELECT 'proof', p.id::text FROM settlement_proof p LEFT JOIN settlement_receipt c ON c.id = p.receipt_id WHERE c.id IS NULL
+        UNION ALL SELECT 'settlement', s.id::text FROM settlement_settlement s LEFT JOIN settlement_request q ON q.id = s.request_id
+        LEFT JOIN settlement_receipt c ON c.id = s.receipt_id WHERE num_nulls(q.id, c.id) > 0
+        UNION ALL SELECT 'lock', l.ref FROM rights_unitlock l LEFT JOIN rights_right r ON r.id = l.right_id WHERE r.id IS NULL
         """,
     ),
     Check(

@@ -16,7 +16,7 @@ LOCK_KINDS = ("attached_slice", "route_lock", "dispute")
 class UnitLock(models.Model):
     """`units` of a right that its `reserved_units` count and that only `ref` (a public id) may use or release."""
 
-    right = models.ForeignKey(Right, models.PROTECT, related_name="locks", db_index=False)
+    right = models.ForeignKey(Right, models.PROTECT, related_name="locks", db_index=False, db_constraint=False)
     kind = models.CharField(max_length=16, choices=[(k, k) for k in LOCK_KINDS])
     ref = models.CharField(max_length=48)
     units = models.BigIntegerField()

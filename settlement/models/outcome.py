@@ -17,7 +17,7 @@ class Receipt(models.Model):
     """What was done, by whoever did it: facts, never economics. One per request that counts; `body` is the canonical JSON that is hashed."""
 
     id = models.UUIDField(primary_key=True)
-    request = models.ForeignKey(Request, models.PROTECT, related_name="receipts", db_index=False)
+    request = models.ForeignKey(Request, models.PROTECT, related_name="receipts", db_index=False, db_constraint=False)
     status = models.CharField(max_length=24)
     body = models.TextField()
     hash = models.CharField(max_length=64)
@@ -37,7 +37,7 @@ class Receipt(models.Model):
 class Proof(models.Model):
     """One proof of a receipt; append-only. `is_valid`: its signature, where it bears one, was checked when it came."""
 
-    receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="proofs", db_index=False)
+    receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="proofs", db_index=False, db_constraint=False)
     number = models.PositiveSmallIntegerField()
     type = models.CharField(max_length=32)
     reference = models.CharField(max_length=200)
@@ -65,8 +65,8 @@ class Settlement(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    request = models.OneToOneField(Request, models.PROTECT, related_name="settlement")
-    receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="+", db_index=False)
+    request = models.OneToOneField(Request, models.PROTECT, related_name="settlement", db_constraint=False)
+    receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     state = models.CharField(max_length=24, default="unsettled", choices=[(s, s) for s in STATES])
     last_event = models.CharField(max_length=24, default="", choices=[(str(e), str(e)) for e in SettlementEvent])
     outcome = models.CharField(max_length=12, default="", blank=True, choices=[(o, o) for o in OUTCOMES])

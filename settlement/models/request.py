@@ -19,10 +19,11 @@ class Request(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    account = models.ForeignKey(Account, models.PROTECT, related_name="requests", db_index=False)
-    holder = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    account = models.ForeignKey(Account, models.PROTECT, related_name="requests", db_index=False, db_constraint=False)
+    holder = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     delegation = models.ForeignKey(Delegation, models.PROTECT, null=True, related_name="requests")
-    stream = models.ForeignKey(Stream, models.PROTECT, related_name="+", db_index=False)  # of the first candidate's series
+    # Of the first candidate's series.
+    stream = models.ForeignKey(Stream, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     state = models.CharField(max_length=24, default="received", choices=[(s, s) for s in REQUEST_STATES])
     workload = models.CharField(max_length=32)
     operation = models.CharField(max_length=64)
@@ -56,7 +57,7 @@ class Request(models.Model):
 class RequestPayload(models.Model):
     """What is to be done and what came of it, as texts; kept for a time only, while the request's hashes stay."""
 
-    request = models.OneToOneField(Request, models.CASCADE, primary_key=True, related_name="payload")
+    request = models.OneToOneField(Request, models.CASCADE, primary_key=True, related_name="payload", db_constraint=False)
     body = models.TextField()
     body_hash = models.CharField(max_length=64)
     output = models.TextField(null=True)
@@ -114,16 +115,16 @@ class Route(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    request = models.ForeignKey(Request, models.PROTECT, related_name="routes", db_index=False)
+    request = models.ForeignKey(Request, models.PROTECT, related_name="routes", db_index=False, db_constraint=False)
     number = models.PositiveSmallIntegerField()
-    right = models.ForeignKey(Right, models.PROTECT, related_name="routes", db_index=False)
-    capability = models.ForeignKey(Capability, models.PROTECT, related_name="+", db_index=False)
-    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="routes", db_index=False)
+    right = models.ForeignKey(Right, models.PROTECT, related_name="routes", db_index=False, db_constraint=False)
+    capability = models.ForeignKey(Capability, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="routes", db_index=False, db_constraint=False)
     units = models.BigIntegerField()
-    currency = models.ForeignKey(Asset, models.PROTECT, related_name="+", db_index=False)
+    currency = models.ForeignKey(Asset, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     escrow_minor = models.BigIntegerField(default=0)
-    payer = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+", db_index=False)
-    payee = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+", db_index=False)
+    payer = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False)
+    payee = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False)
     score = models.IntegerField()  # of 10,000
     package = models.ForeignKey(Package, models.PROTECT, null=True, related_name="+", db_index=False)  # out of which the units come
     tier = models.CharField(max_length=8, default="", blank=True)  # of a tranche

@@ -20,6 +20,12 @@ USE_BREAKAGES: tuple[Breakage, ...] = (
     breakage("delegated_use", "L3", "UPDATE rights_delegation SET state = 'revoked', ended_at = created_at - interval '1 hour'"),
     breakage("settlement_guard", "S1", "DELETE FROM settlement_settlementrule WHERE event = 'challenged'"),
     breakage("settlement_guard", "S1", "DROP TRIGGER settlement_step ON settlement_settlement"),
+    breakage("settlement_guard", "S1", "DROP TRIGGER settlement_begins ON settlement_settlement"),
+    breakage(
+        "settlement_guard",
+        "S1",
+        "CREATE OR REPLACE FUNCTION check_settlement_step() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    ),
     breakage("settlement_stands", "S1", f"UPDATE settlement_settlement SET rule = '' WHERE id = {FINAL}"),
     breakage("settlement_stands", "S1", f"UPDATE settlement_settlement SET state = 'classified_full' WHERE id = {WAITING}"),
     breakage("receipt_hash", "S1", "UPDATE settlement_receipt SET body = replace(body, 'completed', 'failed')"),
@@ -43,6 +49,26 @@ USE_BREAKAGES: tuple[Breakage, ...] = (
         f"WHERE id = (SELECT receipt_id FROM settlement_settlement WHERE id = {FINAL})",
     ),
     breakage("receipt_once", "S3", "UPDATE settlement_receipt SET invalidated_at = now()"),
+    breakage("known_requests", "S3", "UPDATE settlement_request SET stream_id = 999999 WHERE state = 'settled'"),
+    breakage("known_requests", "S3", "UPDATE settlement_route SET payee_id = 999999 WHERE state = 'locked'"),
+    breakage("known_requests", "S3", "UPDATE settlement_route SET supplier_id = 999999 WHERE state = 'locked'"),
+    breakage(
+        "known_requests",
+        "S3",
+        "INSERT INTO settlement_proof (receipt_id, number, type, reference, content_hash, producer, signature, is_valid, recorded_at) "
+        "VALUES (gen_random_uuid(), 0, 'usage-meter', '', '', 'venue', '', true, now())",
+    ),
+    breakage(
+        "known_requests",
+        "S3",
+        "INSERT INTO rights_unitlock (right_id, kind, ref, units, created_at, released_at) "
+        "VALUES (gen_random_uuid(), 'route_lock', 'rte_x', 1, now(), now())",
+    ),
+    breakage(
+        "known_requests",
+        "S3",
+        "INSERT INTO settlement_requestpayload (request_id, body, body_hash, created_at) VALUES (gen_random_uuid(), '', '', now())",
+    ),
     breakage("settlement_final", "L3 S3", "UPDATE settlement_dispute SET state = 'rejected'"),
     breakage(
         "settlement_final", "S3", f"UPDATE settlement_settlement SET window_ends_at = finalized_at + interval '1 second' WHERE id = {FINAL}"
