@@ -11,6 +11,7 @@ from rights.domain.moment import parse_us
 
 RESOURCE, WORKLOAD, OPERATION = "embeddings", "text.embedding", "embeddings"
 TEXTS = 3
+USES = 8  # without a word against them, for each that is challenged
 LEAST_LEFT_US = 120 * 1_000_000  # a window that ends sooner is left alone
 OFTEN_S, SELDOM_S = 20.0, 600.0
 ENOUGH = 2  # so many decided ones, and challenges become seldom
@@ -33,16 +34,22 @@ GRIEVANCES = (
         "This class counts a request for each text. Three were sent, and three vectors came back.",
     ),
     Grievance(
-        "The vectors of the batch are not of the model that was agreed on.",
-        "The first vector's cosine with our own copy of the model is 0.41; it should be 1.00.",
-        "uphold",
-        "The supplier had a quarter of an hour and brought nothing forward against the holder's figure.",
+        "Two of the three vectors are the same: one of them was not computed.",
+        "Vectors 0 and 2 agree in all 384 places.",
+        "reject",
+        "Texts 0 and 2 are the same, and so are their vectors. Both were asked for.",
     ),
     Grievance(
         "The answer came after the page that needed it had given up.",
         "Our page waits two seconds; its log has no answer by then.",
         "reject",
         "The right's latency class is async: it promises the answer within its window, not within two seconds.",
+    ),
+    Grievance(
+        "The vectors of the batch are not of the model that was agreed on.",
+        "The first vector's cosine with our own copy of the model is 0.41; it should be 1.00.",
+        "uphold",
+        "The supplier brought nothing forward against the holder's figure.",
     ),
 )
 
@@ -61,7 +68,7 @@ def usable(rights: Sequence[Mapping[str, Any]], *, now_us: int) -> str | None:
 
 def wish(*, right_id: str, number: int) -> dict[str, Any]:
     """A request for a few vectors out of the right."""
-    texts = [f"Ticket {number}, line {line}: the customer asks when the window opens." for line in range(TEXTS)]
+    texts = [f"Ticket {number}, line {line % 2}: the customer asks when the window opens." for line in range(TEXTS)]
     return {
         "workload": WORKLOAD,
         "operation": OPERATION,

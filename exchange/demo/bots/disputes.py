@@ -40,6 +40,8 @@ async def _sit(venue: Venue, who: Court, chance: Random) -> None:
         disputes = await venue.listing("/disputes", who.claimant_token)
         await asyncio.sleep(claimant.pause_s(disputes, chance=chance))
         await challenge(venue, who, number=len(disputes))
+        for _ in range(claimant.USES):
+            await _use(venue, who, number=len(disputes))
         await decide(venue, who)
 
 
@@ -56,13 +58,10 @@ async def decide(venue: Venue, who: Court) -> None:
 
 
 async def challenge(venue: Venue, who: Court, *, number: int) -> None:
-    """Use a little of a right, and challenge what that came to; nothing where no right can be used or challenged now."""
-    held = await venue.listing("/rights", who.claimant_token, holder="me", status="active", limit="1000")
-    right_id = claimant.usable(held, now_us=now_us())
-    if right_id is None:
+    """Use a little of a right, and challenge what was charged for it; nothing where nothing was."""
+    path = await _use(venue, who, number=number)
+    if path is None:
         return
-    made = await venue.post("/requests", who.claimant_token, claimant.wish(right_id=right_id, number=number))
-    path = f"/requests/{made['id']}"
     for _ in range(LOOKS):
         await asyncio.sleep(1)
         request = await venue.get(path, who.claimant_token)
@@ -71,6 +70,16 @@ async def challenge(venue: Venue, who: Court, *, number: int) -> None:
     if request["settlement_id"] is None:
         return
     settlement = await venue.get(f"{path}/settlement", who.claimant_token)
-    if settlement["state"] == "pending_dispute_window":
+    if settlement["state"] == "pending_dispute_window" and settlement["outcome"] == "full":
         await venue.post(f"/settlements/{settlement['id']}/disputes", who.claimant_token, claimant.challenge(number=number))
         _LOG.info("challenged", settlement=settlement["id"])
+
+
+async def _use(venue: Venue, who: Court, *, number: int) -> str | None:
+    """Ask for a few vectors; the request's path, or None where no right can be used now."""
+    held = await venue.listing("/rights", who.claimant_token, holder="me", status="active", limit="1000")
+    right_id = claimant.usable(held, now_us=now_us())
+    if right_id is None:
+        return None
+    made = await venue.post("/requests", who.claimant_token, claimant.wish(right_id=right_id, number=number))
+    return f"/requests/{made['id']}"

@@ -35,7 +35,7 @@ class Session(msgspec.Struct, frozen=True):
     seconds: int
 
 
-async def trade(session: Session, calls: list[Call], tokens: dict[str, str], who: Court) -> None:
+async def trade(session: Session, calls: list[Call], tokens: dict[str, str], who: Court | None) -> None:
     """Trade until the time is over or a signal comes, then take everything back and leave."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -50,7 +50,7 @@ async def trade(session: Session, calls: list[Call], tokens: dict[str, str], who
                     crowd.steadily(crowd.watch, "watcher"),
                     crowd.report(),
                     _upkeep(),
-                    court(crowd, who, Random(f"{session.seed}:court")),
+                    *([] if who is None else [court(crowd, who, Random(f"{session.seed}:court"))]),
                     *_bots(crowd, session, calls, tokens),
                 ]
             ]
