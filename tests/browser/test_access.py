@@ -96,10 +96,14 @@ def test_no_page_of_the_console_breaks_a_rule_of_axe(open_page: Open, venue: Ven
 
 
 def test_nothing_is_wider_than_a_phone(open_page: Open, venue: Venue) -> None:
-    page = open_page("/", user="buyer", width=390, height=844, has_touch=True, is_mobile=True)
-    for path in ("/", f"/trade/{venue.symbol}", "/rights", "/account"):
+    page = open_page("/", user="seller", width=390, height=844, has_touch=True, is_mobile=True)
+    for path in ("/", f"/trade/{venue.symbol}", "/rights", "/account", "/issuers/issuer"):
         page.goto(path)
+        expect(page.locator(".loading:visible")).to_have_count(0)
         assert page.evaluate("() => document.documentElement.scrollWidth") == 390, path
+        assert page.evaluate("() => [...document.querySelectorAll('main .scroll')].every((box) => box.scrollWidth <= box.clientWidth)"), path
+    page.goto("/use/req_0192e4a0-0000-7000-8000-000000000000")
+    expect(page.get_by_text("There is no such request")).to_be_visible()
 
 
 def test_a_phone_shows_one_part_at_a_time_and_keeps_the_sides_at_hand(open_page: Open, venue: Venue) -> None:

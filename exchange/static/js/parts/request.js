@@ -5,7 +5,7 @@ import { announce } from "../lib/announce.js";
 import { get, post } from "../lib/api.js";
 import { grouped } from "../lib/decimal.js";
 import { askFor } from "../lib/desk_ask.js";
-import { define, failed, h, loading, Part } from "../lib/dom.js";
+import { define, empty, failed, h, loading, Part } from "../lib/dom.js";
 import { dayTime } from "../lib/time.js";
 import { codeWords } from "../lib/words.js";
 import { candidates } from "./candidates.js";
@@ -119,7 +119,8 @@ class OneRequest extends Part {
 
   draw() {
     if (this.failure && !this.request) {
-      this.replaceChildren(failed(this.failure, () => this.load()));
+      const link = () => h("a", { class: "button", href: "/use" }, "See all requests");
+      this.replaceChildren(this.failure.status === 404 ? empty("There is no such request", "It may be somebody else's, or the address was mistyped.", link()) : failed(this.failure, () => this.load()));
       return;
     }
     const { request } = this;
