@@ -101,7 +101,9 @@ def test_nothing_is_wider_than_a_phone(open_page: Open, venue: Venue) -> None:
         page.goto(path)
         expect(page.locator(".loading:visible")).to_have_count(0)
         assert page.evaluate("() => document.documentElement.scrollWidth") == 390, path
-        assert page.evaluate("() => [...document.querySelectorAll('main .scroll')].every((box) => box.scrollWidth <= box.clientWidth)"), path
+        assert page.evaluate("() => [...document.querySelectorAll('main .scroll')].every((box) => box.scrollWidth <= box.clientWidth)"), (
+            path
+        )
     page.goto("/use/req_0192e4a0-0000-7000-8000-000000000000")
     expect(page.get_by_text("There is no such request")).to_be_visible()
 
