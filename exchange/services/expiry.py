@@ -10,6 +10,7 @@ from rights.kernel import rows
 from rights.kernel.apart import apart
 from rights.kernel.clock import rfc3339
 from rights.kernel.ids import Mint
+from rights.kernel.pauses import Pauses
 from rights.services.refusals import LifecycleRefusedError
 from settlement.services import endings
 from settlement.services.ledger import LedgerRefusal
@@ -18,10 +19,14 @@ from settlement.services.packages import drop_ended_parts
 ACTOR = "timetable"
 _PACKAGES = """
 SELECT DISTINCT p.id, p.uuid::text FROM rights_packagepart x JOIN rights_package p ON p.id = x.package_id
-JOIN rights_right r ON r.id = x.right_id WHERE x.removed_at IS NULL AND r.ends_at <= %(now)s ORDER BY p.id LIMIT %(most)s
+JOIN rights_right r ON r.id = x.right_id WHERE x.removed_at IS NULL AND r.ends_at <= %(now)s
+AND p.uuid <> ALL(%(resting)s::uuid[]) ORDER BY p.id LIMIT %(most)s
 """
 # A right that only locks hold back is passed over until they are released; one with asks keeps none waiting that is free.
-_RIGHTS = "SELECT r.id::text, r.reserved_units FROM rights_right r WHERE r.status IN ('issued', 'active') AND r.ends_at <= %(now)s"
+_RIGHTS = """
+SELECT r.id::text, r.reserved_units FROM rights_right r WHERE r.status IN ('issued', 'active') AND r.ends_at <= %(now)s
+AND r.id <> ALL(%(resting)s::uuid[])
+"""
 _LOCKED = "(SELECT coalesce(sum(l.units), 0) FROM rights_unitlock l WHERE l.right_id = r.id AND l.released_at IS NULL)"
 _ENDED = f"""
 ({_RIGHTS} AND r.reserved_units = 0 ORDER BY r.ends_at, r.id LIMIT %(most)s)
@@ -29,24 +34,34 @@ UNION ALL ({_RIGHTS} AND r.reserved_units > {_LOCKED} ORDER BY r.ends_at, r.id L
 """
 
 
+_packages, _rights = Pauses(), Pauses()
+
+
 def expire_due(*, mint: Mint, now_us: int, most: int = 200) -> int:
     """Expire rights whose time is over, each in its own transaction; how many. At most `most` of a kind are looked at.
 
     One that is still reserved waits until its asks have left the book; one that changes meanwhile waits for the next call. One that can't
-    be expired is told on the log, and keeps no other waiting.
+    be expired is told on the log, and keeps no other waiting: what fails again and again is looked at ever more seldom.
     """
     asked = {"now": rfc3339(now_us), "most": most}
     with transaction.atomic():
-        packages = rows.fetch_all(_PACKAGES, asked)
+        packages = rows.fetch_all(_PACKAGES, asked | {"resting": rows.array(_packages.resting(now_us))})
     for _, package_id in packages:
-        with apart(f"the ended parts of pkg_{package_id}"), suppress(LifecycleRefusedError):  # taken apart meanwhile
-            drop_ended_parts(package_id=package_id, actor=ACTOR, now_us=now_us)
+        is_done = False
+        with apart(f"the ended parts of pkg_{package_id}"):
+            with suppress(LifecycleRefusedError):  # taken apart meanwhile
+                drop_ended_parts(package_id=package_id, actor=ACTOR, now_us=now_us)
+            is_done = True
+        _packages.note(package_id, is_done=is_done, now_us=now_us)
     with transaction.atomic():
-        ended = rows.fetch_all(_ENDED, asked)
+        ended = rows.fetch_all(_ENDED, asked | {"resting": rows.array(_rights.resting(now_us))})
     done = 0
     for right_id, reserved in ended:
+        is_done = False
         with apart(f"the end of rgt_{right_id}"):
-            done += _expire(right_id, reserved, mint, now_us)
+            is_done = _expire(right_id, reserved, mint, now_us)
+        _rights.note(right_id, is_done=is_done, now_us=now_us)
+        done += is_done
     return done
 
 

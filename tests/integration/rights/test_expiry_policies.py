@@ -228,6 +228,23 @@ def test_what_was_frozen_at_its_end_goes_over_when_it_is_let_go() -> None:
     assert replay().differences == {}
 
 
+def test_those_that_cannot_end_hold_back_nobody_behind_them() -> None:
+    shop = Shop("burn")
+    stuck = [shop.right() for _ in range(2)]
+    behind = shop.right()
+    units = Balance.objects.filter(asset__root_right__in=[right.pk for right in stuck], account=behind.holder)
+    assert units.update(amount=0) == 2  # the ledger gives nothing back
+    looks = [expire_due(mint=MINT, now_us=END_US + second * 1_000_000, most=2) for second in range(3)]
+    assert sum(looks) == 0
+    assert expire_due(mint=MINT, now_us=END_US + 2_500_000, most=2) == 1
+    behind.refresh_from_db()
+    assert behind.status == "expired"
+    units.update(amount=100)
+    assert expire_due(mint=MINT, now_us=END_US + 2_500_000, most=2) == 0  # they have a pause
+    assert expire_due(mint=MINT, now_us=END_US + 10_000_000, most=2) == 2
+    shop.sound()
+
+
 def test_the_timetable_ends_each_by_its_policy() -> None:
     shop = Shop("roll")
     shop.backs(1, 250)
