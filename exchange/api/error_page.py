@@ -42,7 +42,7 @@ _SECTIONS = (
     (
         "registry",
         "Registry",
-        "Why a right may not be issued or changed. They stand in `gates`, under `issuance_refused` or `lifecycle_refused`.",
+        "Why a right may not be issued or changed. They stand in `gates`, under `issuance_refused`, `lifecycle_refused` or `package_refused`.",
     ),
     (
         "policy",

@@ -9,7 +9,13 @@ from exchange.services.policies import PolicyRefusal
 from rights.domain.manifest import ManifestRefusedError
 from rights.domain.reason import ReasonMissing
 from rights.kernel.ids import public
-from rights.services.refusals import IssuanceRefusedError, LifecycleRefusedError, RegistryRefusalError, SupplyRefusedError
+from rights.services.refusals import (
+    CompositionRefusedError,
+    IssuanceRefusedError,
+    LifecycleRefusedError,
+    RegistryRefusalError,
+    SupplyRefusedError,
+)
 from settlement.services.transfer import TransferRefused
 
 
@@ -31,6 +37,8 @@ def as_problems(manifest_at: str = "manifest", fields_at: str = "") -> Iterator[
         raise _of_registry("issuance_refused", refused, fields_at) from refused
     except SupplyRefusedError as refused:
         raise _of_registry("supply_refused", refused, fields_at) from refused
+    except CompositionRefusedError as refused:
+        raise _of_registry("package_refused", refused) from refused
     except LifecycleRefusedError as refused:
         raise _of_registry("lifecycle_refused", refused) from refused
     except TransferRefused as refused:

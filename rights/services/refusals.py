@@ -25,6 +25,10 @@ class LifecycleRefusedError(RegistryRefusalError):
     """The right's present state does not allow this; the detail names it."""
 
 
+class CompositionRefusedError(LifecycleRefusedError):
+    """No package can be made of this, or divided so (SPEC §6)."""
+
+
 def lifecycle_refused(code: str, detail: str) -> LifecycleRefusedError:
     return LifecycleRefusedError([Refusal(code, detail)])
 

@@ -22,7 +22,7 @@ from rights.selectors import right_window_end_us
 from rights.services.deliveries import lock_rights
 from rights.services.journal import NewEvent, append, stream_for
 from rights.services.locks import Lock
-from rights.services.refusals import LifecycleRefusedError, lifecycle_refused
+from rights.services.refusals import CompositionRefusedError, lifecycle_refused
 from settlement.services.ledger import Move
 from settlement.services.transfer import Moved, Part, Tell, transfer_units
 from settlement.services.unit_locks import lock_units, release_units
@@ -72,7 +72,7 @@ def amend_package(*, package_id: str, holder_id: int, composition: Composition, 
     """
     row = _held(package_id, holder_id)
     if composition.type != row.type:
-        raise LifecycleRefusedError([Refusal("package_type", "a package keeps its type", "type")])
+        raise CompositionRefusedError([Refusal("package_type", "a package keeps its type", "type")])
     _check(composition)
     lock_rights(sorted({part.right_id for part in (*parts_of(row), *composition.parts)}))  # all of them before any balance
     row.label, row.policy, row.rules = composition.label, composition.policy, composition.rules
@@ -95,17 +95,19 @@ def split_package(
     row = _held(package_id, holder_id)
     policy = read_policy(row.policy)
     if not policy.splittable:
-        raise lifecycle_refused("not_splittable", "the package's policy forbids a split")
+        raise CompositionRefusedError([Refusal("not_splittable", "the package's policy forbids a split")])
     held = {part.right_id: part for part in parts_of(row)}
     if len({part.right_id for part in parts}) < len(parts):
-        raise LifecycleRefusedError([Refusal("package_split", "a right is named once", "parts")])
+        raise CompositionRefusedError([Refusal("package_split", "a right is named once", "parts")])
     for position, part in enumerate(parts):
         where = f"parts.{position}.units"
         if part.units < policy.min_transfer_units:
             words = f"the package's policy lets no fewer than {policy.min_transfer_units} units leave it"
-            raise LifecycleRefusedError([Refusal("below_min_transfer", words, where)])
+            raise CompositionRefusedError([Refusal("below_min_transfer", words, where)])
         if part.right_id not in held or part.units > held[part.right_id].units:
-            raise LifecycleRefusedError([Refusal("package_split", f"the package has no {part.units} units of rgt_{part.right_id}", where)])
+            raise CompositionRefusedError(
+                [Refusal("package_split", f"the package has no {part.units} units of rgt_{part.right_id}", where)]
+            )
     taken = {part.right_id: part.units for part in parts}
     left = [
         msgspec.structs.replace(part, units=part.units - taken.get(part.right_id, 0))
@@ -113,10 +115,10 @@ def split_package(
         if part.units > taken.get(part.right_id, 0) or is_at_work(row, part.right_id)
     ]
     if not left:
-        raise LifecycleRefusedError([Refusal("package_split", "something has to stay in the package", "parts")])
+        raise CompositionRefusedError([Refusal("package_split", "something has to stay in the package", "parts")])
     shapeless = part_refusals(row.type, left)
     if shapeless:
-        raise LifecycleRefusedError([Refusal("package_split", f"what stays would be no {row.type}: {shapeless[0].detail}", "parts")])
+        raise CompositionRefusedError([Refusal("package_split", f"what stays would be no {row.type}: {shapeless[0].detail}", "parts")])
     leaving = [msgspec.structs.replace(held[part.right_id], units=part.units) for part in parts]
     _empty(row, now_us)
     _fill(row, left, now_us)
@@ -285,7 +287,7 @@ def _check(composition: Composition) -> None:
         words = "is looser than a component has it; a package's policy only tightens"
         refusals += [Refusal("package_policy", words, f"policy.{field}") for field in loosened]
     if refusals:
-        raise LifecycleRefusedError(refusals)
+        raise CompositionRefusedError(refusals)
 
 
 # Of a package's own policy these two are about dividing it, not about what moves with it.

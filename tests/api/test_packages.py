@@ -59,12 +59,15 @@ def test_what_is_wrong_with_a_package_is_named(caller, right):
     holder = caller("holder")
     bad = holder.post("packages", {"type": "tranche", "label": "x", "parts": [{"right_id": right, "units": "1"}]})
     assert code(bad) == "package_tier"
+    told = bad.json()
+    assert (bad.status_code, told["code"], told["title"][:31]) == (422, "package_refused", "A package can't be composed or ")
+    assert [error["field"] for error in told["field_errors"]] == ["parts.0.tier"]
     field = holder.post("packages", {"type": "bundle", "label": "x", "parts": [{"right_id": right, "units": 1}]}).json()["field_errors"][0]
     assert field["field"] == "parts.0.units"
     plain = {"type": "bundle", "label": "x", "parts": [{"right_id": right, "units": "1"}]}
     for name, value in (("lockup_until", "2026-02-30T00:00:00Z"), ("min_transfer_units", "9" * 19), ("max_units_per_holder", "9" * 19)):
         nonsense = holder.post("packages", {**plain, "policy": {name: value}})
-        assert (nonsense.status_code, code(nonsense)) == (409, "package_policy")
+        assert (nonsense.status_code, code(nonsense)) == (422, "package_policy")
 
 
 def test_delegations_given_passed_on_and_taken_back(desk, caller, right):
