@@ -23,6 +23,9 @@ from psycopg.waiting import Ready, Wait
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 MOST_PREPARED = 500  # per connection; statements are constants of ours, but for a few that are put together
+# Whatever is done in a transaction is done over and over, with ever other lists of ids: planning it for each costs more than running it. Single
+# reads, those of pages among them, stay with the plan that the server thinks best for what is looked for.
+_BEGIN = (b"BEGIN", b"SET LOCAL plan_cache_mode = force_generic_plan")
 _Statement = tuple[bytes, tuple[int, ...]]
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 _prepared: WeakKeyDictionary["_Link", dict[_Statement, bytes]] = WeakKeyDictionary()
@@ -162,7 +165,7 @@ def _converse(link: _Link, asked: Sequence[_Asked]) -> abc.PQGen[None]:
         known.clear()
         before.append(b"DEALLOCATE ALL")
     if not link.autocommit and pgconn.transaction_status == TransactionStatus.IDLE:
-        before.append(b"BEGIN")
+        before += _BEGIN
     fresh = [statement for statement in wanted if statement not in known]
     names = known | {statement: b"trip_%d" % number for number, statement in enumerate(fresh, len(known))}
 

@@ -53,6 +53,19 @@ def test_all_is_asked_before_anything_is_answered(shelf, monkeypatch):
     assert count() == 2
 
 
+def test_what_is_done_in_a_transaction_is_planned_once_for_all_lists(shelf):
+    among = "SELECT n FROM trip_shelf WHERE n = ANY(%s::bigint[])"
+    plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s"
+    rows.fetch_all(among, ["{1}"])
+    assert rows.fetch_one(plans, ["%trip_shelf WHERE n = ANY%"]) == (0, 1)
+    with transaction.atomic():
+        rows.fetch_all(among, ["{1,2}"])
+        rows.fetch_all(among, ["{3}"])
+    assert rows.fetch_one(plans, ["%trip_shelf WHERE n = ANY%"]) == (2, 1)
+    rows.fetch_all(among, ["{1}"])
+    assert rows.fetch_one(plans, ["%trip_shelf WHERE n = ANY%"]) == (2, 2)
+
+
 def test_a_failure_is_the_answer_to_all_that_follows(shelf):
     together = Trip()
     with pytest.raises(IntegrityError), transaction.atomic():
