@@ -1,4 +1,4 @@
-"""Decimal texts of people and programs into minor units, strictly (API.md, conventions)."""
+"""Decimal texts of people and programs into minor units, strictly, and back (API.md, conventions)."""
 
 import re
 
@@ -19,3 +19,10 @@ def minor_of(text: str, scale: int) -> int:
     if len(part) > scale:
         raise NotAnAmount(f"an amount has at most {scale} decimals")
     return int(whole + part.ljust(scale, "0"))
+
+
+def money_text(minor: int, scale: int) -> str:
+    """The decimal of an amount that is not below zero, with two decimals or more: 12500000 at scale 6 is "12.50", 7 is "0.000007"."""
+    whole, part = divmod(minor, 10**scale)
+    digits = f"{part:0{scale}d}".rstrip("0").ljust(min(scale, 2), "0")
+    return f"{whole}.{digits}" if digits else str(whole)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from rights.domain.capability import LATENCY_BANDS, PRIVACY_MODES, QUALITY_ORDER, lies_in
 from settlement.domain.claims import Claim, Offer, Reason
 from settlement.domain.envelope import PREFERENCES
+from settlement.domain.money import money_text
 
 WHOLE = 10_000
 PREFERENCE_SHARE, DELIVERY_SHARE = 6_000, 4_000
@@ -17,14 +18,14 @@ PRIOR = 20  # requests that a supplier's measured reliability counts as, beside 
 
 
 def score_of(
-    claim: Claim, offer: Offer, *, offers: Sequence[Offer], wanted: Mapping[str, int], fallbacks: Sequence[str]
+    claim: Claim, offer: Offer, *, offers: Sequence[Offer], wanted: Mapping[str, int], fallbacks: Sequence[str], scale: int
 ) -> tuple[int, tuple[Reason, ...]]:
-    """The score and its reasons. `offers`: those it is compared with, itself among them."""
+    """The score and its reasons. `offers`: those it is compared with, itself among them; `scale`: the decimals of their currency."""
     weights = {name: wanted.get(name, 0) for name in PREFERENCES} if wanted else {name: claim.weights.get(name, 0) for name in PREFERENCES}
     if not any(weights.values()):
         weights = dict.fromkeys(PREFERENCES, 1)
     parts = {
-        "cost": (_cost(offer, offers), f"{offer.tariff_minor} minor units of {offer.currency} for {offer.tariff_units} {offer.unit}"),
+        "cost": (_cost(offer, offers), f"{money_text(offer.tariff_minor, scale)} {offer.currency} for {offer.tariff_units} {offer.unit}"),
         "latency": (_latency(offer, offers), _measured(offer)),
         "privacy": (_rank(offer.privacy_mode, PRIVACY_MODES), f"runs {offer.privacy_mode}"),
         "quality": (_quality(offer), f"quality {offer.quality_band}"),
@@ -75,7 +76,15 @@ def _latency(offer: Offer, offers: Sequence[Offer]) -> int:
 
 
 def _measured(offer: Offer) -> str:
-    return f"{offer.latency_band}, not measured yet" if offer.latency_us is None else f"{offer.latency_us} µs measured"
+    return f"{offer.latency_band}, not measured yet" if offer.latency_us is None else f"{spoken(offer.latency_us)} measured"
+
+
+def spoken(took_us: int) -> str:
+    """A time as a person reads it, to three digits, rounded down: "0.84 ms", "12.3 ms", "310 ms", "2.35 s"."""
+    thousandths, unit = (took_us, "ms") if took_us < 1_000_000 else (took_us // 1000, "s")
+    whole, part = divmod(thousandths, 1000)
+    decimals = f"{part:03d}"[: max(0, 3 - len(str(whole)))].rstrip("0")
+    return f"{whole}.{decimals} {unit}" if decimals else f"{whole} {unit}"
 
 
 def _rank(word: str, best_first: Sequence[str]) -> int:

@@ -70,11 +70,13 @@ def plan_routes(
     claims: Sequence[Claim],
     offers: Sequence[Offer],
     payers: Mapping[int, Payer],
+    scale: int,
     now_us: int,
     is_late: bool = False,
     only: Sequence[Pair] | None = None,
 ) -> RoutePlan:
-    """Quotes for every right and supplier, and the choice. `payers` by participant; `only`: the caller's own choice, in his order.
+    """Quotes for every right and supplier, and the choice. `payers` by participant; `scale`: the decimals of all their cash; `only`: the
+    caller's own choice, in his order.
 
     `is_late`: the request was put off before, which is a degradation of its own.
     """
@@ -83,7 +85,7 @@ def plan_routes(
     quotes: list[Quote] = []
     for claim in claims:
         if claim.right_id not in shut:
-            quotes += _quotes_of(claim, envelope, offers, payers, now_us, is_late=is_late)
+            quotes += _quotes_of(claim, envelope, offers, payers, scale, now_us, is_late=is_late)
     refusals += [Refused(quote.right_id, quote.offer.supplier, why) for quote in quotes for why in quote.refusals]
     open_quotes = [quote for quote in quotes if not quote.refusals]
     rooms = {claim.right_id: room_units(claim) for claim in claims if claim.right_id not in shut}
@@ -104,7 +106,7 @@ def plan_routes(
 
 
 def _quotes_of(
-    claim: Claim, envelope: Envelope, offers: Sequence[Offer], payers: Mapping[int, Payer], now_us: int, *, is_late: bool
+    claim: Claim, envelope: Envelope, offers: Sequence[Offer], payers: Mapping[int, Payer], scale: int, now_us: int, *, is_late: bool
 ) -> list[Quote]:
     dearest = dearest_own(claim, offers)
     fits = [(offer, fit(claim, offer, dearest=dearest, is_late=is_late, now_us=now_us)) for offer in offers]
@@ -113,7 +115,9 @@ def _quotes_of(
     quotes = []
     for offer, found in fits:
         score, reasons = (
-            (0, ()) if found.refusals else score_of(claim, offer, offers=able, wanted=envelope.preferences, fallbacks=found.fallbacks)
+            (0, ())
+            if found.refusals
+            else score_of(claim, offer, offers=able, wanted=envelope.preferences, fallbacks=found.fallbacks, scale=scale)
         )
         quotes.append(_priced(claim, offer, found, units, score, reasons, payers))
     return quotes

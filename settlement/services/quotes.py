@@ -99,6 +99,7 @@ class Look(msgspec.Struct):
             claims=facts.claims,
             offers=[_tried(offer, without, self.now_us) for offer in offers if offer.currency == CURRENCY],
             payers=self._payers(),
+            scale=self.currency[1],
             now_us=self.now_us,
             is_late=is_late,
             only=only,

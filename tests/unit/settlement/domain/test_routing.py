@@ -10,8 +10,9 @@ from rights.domain.capability import LATENCY_BANDS, QUALITY_BANDS, QUALITY_ORDER
 from rights.domain.effective_policy import FALLBACKS, PRIVACY_ORDER, Policy, intersect
 from settlement.domain.claims import Claim, Limits, Offer, Payer, Usage, room_units
 from settlement.domain.envelope import Candidate, Envelope, envelope_document, envelope_faults, envelope_of, hashed
+from settlement.domain.money import money_text
 from settlement.domain.record import Record, Tally
-from settlement.domain.route_score import WHOLE
+from settlement.domain.route_score import WHOLE, spoken
 from settlement.domain.routing import RoutePlan, plan_routes
 
 NOW_US, END_US = 1_000_000, 9_000_000
@@ -88,7 +89,7 @@ def envelope(units: int = 100, **said: Any) -> Envelope:
 
 def plan(claims: list[Claim], offers: list[Offer], units: int = 100, **said: Any) -> RoutePlan:
     more = {name: said.pop(name) for name in ("payers", "is_late", "only") if name in said}
-    return plan_routes(envelope=envelope(units, **said), claims=claims, offers=offers, now_us=NOW_US, **{"payers": PAYERS, **more})
+    return plan_routes(envelope=envelope(units, **said), claims=claims, offers=offers, scale=6, now_us=NOW_US, **{"payers": PAYERS, **more})
 
 
 def picked(found: RoutePlan) -> list[tuple[str, str, int]]:
@@ -105,6 +106,18 @@ def test_one_right_and_one_supplier() -> None:
     (quote,) = found.chosen
     assert (quote.escrow_minor, quote.payer, quote.payee) == (1000, PAYERS[ISSUER], PAYERS[BOREAL])
     assert sum(reason.points for reason in quote.reasons) == quote.score
+
+
+def test_reasons_speak_of_money_and_time_as_people_do() -> None:
+    (quote,) = plan([claim()], [offer(latency_us=12_345)]).chosen
+    said = {reason.code: reason.detail for reason in quote.reasons}
+    assert (said["cost"], said["latency"]) == ("0.00001 USD for 1 tokens", "12.3 ms measured")
+    times = (0, 840, 1_000, 12_345, 310_999, 999_999, 1_000_000, 2_356_000, 75_040_000, 3_600_000_000)
+    assert [spoken(took_us) for took_us in times] == [
+        "0 ms", "0.84 ms", "1 ms", "12.3 ms", "310 ms", "999 ms", "1 s", "2.35 s", "75 s", "3600 s",
+    ]  # fmt: skip
+    assert [money_text(minor, 6) for minor in (0, 7, 12_500_000, 3_000_000)] == ["0.00", "0.000007", "12.50", "3.00"]
+    assert [money_text(minor, scale) for minor, scale in ((5, 0), (5, 1), (123, 2))] == ["5", "0.5", "1.23"]
 
 
 def test_rights_are_used_in_the_order_they_are_named() -> None:
