@@ -53,14 +53,16 @@ class Notices:
         return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=5, decode_responses=True)
 
     def _hear(self, channel: str, text: str) -> None:
-        """`book:seq`, `account:id:seq`, `jobs:supplier:count`, `revoked:uuid`; anything else is not ours."""
+        """`book:seq`, `account:id:seq` of one or several (`account:id:seq:id:seq`), `jobs:supplier:count`, `revoked:uuid`; anything else is not ours."""
         parts = text.split(":")
         if channel == "keys":
             if len(parts) == 2 and parts[0] == "revoked":
                 self._on_revoked(parts[1])
         elif len(parts) == 2 and parts[0].isdecimal() and parts[1].isdecimal():
             self._on_batch(int(parts[0]), int(parts[1]))
-        elif len(parts) == 3 and parts[0] == "account" and parts[1].isdecimal() and parts[2].isdecimal():
-            self._on_account(int(parts[1]), int(parts[2]))
+        elif parts[0] == "account" and len(parts) % 2 and all(map(str.isdecimal, parts[1:])):
+            numbers = list(map(int, parts[1:]))
+            for account_id, seq in zip(numbers[::2], numbers[1::2], strict=True):
+                self._on_account(account_id, seq)
         elif len(parts) == 3 and parts[0] == "jobs" and parts[2].isdecimal():
             self._on_jobs(parts[1], int(parts[2]))

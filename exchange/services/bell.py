@@ -67,7 +67,6 @@ def notify(book_id: int, seq: int) -> None:
 
 def notify_accounts(told: Iterable[tuple[int, int]]) -> None:
     """Say that these accounts' feeds have grown to these numbers; readers look by themselves should this be lost."""
-    with contextlib.suppress(redis.RedisError, OSError), client().pipeline(transaction=False) as pipe:
-        for account_id, seq in told:
-            pipe.publish("notices", f"account:{account_id}:{seq}")
-        pipe.execute()
+    if text := ":".join(f"{account_id}:{seq}" for account_id, seq in told):
+        with contextlib.suppress(redis.RedisError, OSError):
+            client().publish("notices", f"account:{text}")

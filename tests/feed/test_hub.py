@@ -7,6 +7,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from exchange.feed import hub as feed
+from exchange.feed.notices import Notices
 from exchange.feed.replica import Batch, Changes, Replica
 from exchange.services import bell
 from exchange.services.rules import rules_of
@@ -113,6 +114,28 @@ async def test_revocations_are_heard(hub):
     await until(lambda: heard)
     client.close()
     assert heard == ["0192aaaa"]
+
+
+async def test_one_ring_tells_of_several_accounts_and_what_is_no_ring_is_passed_over():
+    heard: list[tuple[int, int]] = []
+    nobody = heard.clear
+    listening = Notices(
+        on_batch=lambda _book, _seq: nobody(),
+        on_account=lambda *told: heard.append(told),
+        on_revoked=lambda _key: nobody(),
+        on_jobs=lambda _supplier, _count: nobody(),
+    )
+    task = asyncio.create_task(listening.run())
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    await until(lambda: listening.connected)
+    await until(lambda: client.publish("notices", "account:1:2:3") > 0)
+    bell.notify_accounts([])
+    bell.notify_accounts([(7, 70), (8, 80)])
+    bell.notify_accounts([(9, 90)])
+    await until(lambda: len(heard) >= 3)
+    task.cancel()
+    client.close()
+    assert heard == [(7, 70), (8, 80), (9, 90)]
 
 
 async def test_rules_are_known_without_touching_the_database_twice(hub, lane):
