@@ -74,10 +74,15 @@ class _Together:
 
     def add_row(self, sql: str, key: str, values: Sequence[object | None], *, is_last_word: bool) -> None:
         """Put it to the statement's other rows; what is written to one row twice is written twice, unless the last word is all that counts."""
-        last = next((each for each in reversed(self.statements) if isinstance(each, _Rows) and each.sql == sql), None)
-        if last is None or (key in last.by_key and not is_last_word):
-            self.statements.append(last := _Rows(sql))
-        last.by_key[key] = values
+        rounds = [each for each in self.statements if isinstance(each, _Rows) and each.sql == sql]
+        written = max((number for number, each in enumerate(rounds, 1) if key in each.by_key), default=0)
+        if written and is_last_word:
+            rounds[written - 1].by_key[key] = values
+            return
+        if written == len(rounds):
+            rounds.append(_Rows(sql))
+            self.statements.append(rounds[-1])
+        rounds[written].by_key[key] = values
 
 
 _waiting: ContextVar[_Together | None] = ContextVar("rows_waiting", default=None)
