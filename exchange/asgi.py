@@ -1,4 +1,4 @@
-"""What a web process serves: order entry, the gateway and the work of nodes on short paths of their own, sockets by Channels, pages and the rest of the API by Django."""
+"""What a web process serves: order entry, requests, the gateway and the work of nodes on short paths of their own, sockets by Channels, pages and the rest of the API by Django."""
 
 import os
 from typing import Any
@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 _django = get_asgi_application()
 
 # Only now are the settings and the apps ready for what follows.
-from exchange.api import gateway, node_entry, order_entry  # noqa: E402
+from exchange.api import gateway, node_entry, order_entry, request_entry  # noqa: E402
 from exchange.services.rate_limit import limiter  # noqa: E402
 from exchange.sockets import fanout  # noqa: E402
 from exchange.sockets.consumer import VenueConsumer  # noqa: E402
@@ -18,7 +18,7 @@ from settlement.adapters.lines import close_lines  # noqa: E402
 
 SOCKET_PATH = "/ws/v1"
 _socket: Any = VenueConsumer.as_asgi()
-_ROOMS: tuple[Any, ...] = (gateway, order_entry, node_entry)
+_ROOMS: tuple[Any, ...] = (gateway, order_entry, request_entry, node_entry)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -1,6 +1,5 @@
 """What every REST view shares: strict queries, scopes, buckets, problems, and the shape of lists."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -13,22 +12,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange.api import cursors, fields
+from exchange.api import cursors
 from exchange.api.doc import Doc
+from exchange.api.idempotency_key import keyed_as
 from exchange.api.json_place import is_clean
 from exchange.api.openapi import OperationSchema
 from exchange.api.permissions import check_scope
 from exchange.api.problems import Problem
 from exchange.api.query import Query
 from exchange.services import idempotency
-from exchange.services.idempotency import Done
+from exchange.services.idempotency import Done, Keyed
 from exchange.services.identity import Principal
 from exchange.services.rate_limit import check
 from rights.kernel.clock import now_us
 from rights.kernel.retry import begun_again
 
 T = TypeVar("T")
-_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
 JSON = "application/json"
 Scope = str | frozenset[str]
 _YES_NO = {"true": True, "false": False}
@@ -98,45 +97,48 @@ class ApiView(APIView):
     def _replay(self, method: str) -> None:
         """Let a request that was done under its key before be answered as it was then, whatever has become of what it acts upon."""
         doc = self.docs.get(method)
-        if doc is None or not doc.idempotent or "Idempotency-Key" not in self.request.headers:
+        keyed = self.keyed() if doc is not None and doc.idempotent else None
+        if keyed is None:
             return
-        account_id = self.principal.account_id
-        key, print_hex = self._idempotency_key()
         try:
-            kept = idempotency.kept(account_id=account_id, key=key, print_hex=print_hex, now_us=self.now_us)
+            kept = idempotency.kept(account_id=keyed.account_id, key=keyed.key, print_hex=keyed.print_hex, now_us=self.now_us)
         except idempotency.KeyReusedError:
             raise Problem("idempotency_key_reused") from None
         if kept is not None:
-            setattr(self, method.lower(), lambda *_args, **_kwargs: _answer(kept))
+            setattr(self, method.lower(), lambda *_args, **_kwargs: answer_of(kept))
 
-    def _idempotency_key(self) -> tuple[str, str]:
-        """The request's key and its fingerprint."""
-        key = fields.matching(
-            self.request.headers["Idempotency-Key"], "Idempotency-Key", _IDEMPOTENCY_KEY, "must be 1 to 128 visible ASCII characters"
-        )
-        return key, idempotency.fingerprint(str(self.request.method), self.request.get_full_path(), self.body)
+    def keyed(self) -> Keyed | None:
+        """The request's Idempotency-Key and its fingerprint; None without. Raises FieldError."""
+        said, path = self.request.headers.get("Idempotency-Key"), self.request.get_full_path()
+        if said is None:
+            return None
+        return keyed_as(said, account_id=self.principal.account_id, method=str(self.request.method), path=path, body=self.body)
 
     def once(self, act: Callable[[], Done]) -> Response:
         """Answer a write: under an `Idempotency-Key` at most once, and always in one transaction. With `validate_only` it is taken back."""
         return begun_again(lambda: self._once(act))
 
     def _once(self, act: Callable[[], Done]) -> Response:
-        if self.query.choice("validate_only", _YES_NO):
+        if self.only_looks():
             with transaction.atomic():
                 would = act()
                 transaction.set_rollback(True)
             return Response(would.body)
-        if "Idempotency-Key" not in self.request.headers:
+        keyed = self.keyed()
+        if keyed is None:
             with transaction.atomic():
-                return _answer(act())
-        key, print_hex = self._idempotency_key()
+                return answer_of(act())
         try:
-            done = idempotency.once(account_id=self.principal.account_id, key=key, print_hex=print_hex, act=act, now_us=self.now_us)
+            done = idempotency.once(account_id=keyed.account_id, key=keyed.key, print_hex=keyed.print_hex, act=act, now_us=self.now_us)
         except idempotency.KeyReusedError:
             raise Problem("idempotency_key_reused") from None
         except idempotency.KeyInUseError:
             raise Problem("idempotency_key_in_use", headers={"Retry-After": "1"}) from None
-        return _answer(done)
+        return answer_of(done)
+
+    def only_looks(self) -> bool:
+        """Whether what it does is taken back (`validate_only`)."""
+        return bool(self.query.choice("validate_only", _YES_NO))
 
     @property
     def principal(self) -> Principal:
@@ -168,7 +170,7 @@ def check_media_type(request: Request) -> None:
         raise Problem("unsupported_media_type")
 
 
-def _answer(done: Done) -> Response:
+def answer_of(done: Done) -> Response:
     return Response(done.body, status=done.status, headers={"Idempotent-Replayed": "true"} if done.replayed else None)
 
 

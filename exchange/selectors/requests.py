@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Prefetch, Q, QuerySet
 
@@ -10,12 +10,11 @@ from exchange.domain.amounts import decimal_text
 from exchange.selectors.registry import EVERYTHING
 from exchange.services.identity import Principal
 from rights.domain.moment import text_of
-from rights.kernel import planned
 from rights.kernel.clock import rfc3339, to_us
 from rights.kernel.ids import public
-from rights.kernel.trip import Trip
-from rights.models import Account, Capability, Package, Supplier
-from settlement.models import Asset, Receipt, Request, Route, Settlement
+from settlement.domain.claims import Offer
+from settlement.models import Request, Route
+from settlement.services.submit import Submitted
 
 
 def visible_requests(principal: Principal) -> QuerySet[Request]:
@@ -29,46 +28,32 @@ def visible_requests(principal: Principal) -> QuerySet[Request]:
     return every.filter(Q(account_id=principal.account_id) | Q(holder_id=principal.account_id))
 
 
-_OF_ROUTES = "id IN (SELECT {} FROM settlement_route WHERE request_id = %s)"
-
-
-def request_now(request_id: str) -> Request:
-    """The request (by UUID) as `visible_requests` finds it, whoever may see it, in one trip: for whoever has just written it."""
-    trip, own = Trip(), [request_id]
-    asked = planned.ask(trip, Request, "id = %s", own)
-    accounts = planned.ask(trip, Account, "id IN (SELECT unnest(ARRAY[account_id, holder_id]) FROM settlement_request WHERE id = %s)", own)
-    settled = planned.ask(trip, Settlement, "request_id = %s", own)
-    told = planned.ask(trip, Receipt, "request_id = %s", own)
-    routes = planned.ask(trip, Route, "request_id = %s ORDER BY number", own)
-    suppliers = planned.ask(trip, Supplier, _OF_ROUTES.format("supplier_id"), own)
-    capabilities = planned.ask(trip, Capability, _OF_ROUTES.format("capability_id"), own)
-    assets = planned.ask(trip, Asset, _OF_ROUTES.format("currency_id"), own)
-    packages = planned.ask(trip, Package, _OF_ROUTES.format("package_id"), own)
-    trip.go()
-    (row,) = asked()
-    owners = {each.pk: each for each in accounts()}
-    row.account, row.holder = owners[row.account_id], owners[row.holder_id]
-    Request._meta.get_field("settlement").set_cached_value(row, next(iter(settled()), None))  # noqa: SLF001 - Django documents it
-    by_id = [{each.pk: each for each in found()} for found in (suppliers, capabilities, assets)]
-    held = {each.pk: each for each in packages()}
-    row.quotes, row.told = routes(), told()  # type: ignore[attr-defined]
-    for route in row.quotes:  # type: ignore[attr-defined]
-        route.package = None if route.package_id is None else held[route.package_id]
-        route.supplier, route.capability, route.currency = (
-            found[key] for found, key in zip(by_id, (route.supplier_id, route.capability_id, route.currency_id), strict=True)
-        )
-    return row
-
-
 def request_document(row: Request) -> dict[str, Any]:
     """The envelope, how far it has come, by which routes and under which policy (SPEC §8)."""
-    envelope = json.loads(row.envelope)
     settlement = getattr(row, "settlement", None)
     receipts = [receipt for receipt in row.told if receipt.invalidated_at is None]  # type: ignore[attr-defined]
+    return _document(row, str(row.account.uuid), str(row.holder.uuid), [route_document(route) for route in row.quotes]) | {  # type: ignore[attr-defined]
+        "receipt_id": public("rcp", str(receipts[0].pk)) if receipts else None,
+        "settlement_id": None if settlement is None else public("stl", str(settlement.pk)),
+        "outcome": None if settlement is None else settlement.outcome or None,
+    }
+
+
+def submitted_document(made: Submitted) -> dict[str, Any]:
+    """The same of a request that is only now being written, out of memory."""
+    row, account = made.request, made.ask.account_uuid
+    holder = account if row.holder_id == made.ask.account_id else str(row.holder.uuid)
+    routes = [_route_document(route, _Names.of_offer(quote.offer, made.scale)) for quote, route in made.made]
+    return _document(row, account, holder, routes) | {"receipt_id": None, "settlement_id": None, "outcome": None}
+
+
+def _document(row: Request, account: str, holder: str, routes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is known of it from the beginning."""
+    envelope = json.loads(row.envelope)
     return {
         "id": public("req", str(row.pk)),
-        "account_id": public("acc", str(row.account.uuid)),
-        "holder_id": public("acc", str(row.holder.uuid)),
+        "account_id": public("acc", account),
+        "holder_id": public("acc", holder),
         "state": row.state,
         "workload": row.workload,
         "operation": row.operation,
@@ -88,10 +73,7 @@ def request_document(row: Request) -> dict[str, Any]:
         "payload_hash": envelope["payload_hash"],
         "envelope_hash": row.envelope_hash,
         "effective": _effective(row.effective),
-        "routes": [route_document(route) for route in row.quotes],  # type: ignore[attr-defined]
-        "receipt_id": public("rcp", str(receipts[0].pk)) if receipts else None,
-        "settlement_id": None if settlement is None else public("stl", str(settlement.pk)),
-        "outcome": None if settlement is None else settlement.outcome or None,
+        "routes": routes,
         "latest_at": rfc3339(to_us(row.latest_at)),
         "created_at": rfc3339(to_us(row.created_at)),
         "updated_at": rfc3339(to_us(row.updated_at)),
@@ -99,23 +81,41 @@ def request_document(row: Request) -> dict[str, Any]:
     }
 
 
+class _Names(NamedTuple):
+    """What a route's numbers stand for."""
+
+    supplier: str
+    capability: str
+    currency: str
+    scale: int
+
+    @classmethod
+    def of_offer(cls, offer: Offer, scale: int) -> "_Names":
+        return cls(offer.supplier, offer.capability, offer.currency, scale)
+
+
 def route_document(route: Route) -> dict[str, Any]:
     """One way to do it, with its score and the reasons for it, or for refusing it."""
+    currency = route.currency
+    return _route_document(route, _Names(route.supplier.slug, str(route.capability.uuid), currency.code, currency.scale))
+
+
+def _route_document(route: Route, names: _Names) -> dict[str, Any]:
     return {
         "id": public("rte", str(route.pk)),
         "number": route.number,
         "state": route.state,
         "right_id": public("rgt", str(route.right_id)),
         **part_document(route),
-        "supplier": route.supplier.slug,
-        "capability_id": public("cap", str(route.capability.uuid)),
+        "supplier": names.supplier,
+        "capability_id": public("cap", names.capability),
         "units": str(route.units),
         "score": route.score,
         "reasons": route.reasons,
         "fallbacks": route.fallbacks,
         "quality_loss_bps": route.quality_loss_bps,
-        "escrow": decimal_text(route.escrow_minor, route.currency.scale),
-        "currency": route.currency.code,
+        "escrow": decimal_text(route.escrow_minor, names.scale),
+        "currency": names.currency,
         "quoted_at": rfc3339(to_us(route.quoted_at)),
         "locked_at": _at(route.locked_at),
         "expires_at": _at(route.expires_at),

@@ -1,13 +1,10 @@
 """Routes and envelope of order entry: body in, problem or answer out. Everything else is in the modules beside it."""
 
-import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-import psycopg
-from psycopg_pool import PoolTimeout
 
 from exchange.api import fields
 from exchange.api.fields import FieldError
@@ -17,22 +14,18 @@ from exchange.api.order_entry.batch import run_batch
 from exchange.api.order_entry.mass_cancel import cancel_many
 from exchange.api.order_entry.parse import CANCEL_FILTERS
 from exchange.api.order_entry.preview import TOLD_BY_GATES, preview
-from exchange.api.problems import Problem, problem_body, problem_of
+from exchange.api.problems import CONTENT_TYPE, Problem, problem_body
 from exchange.api.query import Query
+from exchange.api.raw_http import Answer, Receive, Scope, Send, read_bytes, refused, send_answer
 from exchange.api.request_id import request_id
-from exchange.api.strict_json import MAX_BYTES, Malformed, parse_object
+from exchange.api.strict_json import Malformed, parse_object
 from exchange.services.identity import Principal
 from exchange.services.rate_limit import RateLimited, check_async
 from rights.kernel.clock import now_us
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 ROOT = "/api/v1/orders"
 DEFAULT_WAIT_S = 2.0
 MOST_WAIT_S = 30.0
-_LOG = logging.getLogger(__name__)
-_encode = msgspec.json.Encoder().encode
 _ACTS = (f"{ROOT}/batch", f"{ROOT}/preview")
 _BY_CLIENT_ID = f"{ROOT}/by-client-id/"
 _ONE_ORDER = re.compile(re.escape(ROOT) + "/(?:by-client-id/.*|[^/]*)", re.DOTALL)
@@ -52,13 +45,6 @@ class Call(msgspec.Struct):
     limited: RateLimited | None = None  # of a batch: only its cancels are done
 
 
-class Answer(msgspec.Struct):
-    status: int
-    body: Any
-    book_seq: int | None = None
-    headers: dict[str, str] = {}
-
-
 def serves(scope: Scope) -> bool:
     """Whether this application answers the request; reads, unknown paths and methods that a path lacks are Django's."""
     path, method = str(scope["path"]), str(scope["method"])
@@ -76,22 +62,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         answer = await _answer(scope, receive, rid)
     except Exception as error:  # noqa: BLE001 - whatever happens, the caller hears a problem
-        answer = _problem(_problem_of(error), rid)
-    await _send(send, answer, rid)
-
-
-def _problem_of(error: Exception) -> Problem:
-    if isinstance(error, psycopg.Error | PoolTimeout | OSError):
-        _LOG.warning("order entry can't reach the database: %s", error)
-        return Problem("unavailable")
-    problem = problem_of(error)
-    if problem.code == "internal_error":
-        _LOG.error("unforeseen error in order entry", exc_info=error)
-    return problem
-
-
-def _problem(problem: Problem, rid: str) -> Answer:
-    return Answer(problem.status, problem_body(problem, rid), headers={**problem.headers, "Content-Type": "application/problem+json"})
+        answer = refused(error, rid)
+    await send_answer(send, answer, rid)
 
 
 async def _answer(scope: Scope, receive: Receive, rid: str) -> Answer:
@@ -151,20 +123,8 @@ def _wait(scope: Scope) -> float:
 
 
 async def _body(scope: Scope, receive: Receive) -> dict[str, Any]:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Problem("malformed_request", "the caller hung up")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > MAX_BYTES:
-            raise Malformed(f"larger than {MAX_BYTES} bytes")
-        parts.append(part)
-        if not message.get("more_body"):
-            break
-    if not size:
+    raw = await read_bytes(receive)
+    if not raw:
         if scope["method"] == "DELETE":
             return {}
         raise Malformed("the body must be a JSON object")
@@ -173,12 +133,17 @@ async def _body(scope: Scope, receive: Receive) -> dict[str, Any]:
         raise Problem("unsupported_media_type")
     if scope["method"] == "DELETE":
         raise Problem("malformed_request", "a cancel has no body")
-    return parse_object(b"".join(parts))
+    return parse_object(raw)
 
 
 def _query(call: Call, *names: str) -> Query:
     """The parameters, of which only these are known. Raises FieldError."""
     return Query.read(call.query_string.decode("latin-1"), names)
+
+
+def _at_seq(status: int, body: Any, seq: int | None, headers: dict[str, str] | None = None) -> Answer:
+    """An answer that says how far the book had come, where that is known."""
+    return Answer(status, body, {**({"X-Book-Seq": str(seq)} if seq else {}), **(headers or {})})
 
 
 async def _place(call: Call) -> Answer:
@@ -196,14 +161,14 @@ async def _place(call: Call) -> Answer:
         body = {**problem_body(problem, call.request_id), "order": order}
         if order["reason"] in TOLD_BY_GATES:
             body["gates"] = (await preview(ready, call.who))["gates"]
-        return Answer(422, body, seq, {"Content-Type": "application/problem+json"})
-    return Answer(status, order, seq, {"Location": f"{ROOT}/{order['id']}"})
+        return _at_seq(422, body, seq, {"Content-Type": CONTENT_TYPE})
+    return _at_seq(status, order, seq, {"Location": f"{ROOT}/{order['id']}"})
 
 
 async def _batch(call: Call) -> Answer:
     _query(call)
     results, seq = await run_batch(call.body, call.who, call.wait_s, now_us(), call.request_id, call.limited)
-    return Answer(200, {"results": results}, seq or None)
+    return _at_seq(200, {"results": results}, seq)
 
 
 async def _preview(call: Call) -> Answer:
@@ -233,7 +198,7 @@ async def _change(ready: ops.Ready, call: Call) -> Answer:
         if seq is not None:
             refusal.headers["X-Book-Seq"] = str(seq)
         raise
-    return Answer(status, body, seq)
+    return _at_seq(status, body, seq)
 
 
 async def _amend(call: Call) -> Answer:
@@ -248,20 +213,4 @@ async def _cancel(call: Call) -> Answer:
 
 async def _cancel_many(call: Call) -> Answer:
     body, seq = await cancel_many(_query(call, *CANCEL_FILTERS).given, call.who, call.wait_s)
-    return Answer(200, body, seq or None)
-
-
-async def _send(send: Send, answer: Answer, rid: str) -> None:
-    body = _encode(answer.body)
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "X-Request-Id": rid, "Cache-Control": "no-store"}
-    if answer.book_seq is not None:
-        headers["X-Book-Seq"] = str(answer.book_seq)
-    headers.update(answer.headers)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+    return _at_seq(200, body, seq)

@@ -1,8 +1,7 @@
 """Requests to use rights over REST (SPEC §8): submit, look, quote, choose, call off."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Exists, OuterRef
@@ -10,55 +9,23 @@ from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
 from exchange.api import fields
-from exchange.api.base import ApiView, listing, not_found, page
+from exchange.api.base import ApiView, answer_of, listing, not_found, page
 from exchange.api.doc import Doc
-from exchange.api.problems import MOST_DETAIL, Problem
-from exchange.api.refusals import as_problems
+from exchange.api.request_refusals import request_problems
 from exchange.api.views.request_form import read_envelope, words
 from exchange.api.views.rights import MINT
-from exchange.selectors.requests import request_document, request_now, route_documents, visible_requests
+from exchange.selectors.requests import request_document, route_documents, visible_requests
 from exchange.services.idempotency import Done
 from exchange.services.redeem_bell import ring_after_commit
-from exchange.services.request_bounds import RequestBounded, still_within_bounds, within_bounds
+from exchange.services.request_bounds import still_within_bounds
+from exchange.services.submissions import Submission, answer_submissions, would_be
 from rights.domain.package import MOST_PARTS
 from rights.kernel.ids import bare
-from rights.kernel.planned import load_one
-from rights.models import Account
 from settlement.domain.envelope import envelope_of
 from settlement.domain.request_states import REQUEST_STATES
 from settlement.models import Request, RequestPayload, Route
 from settlement.services.cancel import cancel_request
-from settlement.services.request_refusal import EnvelopeRefused, RequestRefused, RequestStateRefused
 from settlement.services.route import lock_routes, quote_routes, release_routes
-from settlement.services.submit import submit_request
-
-
-@contextmanager
-def _as_problems() -> Iterator[None]:
-    """What using a right refuses, as problems: every reason of every candidate stands in `gates`."""
-    try:
-        with as_problems():
-            yield
-    except EnvelopeRefused as refused:
-        errors = [{"field": fault.field, "code": "conflict", "detail": fault.detail} for fault in refused.faults]
-        raise Problem("validation_failed", str(refused)[:MOST_DETAIL], field_errors=errors) from refused
-    except RequestRefused as refused:
-        gates = [
-            {
-                "right_id": f"rgt_{one.right_id}" if one.right_id else None,
-                "supplier": one.supplier,
-                "code": one.reason.code,
-                "passed": False,
-                "detail": one.reason.detail,
-            }
-            for one in refused.refusals
-        ]
-        raise Problem("request_refused", str(refused)[:MOST_DETAIL], gates=gates, retryable=refused.is_retryable) from refused
-    except RequestStateRefused as refused:
-        raise Problem(refused.code, refused.detail) from refused
-    except RequestBounded as refused:
-        told = [{"code": one.code, "passed": False, "detail": one.detail} for one in refused.refusals]
-        raise Problem(refused.refusals[0].code, str(refused)[:MOST_DETAIL], gates=told) from refused
 
 
 class OneRequest(ApiView):
@@ -109,25 +76,15 @@ class RequestsView(OneRequest):
         return page(list(found.order_by("-pk")[: limit + 1]), limit, "requests", lambda row: (str(row.pk),), request_document)
 
     def post(self, _request: HttpRequest) -> Response:
-        envelope, payload, choose = read_envelope(self.body)
-
-        def act() -> Done:
-            with _as_problems():
-                made = submit_request(
-                    envelope=within_bounds(key_id=self.principal.key_id, envelope=envelope, now_us=self.now_us),
-                    account=load_one(Account, "id = %s", [self.principal.account_id]),
-                    payload=payload,
-                    request_id=MINT.uuid(self.now_us),
-                    mint=MINT,
-                    actor=self.principal.actor,
-                    now_us=self.now_us,
-                    choose=choose,
-                )
-            if payload is not None and made.state == "matched":
-                ring_after_commit()
-            return Done(202 if made.state == "deferred" else 201, request_document(request_now(str(made.pk))))
-
-        return self.once(act)
+        """What comes with parameters; exchange/api/request_entry answers the others."""
+        submission = Submission(self.principal, *read_envelope(self.body), self.keyed())
+        with request_problems():
+            if self.only_looks():
+                return Response(would_be(submission, mint=MINT, now_us=self.now_us).body)
+            (answer,) = answer_submissions([submission], mint=MINT, now_us=self.now_us)
+            if isinstance(answer, Exception):
+                raise answer
+        return answer_of(answer)
 
 
 class RequestView(OneRequest):
@@ -174,7 +131,7 @@ class RequestQuotesView(OneRequest):
         row = self.own(request_id)
 
         def act() -> Done:
-            with _as_problems():
+            with request_problems():
                 routes = quote_routes(request_id=str(row.pk), mint=MINT, actor=self.principal.actor, now_us=self.now_us)
             return Done(200, listing(route_documents(routes)).data)
 
@@ -206,7 +163,7 @@ class RequestLockView(OneRequest):
         row = self.own(request_id)
 
         def act() -> Done:
-            with _as_problems():
+            with request_problems():
                 # Whoever submitted it may have been bound by less than who locks it.
                 still_within_bounds(key_id=self.principal.key_id, envelope=envelope_of(json.loads(row.envelope)), now_us=self.now_us)
                 lock_routes(request_id=str(row.pk), route_ids=chosen, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
@@ -233,7 +190,7 @@ class RequestReleaseView(OneRequest):
         reason, row = _reason(self.body, "let go"), self.own(request_id)
 
         def act() -> Done:
-            with _as_problems():
+            with request_problems():
                 release_routes(request_id=str(row.pk), reason=reason, actor=self.principal.actor, now_us=self.now_us)
             return Done(200, request_document(self.row(request_id)))
 
@@ -262,7 +219,7 @@ class RequestCancelView(OneRequest):
         reason, row = _reason(self.body, "called off"), self.own(request_id)
 
         def act() -> Done:
-            with _as_problems():
+            with request_problems():
                 cancel_request(request_id=str(row.pk), reason=reason, mint=MINT, actor=self.principal.actor, now_us=self.now_us)
             return Done(200, request_document(self.row(request_id)))
 

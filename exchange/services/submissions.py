@@ -1,0 +1,148 @@
+"""Requests that come from outside at the same time are answered in one transaction (SPEC §8; API.md, idempotency).
+
+What can't go with others, and what the database refuses to them, is done by itself: so nobody is kept from his request by another's.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from django.db import DatabaseError, transaction
+
+from exchange.selectors.requests import submitted_document
+from exchange.services import idempotency
+from exchange.services.idempotency import Done, Keyed, KeyReusedError
+from exchange.services.identity import Principal
+from exchange.services.key_standing import KeyEnded, Standing, ask_standing
+from exchange.services.redeem_bell import ring_after_commit
+from exchange.services.request_bounds import RequestBounded, within_bounds
+from rights.kernel import rows
+from rights.kernel.ids import Mint
+from rights.kernel.retry import begun_again
+from rights.kernel.trip import Trip
+from rights.services.refusals import LifecycleRefusedError
+from settlement.domain.envelope import Envelope
+from settlement.services.ledger import LedgerRefusal
+from settlement.services.submit import Ask, Submitted, goes_together, submit_alone, submit_requests
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """A request as it came in. `keyed`: the Idempotency-Key it came with and what it says; None without."""
+
+    who: Principal
+    envelope: Envelope
+    payload: str | None
+    choose: bool
+    keyed: Keyed | None = None
+
+
+Answer = Done | Exception
+
+
+def answer_submissions(submissions: Sequence[Submission], *, mint: Mint, now_us: int) -> list[Answer]:
+    """What each comes to, in order: its answer, or the exception that refuses it.
+
+    Those are KeyReusedError, KeyInUseError, KeyEnded, RequestBounded, EnvelopeRefused, RequestRefused, LifecycleRefusedError, and what the
+    database raises.
+    """
+    answers: dict[int, Answer] = {}
+    together = _those_together(submissions)
+    if together:
+        try:
+            answers.update(zip(together, _answer_together([submissions[place] for place in together], mint, now_us), strict=True))
+        except (DatabaseError, LedgerRefusal, LifecycleRefusedError):
+            answers.clear()
+    for place, submission in enumerate(submissions):
+        if place not in answers:
+            answers[place] = _answer_alone(submission, mint, now_us)
+    return [answers[place] for place in range(len(submissions))]
+
+
+def would_be(submission: Submission, *, mint: Mint, now_us: int) -> Done:
+    """What it would come to, taken back. Raises as it is refused."""
+    with transaction.atomic():
+        done = _do(submission, mint, now_us)
+        transaction.set_rollback(True)
+    return done
+
+
+def _those_together(submissions: Sequence[Submission]) -> list[int]:
+    """The places of those that go together. Of several with one key the first: what it comes to decides about the others."""
+    found, seen = [], set()
+    for place, one in enumerate(submissions):
+        if not goes_together(one.envelope):
+            continue
+        if one.keyed is not None:
+            if one.keyed.place in seen:
+                continue
+            seen.add(one.keyed.place)
+        found.append(place)
+    return found
+
+
+@transaction.atomic
+def _answer_together(submissions: Sequence[Submission], mint: Mint, now_us: int) -> list[Answer]:
+    trip = Trip()
+    claims = idempotency.ask_claims(trip, [one.keyed for one in submissions if one.keyed is not None], now_us=now_us)
+    standing = ask_standing(trip, [one.who.key_id for one in submissions if one.who.key_id is not None], now_us=now_us)
+    trip.go()
+    claimed, standings = claims.read(), standing.read()
+    answers: dict[int, Answer] = {}
+    asks: dict[int, Ask] = {}
+    for place, one in enumerate(submissions):
+        try:
+            before = None if one.keyed is None else claimed.before(one.keyed)
+            if before is None:
+                asks[place] = _ask(one, standings, mint, now_us)
+            else:
+                answers[place] = before
+        except (KeyReusedError, KeyEnded, RequestBounded) as refused:
+            answers[place] = refused
+    with rows.together():
+        if asks:
+            made = submit_requests(asks=list(asks.values()), mint=mint, now_us=now_us)
+            answers.update({place: _done(one) if isinstance(one, Submitted) else one for place, one in zip(asks, made, strict=True)})
+        kept = [(one.keyed, answers[place]) for place, one in enumerate(submissions) if one.keyed is not None]
+        claimed.keep([(keyed, answer if isinstance(answer, Done) else None) for keyed, answer in kept])
+    return [answers[place] for place in range(len(submissions))]
+
+
+def _answer_alone(submission: Submission, mint: Mint, now_us: int) -> Answer:
+    keyed = submission.keyed
+
+    def act() -> Done:
+        return _do(submission, mint, now_us)
+
+    def once() -> Done:
+        if keyed is None:
+            with transaction.atomic():
+                return act()
+        return idempotency.once(account_id=keyed.account_id, key=keyed.key, print_hex=keyed.print_hex, act=act, now_us=now_us)
+
+    try:
+        return begun_again(once)
+    except Exception as error:  # noqa: BLE001 - whatever it is, its caller is told, and the others go on
+        return error
+
+
+def _do(submission: Submission, mint: Mint, now_us: int) -> Done:
+    trip = Trip()
+    standing = ask_standing(trip, [] if submission.who.key_id is None else [submission.who.key_id], now_us=now_us)
+    trip.go()
+    return _done(submit_alone(ask=_ask(submission, standing.read(), mint, now_us), mint=mint, now_us=now_us))
+
+
+def _ask(submission: Submission, standings: Mapping[int, Standing], mint: Mint, now_us: int) -> Ask:
+    """The request as the caller's key may send it. Raises KeyEnded, RequestBounded."""
+    who, envelope = submission.who, submission.envelope
+    if who.key_id is not None:
+        standings[who.key_id].check()
+        if standings[who.key_id].is_bounded:
+            envelope = within_bounds(key_id=who.key_id, envelope=envelope, now_us=now_us)
+    return Ask(envelope, who.account_id, who.account_uuid, submission.payload, mint.uuid(now_us), who.actor, submission.choose)
+
+
+def _done(made: Submitted) -> Done:
+    """The answer; where work waits for a worker now, one is called when this is committed."""
+    if made.ask.payload is not None and made.request.state == "matched":
+        ring_after_commit()
+    return Done(202 if made.request.state == "deferred" else 201, submitted_document(made))
