@@ -1,4 +1,4 @@
-"""What using rights costs on this machine: `python manage.py bench --use [--seconds N] [--part NAME] [--nodes N]`.
+"""What using rights costs on this machine: `python manage.py bench --use [--seconds N] [--part NAME] [--nodes N] [--rate N]`.
 
 Requests over REST until they are settled, calls and streams of the gateway, nodes from lease to receipt; in the same run the ceilings. Besides
 wall time it says what CPU each part of the exchange spent on one request, which the machine's other work changes little.
@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,10 @@ def supplier() -> Iterator[tuple[int, int]]:
             yield listener.getsockname()[1], pid
 
 
-def run(*, host: str, port: int, data_dir: Path, seconds: float, parts: list[str], nodes: int, streams: int) -> dict[str, Any]:
-    """All figures."""
+def run(
+    *, host: str, port: int, data_dir: Path, seconds: float, parts: list[str], nodes: int, streams: int, rates: Sequence[float] = ()
+) -> dict[str, Any]:
+    """All figures. `rates`: so many jobs a second the nodes get, one run each; flat out unless given."""
     figures: dict[str, Any] = {"parts": {}}
     with (
         supplier() as (supplier_port, supplier_pid),
@@ -48,7 +50,9 @@ def run(*, host: str, port: int, data_dir: Path, seconds: float, parts: list[str
     ):
         book = Book(os.environ.get("DATABASE_URL") or _url(data_dir), [*stage.holders, *stage.node_holders])
         acts = _acts(stage, book, host, port, streams)
-        for part in parts:
+        acts |= {f"nodes-{per_s:g}": _nodes(stage, book, host, port, per_s) for per_s in rates}
+        paced = [part for part in acts if part not in PARTS]
+        for part in [name for asked in parts for name in (paced if paced and asked == "nodes" else [asked])]:
             figures["parts"][part] = _measured(acts[part], data_dir, supplier_pid, seconds)
             if part == "requests":
                 figures["ceiling_rows"] = raw_requests()
@@ -73,10 +77,14 @@ def _acts(stage: Stage, book: Book, host: str, port: int, streams: int) -> dict[
     def stream(_seconds: float, on_start: Callable[[], None]) -> Coroutine[Any, Any, Run]:
         return use_load.streams(stage.holders, host, port, count=streams, events=EVENTS, wait_ms=EVENT_MS, on_start=on_start)
 
-    def nodes(seconds: float, on_start: Callable[[], None]) -> Coroutine[Any, Any, Run]:
-        return use_load.nodes(stage, book, host, port, seconds=seconds, work_ms=WORK_MS, on_start=on_start)
+    flat_out = _nodes(stage, book, host, port, 0.0)
+    return {"requests": requests, "gateway": calls(0), "slow": calls(SLOW_MS), "streams": stream, "nodes": flat_out}
 
-    return {"requests": requests, "gateway": calls(0), "slow": calls(SLOW_MS), "streams": stream, "nodes": nodes}
+
+def _nodes(stage: Stage, book: Book, host: str, port: int, per_s: float) -> Act:
+    return lambda seconds, on_start: use_load.nodes(
+        stage, book, host, port, seconds=seconds, work_ms=WORK_MS, per_s=per_s, on_start=on_start
+    )
 
 
 def _measured(act: Act, data_dir: Path, supplier_pid: int, seconds: float) -> dict[str, Any]:

@@ -120,9 +120,10 @@ async def requests(
     *,
     seconds: float,
     callers: int = 16,
+    per_s: float = 0.0,
     on_start: Callable[[], None] = lambda: None,
 ) -> Run:
-    """REST, flat out, as long as not too many are unsettled; then until all of it is settled."""
+    """REST, at this rate or flat out (0), as long as not too many are unsettled; then until all of it is settled."""
     lines = []
     for number in range(callers):
         holder = stage_holders[number % len(stage_holders)]
@@ -133,12 +134,16 @@ async def requests(
     run, sent, settled, ending = Run(0, 0.0, {"answer": []}), 0, 0, asyncio.Event()
     started = time.perf_counter()
 
-    async def post(line: Connection, raw: bytes) -> None:
+    async def post(number: int, line: Connection, raw: bytes) -> None:
         nonlocal sent
+        turn = number
         while time.perf_counter() - started < seconds:
             if sent - settled >= MOST_WAITING:
                 await asyncio.sleep(LOOK_S / 4)
                 continue
+            if per_s and (early_s := started + turn / per_s - time.perf_counter()) > 0:
+                await asyncio.sleep(early_s)
+            turn += callers
             sent += 1
             at = time.perf_counter()
             reply = await line.send(raw)
@@ -155,7 +160,7 @@ async def requests(
             await asyncio.sleep(LOOK_S)
 
     looking = asyncio.create_task(look())
-    await asyncio.gather(*(post(*line) for line in lines))
+    await asyncio.gather(*(post(number, *line) for number, line in enumerate(lines)))
     ending.set()
     await looking
     run.seconds = time.perf_counter() - started
@@ -277,16 +282,19 @@ async def nodes(
     *,
     seconds: float,
     work_ms: int,
+    per_s: float = 0.0,
     on_start: Callable[[], None] = lambda: None,
 ) -> Run:
-    """Requests over REST that the stage's nodes do, each one job at a time. `over`: from a job's lease to its receipt beside the work."""
+    """Requests over REST, at this rate or flat out (0), that the stage's nodes do, each one job at a time. `over`: from a job's lease to its receipt beside the work."""
     run = Run(0, 0.0, {"over": []})
     agents = []
     for key in stage.nodes:
         client = _Timed(f"http://{host}:{port}", key, run)
         agents.append((client, Agent(client, _work(client, work_ms))))
     working = [asyncio.create_task(agent.run()) for _, agent in agents]
-    asked = await requests(stage.node_holders, stage.node_supplier, book, host, port, seconds=seconds, callers=4, on_start=on_start)
+    asked = await requests(
+        stage.node_holders, stage.node_supplier, book, host, port, seconds=seconds, callers=4, per_s=per_s, on_start=on_start
+    )
     for _, agent in agents:
         agent.stop()
     await asyncio.gather(*working)

@@ -38,6 +38,9 @@ class Command(BaseCommand):
         parser.add_argument("--use", action="store_true", help="what using rights costs: requests, gateway, streams, nodes, instead")
         parser.add_argument("--part", default="all", choices=["all", "requests", "gateway", "slow", "streams", "nodes"], help="of --use")
         parser.add_argument("--nodes", type=int, default=8, help="of --use: how many are at work")
+        parser.add_argument(
+            "--rate", type=float, action="append", default=[], help="of --use: jobs a second for nodes; may be given several times"
+        )
         parser.add_argument("--streams", type=int, default=200, help="of --use: how many at once")
         parser.add_argument("--attach", type=int, default=0, metavar="PORT", help="a running exchange on this machine, data in DATA_DIR")
 
@@ -77,6 +80,7 @@ class Command(BaseCommand):
             parts=list(PARTS) if options["part"] == "all" else [options["part"]],
             nodes=options["nodes"],
             streams=options["streams"],
+            rates=options["rate"],
         )
         self.stdout.write(json.dumps(figures) if options["json"] else text(figures))
         if any(found["lost"] for found in figures["parts"].values()):
@@ -124,6 +128,7 @@ class Command(BaseCommand):
             again += ["--profile", options["profile"], "--door", options["door"], *(["--json"] if options["json"] else [])]
             if options["use"]:
                 again += ["--use", "--part", options["part"], "--nodes", str(options["nodes"]), "--streams", str(options["streams"])]
+                again += [word for rate in options["rate"] for word in ("--rate", str(rate))]
             if subprocess.run(again, cwd=settings.BASE_DIR, env=env, check=False).returncode:
                 raise CommandError("the bench failed; see above")
         finally:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
+import aiohttp
 import msgspec
 
 from exchange.domain.signed_request import signed_request
@@ -50,10 +50,12 @@ class NodeClient:
 
     def __init__(self, url: str, key: NodeKey) -> None:
         self.key = key
-        self._http = httpx.AsyncClient(base_url=url.rstrip("/"), timeout=PATIENCE_S)
+        self._url = url.rstrip("/")
+        self._http: aiohttp.ClientSession | None = None  # made in the loop that it belongs to
 
     async def close(self) -> None:
-        await self._http.aclose()
+        if self._http is not None:
+            await self._http.close()
 
     async def lease(self, most: int, workloads: Sequence[str] = (), *, wait_s: int = 0) -> list[dict[str, Any]]:
         """At most so many jobs, the oldest first; where there are none, the exchange may wait so long for one."""
@@ -90,13 +92,15 @@ class NodeClient:
             "X-Signature": self.key.sign(said),
             **(also or {}),
         }
+        if self._http is None:
+            self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_S))
         try:
-            answer = await self._http.post(target, content=raw, headers=headers)
-            told = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+            async with self._http.post(self._url + target, data=raw, headers=headers) as answer:
+                status, told = answer.status, json.loads(await answer.read())
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Lost(str(error) or type(error).__name__) from error
-        if answer.status_code >= 500 or answer.status_code == 429:
-            raise Lost(f"{answer.status_code} {told.get('code', '')}")
-        if answer.status_code >= 400:
-            raise Refused(answer.status_code, str(told.get("code")), str(told.get("detail")))
+        if status >= 500 or status == 429:
+            raise Lost(f"{status} {told.get('code', '')}")
+        if status >= 400:
+            raise Refused(status, str(told.get("code")), str(told.get("detail")))
         return told
