@@ -18,7 +18,6 @@ from exchange.management.node.agent import Agent
 from exchange.management.node.client import Done, Lost, NodeClient, Refused
 from exchange.management.node.key_file import NodeKey
 
-CRASH_AT = 5  # each of its lives ends with so many leases
 EVERY_LATE = 4
 
 
@@ -31,7 +30,7 @@ class Log:
 
 
 class TimedClient(NodeClient):
-    """Notes for each job when it was leased and when its verdict was there, which is when its receipt was."""
+    """Notes for each job when it was leased and when its first verdict was there, which is when its receipt was."""
 
     def __init__(self, url: str, key: NodeKey, log: Log) -> None:
         super().__init__(url, key)
@@ -47,8 +46,9 @@ class TimedClient(NodeClient):
         verdicts = await super().complete(results)
         at = time.perf_counter_ns()
         for row in verdicts:
-            took = at - self.leased.pop(row["job_id"], at) - self.worked.pop(row["job_id"], 0)
-            self._log.say(job=row["job_id"], verdict=row["verdict"], reason=row["reason"], overhead_us=took // 1000)
+            leased = self.leased.pop(row["job_id"], None)
+            took = {} if leased is None else {"overhead_us": (at - leased - self.worked.pop(row["job_id"], 0)) // 1000}
+            self._log.say(job=row["job_id"], verdict=row["verdict"], reason=row["reason"], **took)
         return verdicts
 
 
@@ -58,10 +58,10 @@ def words(lease: dict[str, Any]) -> Done:
     return Done(" ".join(["word"] * count), count)
 
 
-async def honest(client: TimedClient, log: Log, work_ms: int) -> None:
+async def honest(client: TimedClient, log: Log, said: argparse.Namespace) -> None:
     async def work(lease: dict[str, Any]) -> Done:
         began = time.perf_counter_ns()
-        await asyncio.sleep(work_ms / 1000)  # as long as a machine would be at it that is not this one
+        await asyncio.sleep(said.work_ms / 1000)  # as long as a machine would be at it that is not this one
         done = words(lease)
         client.worked[lease["job_id"]] = time.perf_counter_ns() - began
         return done
@@ -71,17 +71,17 @@ async def honest(client: TimedClient, log: Log, work_ms: int) -> None:
     await agent.run()
 
 
-async def crashing(client: TimedClient, log: Log, _work_ms: int) -> None:
+async def crashing(client: TimedClient, log: Log, said: argparse.Namespace) -> None:
     taken = 0
     async for lease in _leases(client):
         taken += 1
-        if taken == CRASH_AT:
+        if taken == said.crash_at:
             log.say(crashed=lease["job_id"])
             os.kill(os.getpid(), signal.SIGKILL)
         await client.complete([client.result(lease["job_id"], words(lease))])
 
 
-async def lying(client: TimedClient, log: Log, _work_ms: int) -> None:
+async def lying(client: TimedClient, log: Log, _said: argparse.Namespace) -> None:
     """Every second result: more than reserved, more than there is, or an output of another hash."""
     lies = itertools.cycle(["above_reserved", "recount", "output_hash"])
     count = itertools.count()
@@ -100,7 +100,7 @@ async def lying(client: TimedClient, log: Log, _work_ms: int) -> None:
             await client.complete([told])
 
 
-async def doubling(client: TimedClient, log: Log, _work_ms: int) -> None:
+async def doubling(client: TimedClient, log: Log, _said: argparse.Namespace) -> None:
     """Each answer twice at once and again later; every fourth one only when its lease is long over."""
     before: dict[str, Any] | None = None
     late: list[tuple[str, dict[str, Any]]] = []
@@ -109,6 +109,7 @@ async def doubling(client: TimedClient, log: Log, _work_ms: int) -> None:
         told = client.result(lease["job_id"], words(lease))
         if next(count) % EVERY_LATE == 0:
             late.append((lease["lease_expires_at"], told))
+            client.leased.pop(lease["job_id"])  # how long this one takes says nothing of the exchange
         else:
             await asyncio.gather(client.complete([told]), client.complete([told, told]))
             if before is not None:
@@ -159,11 +160,12 @@ async def main() -> None:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--kind", choices=KINDS, required=True)
     parser.add_argument("--work-ms", type=int, required=True)
+    parser.add_argument("--crash-at", type=int, required=True, help="each life of a node that crashes ends with so many leases")
     said = parser.parse_args()
     log = Log(Path(said.log))
     client = TimedClient(said.url, NodeKey(said.seed, said.node), log)
     try:
-        await KINDS[said.kind](client, log, said.work_ms)
+        await KINDS[said.kind](client, log, said)
     finally:
         await client.close()
 

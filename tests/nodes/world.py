@@ -4,7 +4,8 @@ import hashlib
 import json
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db import transaction
+from django.db.models import Count, Max, Min, Sum
 
 from exchange.management.node.key_file import NodeKey
 from exchange.services.funding import fund
@@ -26,7 +27,7 @@ from settlement.services.endpoints import Setup, register_endpoint
 from settlement.services.issuance import issue_right
 from settlement.services.ledger import cash_asset
 from settlement.services.nodes import NewNode, register_node
-from settlement.services.submit import submit_request
+from settlement.services.submit import Ask, Submitted, submit_requests
 from tests.unit.rights.domain.manifests import chat_day
 
 MINT = Mint()
@@ -34,6 +35,7 @@ WHO = {"actor": "command:test"}
 HOUR_US = 3_600_000_000
 UNITS = 1_000  # reserved by each request
 TARIFF_MINOR = 10  # a unit
+TOGETHER = 32  # requests of one transaction
 RIGHTS = 8  # requests take turns, so that they don't all wait for one row
 BODY = json.dumps({"messages": [{"role": "user", "content": "say so many words as you like"}]})
 
@@ -110,23 +112,29 @@ def _open(slug: str, at: int) -> Account:
 
 
 def feed(count: int) -> int:
-    """So many requests, each locked; the executor is rung for it, which offers it to nodes."""
+    """So many requests, each locked; the executor is rung for them, which offers them to nodes."""
     holder = Account.objects.get(participant__slug="net-holder", code=None)
     rights = [str(pk) for pk in Right.objects.filter(holder=holder).values_list("pk", flat=True)]
     digest = hashlib.sha256(BODY.encode()).hexdigest()
-    for number in range(count):
-        envelope = Envelope(
-            workload="text.generation",
-            operation="chat.completions",
-            expected_units=UNITS,
-            candidates=(Candidate(rights[number % len(rights)]),),
-            delivery="async",
-            payload_hash=digest,
-        )
-        request_id = MINT.uuid(now_us())
-        submit_request(envelope=envelope, account=holder, payload=BODY, request_id=request_id, mint=MINT, now_us=now_us(), **WHO)
+    for first in range(0, count, TOGETHER):
+        asks = [_ask(holder, rights[number % len(rights)], digest) for number in range(first, min(first + TOGETHER, count))]
+        with transaction.atomic():
+            made = submit_requests(asks=asks, mint=MINT, now_us=now_us())
+        assert all(isinstance(one, Submitted) for one in made), made
         ring()
     return count
+
+
+def _ask(holder: Account, right_id: str, digest: str) -> Ask:
+    envelope = Envelope(
+        workload="text.generation",
+        operation="chat.completions",
+        expected_units=UNITS,
+        candidates=(Candidate(right_id),),
+        delivery="async",
+        payload_hash=digest,
+    )
+    return Ask(envelope, holder.pk, str(holder.uuid), BODY, MINT.uuid(now_us()), WHO["actor"])
 
 
 def _mine() -> Any:
@@ -143,10 +151,12 @@ def found() -> dict[str, Any]:
     settlements = Settlement.objects.filter(request__in=_mine())
     sums = settlements.aggregate(units=Sum("units"), payout=Sum("payout_minor"))
     cash = Balance.objects.filter(asset=cash_asset())
+    span = Receipt.objects.filter(request__in=_mine()).aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
     used = sum(right.max_units - right.remaining_units for right in Right.objects.filter(holder__participant__slug="net-holder"))
     return {
         "requests": _mine().count(),
         "receipts": over(),
+        "per_s": round(over() / max((span["last"] - span["first"]).total_seconds(), 1.0), 1),
         "outcomes": dict(settlements.values_list("outcome").annotate(Count("pk"))),
         "states": dict(settlements.values_list("state").annotate(Count("pk"))),
         "units": sums["units"],

@@ -20,13 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 180.0
 
 
-def wait_until(condition: Callable[[], object], patience_s: float, what: str) -> None:
+def wait_until(condition: Callable[[], object], patience_s: float, what: str, *, every_s: float = 0.02) -> None:
     """Poll for a real condition; fail with what was awaited."""
     deadline = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patience_s:g} s: {what}")
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 class LiveExchange:

@@ -14,7 +14,7 @@ from exchange.api import fields, node_render
 from exchange.api.node_entry import reading
 from exchange.api.node_entry.access import node_of
 from exchange.api.node_entry.line import line
-from exchange.api.node_entry.together import LEASES, RESULTS, fail, keep
+from exchange.api.node_entry.together import LEASES, complete, fail, keep
 from exchange.api.order_entry.access import header
 from exchange.api.problems import Problem, problem_body, problem_of
 from exchange.api.query import Query
@@ -146,13 +146,13 @@ async def _keep_one(call: Call) -> Any:
 
 async def _complete_all(call: Call) -> Any:
     results = reading.results_of(call.body)
-    told = await RESULTS(Handed(call.node.node_id, call.nonce, results, call.node.actor))
+    told = await complete(Handed(call.node.node_id, call.nonce, results, call.node.actor))
     return _listing([node_render.verdict(one) for one in told])
 
 
 async def _complete_one(call: Call) -> Any:
     result = reading.result_of(call.body, "", _job_id(call))
-    return _one(await RESULTS(Handed(call.node.node_id, call.nonce, [result], call.node.actor)))
+    return _one(await complete(Handed(call.node.node_id, call.nonce, [result], call.node.actor)))
 
 
 async def _fail(call: Call) -> Any:

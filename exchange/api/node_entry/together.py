@@ -26,36 +26,45 @@ def _lease(wishes: Sequence[Wish]) -> Sequence[list[Lease] | Exception]:
 
 
 def _complete(calls: Sequence[Handed]) -> Sequence[list[Answered] | Exception]:
-    told = all_or_each(lambda some: complete_together(calls=some, now_us=now_us()), calls)
-    _received([one for answers in told if not isinstance(answers, Exception) for one in answers])
-    return told
+    return all_or_each(lambda some: complete_together(calls=some, now_us=now_us()), calls)
 
 
-def _received(answers: Sequence[Answered]) -> None:
-    """Whoever ended the last job of a request records its receipt. Nothing that goes wrong there takes the answers back."""
-    over = {answered.request_id for answered in answers if answered.request_id}
-    if not over:
-        return
+def _receive(over: Sequence[frozenset[str]]) -> list[None]:
+    """Nothing that goes wrong here takes answers back."""
     try:
-        begun_again(lambda: gather(request_ids=over, mint=_MINT, now_us=now_us()))
+        begun_again(lambda: gather(request_ids=frozenset().union(*over), mint=_MINT, now_us=now_us()))
     except DatabaseError:
         _LOG.exception("receipts are left to the timetable")
+    return [None] * len(over)
 
 
 def _fail(*, call: GivenBack, node: KnownNode) -> list[Answered]:
     told = begun_again(lambda: fail_jobs(call=call, now_us=now_us()))
-    _received(told)
     job_bell.ring(node.supplier, len(told))
     return told
 
 
 LEASES: Gathered[Wish, list[Lease]] = Gathered(_lease)
-RESULTS: Gathered[Handed, list[Answered]] = Gathered(_complete)
+_RESULTS: Gathered[Handed, list[Answered]] = Gathered(_complete)
+_RECEIPTS: Gathered[frozenset[str], None] = Gathered(_receive)
+
+
+async def complete(call: Handed) -> list[Answered]:
+    """One answer for each result, once the receipts of what is over with them are there. Raises NonceUsed, NodeBarred."""
+    return await _received(await _RESULTS(call))
 
 
 async def fail(call: GivenBack, node: KnownNode) -> list[Answered]:
     """One answer for each job; others are told that they may have it now. Raises as `fail_jobs`."""
-    return await in_thread(_fail, call=call, node=node)
+    return await _received(await in_thread(_fail, call=call, node=node))
+
+
+async def _received(answers: list[Answered]) -> list[Answered]:
+    """Whoever ended the last job of a request records its receipt: while that is under way, other results are taken."""
+    over = frozenset(answered.request_id for answered in answers if answered.request_id)
+    if over:
+        await _RECEIPTS(over)
+    return answers
 
 
 async def keep(call: Keep) -> dict[str, int]:
