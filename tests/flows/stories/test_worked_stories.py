@@ -270,6 +270,46 @@ def test_a_delegate_spends_within_its_bounds(stage: Stage) -> None:
     assert stage.events(right) == [*LOCKED, "execution.started", *DONE, *CLASSIFIED, "delegation.used", "right.partially_consumed"]
 
 
+def test_a_delegate_spends_what_was_packed_for_it(stage: Stage) -> None:
+    """A hundred and fifty tokens of one right and a thousand of another are packed and lent: used is what is in the package, in its order."""
+    first, second = (stage.right_for(story) for story in ("packed", "packed-too"))
+    delegate, purses = stage.player("other"), stage.purses("issuer", "boreal", "other")
+    parts = [{"right_id": first, "units": "150"}, {"right_id": second, "units": "1000"}]
+    package = stage.holder.post("packages", {"type": "delegation", "label": "for a colleague", "parts": parts})
+    bounds = {"max_units": "400", "valid_from": text_of(stage.moment("06:00")), "valid_until": text_of(stage.moment("12:00"))}
+    given = {"package_id": package["id"], "delegate": public("acc", str(stage.accounts["other"].uuid))}
+    lent = stage.holder.post("delegations", {**given, **bounds})
+
+    def wanted(units: int, **more: Any) -> dict[str, Any]:
+        return {**wish(first, units, chat("say what a package is"), rights=[], delegation_id=lent["id"]), **more}
+
+    def held() -> list[str]:
+        return [part["units"] for part in stage.holder.get(f"packages/{package['id']}")["parts"]]
+
+    asked = delegate.post("requests", wanted(200))
+    told = [(route["right_id"], route["package_id"], route["units"]) for route in asked["routes"] if route["state"] == "locked"]
+    assert (told, held()) == ([(first, package["id"], "150"), (second, package["id"], "50")], ["0", "950"])
+    assert why(delegate.post("requests", wanted(201), 409)) == {"delegation_exhausted"}
+    stage.works(asked)
+    settled = stage.settlement(asked)
+    used = int(settled["units"])
+    by_right = {charge["right_id"]: int(charge["units"]) for charge in settled["charges"]}
+    assert outcome(settled) == ("finalized", "full", "inside_bounds", "200", str(used))
+    assert (sum(by_right.values()), purses.moved()) == (used, [-used * PAYS, used * PAYS, 0, 0])
+    left = [150 - by_right.get(first, 0), 1_000 - by_right.get(second, 0)]
+    assert held() == [str(units) for units in left if units]
+    assert [stage.left(right)[:2] for right in (first, second)] == [
+        (100_000 - (150 - left[0]), left[0]), (100_000 - (1_000 - left[1]), left[1]),
+    ]  # fmt: skip
+    state = delegate.get(f"delegations/{lent['id']}")
+    assert (state["used_units"], state["left_units"]) == (str(used), str(400 - used))
+    assert {leg["package_id"] for leg in stage.holder.get(f"requests/{asked['id']}/receipt")["legs"]} == {package["id"]}
+
+    assert why(delegate.post("requests", wanted(10, rights=[], package_id=package["id"], delegation_id=None), 422)) == {"package_not_held"}
+    stage.holder.post(f"packages/{package['id']}/finalize", {"reason": "the colleague has left"}, 200)
+    assert why(delegate.post("requests", wanted(10), 422)) == {"package_ended"}
+
+
 def test_what_is_not_proven_in_time_has_failed(stage: Stage) -> None:
     """A strict right wants the supplier's signature under the result. None comes: after five minutes it has failed, and costs nothing."""
     right = stage.right_for("strict", settlement_policy={"proof_profile": "strict"})
