@@ -17,7 +17,7 @@ from exchange.services.identity import Principal
 from exchange.services.rules import rules_named
 from exchange.web.inventory import ask_rows, lock_rows
 from exchange.web.manifest_words import NAMES, words_of
-from exchange.web.right_words import EVENTS, RELATIONS, end_words
+from exchange.web.right_words import EVENTS, RELATIONS, end_words, other_event
 from rights import selectors
 from rights.domain import right_events
 from rights.domain.gate_rules import LIFTED_BY
@@ -171,10 +171,10 @@ def _event(body: dict[str, Any], principal: Principal, own_id: str) -> dict[str,
     actor = body["actor"]
     about = body["object"].get("id") if isinstance(body["object"], dict) else body["object"]
     return {
-        "name": EVENTS.get(body["type"], body["type"]),
+        "name": EVENTS.get(body["type"]) or other_event(body["type"]),
         "type": body["type"],
         "at": to_datetime(parse_us(body["at"])),
-        "actor": "you" if actor == principal.actor else actor or "somebody else",
+        "actor": "you" if actor == principal.actor else actor or "somebody who is not named",
         "stream": body["stream"],
         "seq": body["seq"],
         "hash": body["hash"],

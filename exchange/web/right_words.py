@@ -80,6 +80,11 @@ def status_name(status: str) -> str:
     return status.replace("_", " ").capitalize()
 
 
+def other_event(kind: str) -> str:
+    """What happened to something that the right is a part of: "Route locked"."""
+    return kind.replace(".", " ").replace("_", " ").capitalize()
+
+
 def steps_from(status: RightStatus) -> list[tuple[str, str]]:
     """What may become of a right: (the status it would have, what has to happen for it), in the order of a life."""
     return [(status_name(following), NEXT[status, following]) for following in RightStatus if following in LIFECYCLE[status]]

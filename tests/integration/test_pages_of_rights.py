@@ -236,6 +236,7 @@ def test_every_field_step_gate_and_event_has_words():
     assert set(right_words.FREEZE) == set(FreezeReason)
     named = {value for name, value in vars(right_events).items() if name.isupper() and str(value).startswith("right.")}
     assert set(right_words.EVENTS) == named
+    assert right_words.other_event("route.locked") == "Route locked"
 
 
 def test_an_end_says_where_what_was_left_went():

@@ -15,13 +15,14 @@ export function toggleTheme() {
 /** Call back when the colours may have changed. */
 export function onTheme(call) {
   addEventListener("themechange", call);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", call);
+  for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) matchMedia(query).addEventListener("change", call);
 }
 
 /** A colour of the style sheets as the canvas understands it. */
 export function colour(name) {
   const probe = document.createElement("span");
   probe.style.color = `var(--${name})`;
+  probe.style.forcedColorAdjust = "none"; // a canvas is drawn in all its colours, or its lines are those of its ground
   probe.hidden = true;
   document.body.append(probe);
   const found = getComputedStyle(probe).color;

@@ -5,14 +5,20 @@ import { h } from "../lib/dom.js";
 import { codeWords } from "../lib/words.js";
 import { shortId } from "./preview.js";
 
-const STATES = { quoted: "Possible", refused: "Not possible", locked: "Locked", executing: "At work", completed: "Done", released: "Released", expired: "Run out", replaced: "Replaced" };
-const MARKS = { locked: "status-issued", executing: "status-issued", completed: "status-active", refused: "status-expired", expired: "status-expired" };
+const STATES = { quoted: "Possible", refused: "Not possible", locked: "Locked", executing: "At work", completed: "Done", failed: "Failed", released: "Released", expired: "Run out", replaced: "Replaced" };
+const MARKS = { locked: "status-issued", executing: "status-issued", completed: "status-active", refused: "status-expired", failed: "status-expired", expired: "status-expired" };
 
 /** Which part of its package a route uses, if it has a name. */
 const part = (route) => (route.tier ? `${codeWords(route.tier)} of the tranche` : route.branch ? `Branch ${route.branch}` : null);
 
 /** The same routes where nothing is reserved for them: what would be locked is possible. */
 export const untaken = (routes) => routes.map((route) => (route.state === "locked" ? { ...route, state: "quoted" } : route));
+
+/** The same routes after their receipt: a route that has ended may have come to nothing. */
+export function told(routes, receipt) {
+  const failed = new Set((receipt?.legs ?? []).filter((leg) => leg.error && leg.delivered_units === "0").map((leg) => leg.route_id));
+  return routes.map((route) => (route.state === "completed" && failed.has(route.id) ? { ...route, state: "failed" } : route));
+}
 
 /** `acts(route)` gives buttons for a route, if any. */
 export function candidates(routes, acts = () => []) {

@@ -6,6 +6,7 @@ import { looking, sending, showProblem, unreadable, valuesOf } from "../lib/desk
 import { listOf } from "../lib/desk_terms.js";
 import { h } from "../lib/dom.js";
 import { windowText } from "../lib/time.js";
+import { venueNow } from "../lib/venue_time.js";
 import { units } from "../lib/words.js";
 import { candidates, untaken } from "./candidates.js";
 import { shortId } from "./preview.js";
@@ -16,6 +17,9 @@ const PLAIN = {
   "text.generation": ["chat.completions", (text) => ({ messages: [{ role: "user", content: text }] }), "The prompt, as you would say it. It goes to the supplier as one message of a chat."],
   "text.embedding": ["embeddings", (text) => ({ input: text.split("\n").filter(Boolean) }), "One text per line; each line becomes one embedding."],
 };
+
+/** Whether its window is still to begin: what can be used now comes before it. */
+const isAhead = (right) => Date.parse(right.window.start) > venueNow();
 
 /** What is left empty is told at once, whatever else the venue would say. */
 function refuseEmpty(...told) {
@@ -54,7 +58,7 @@ export function connectRedeem(form, sent) {
     const row = rights.find((one) => one.id === right.value);
     if (!row) return;
     const free = (BigInt(row.remaining_amount) - BigInt(row.reserved_amount)).toString();
-    hint.textContent = `${grouped(free)} ${units(free, row.resource.unit)} free, ${windowText(row.window.start, row.window.end)}; ${shortId(row.id).textContent}`;
+    hint.textContent = `${grouped(free)} ${units(free, row.resource.unit)} free, ${windowText(row.window.start, row.window.end)}${isAhead(row) ? ", not before" : ""}; ${shortId(row.id).textContent}`;
     const fitting = WORK[row.resource.type];
     if (fitting) work.value = fitting;
     describe();
@@ -64,14 +68,13 @@ export function connectRedeem(form, sent) {
     right.replaceChildren(h("option", { value: "" }, "Looking…"));
     try {
       const [answer, held] = await Promise.all([get("/rights", { holder: "me", status: "active", limit: 200 }), get("/packages", { limit: 200 })]);
-      const now = Date.now();
-      rights = answer.data.filter((row) => Date.parse(row.window.end) > now);
+      rights = answer.data.filter((row) => Date.parse(row.window.end) > venueNow());
       packages = held.data.filter((row) => row.state === "active");
     } catch (problem) {
       showProblem(form, problem);
       return;
     }
-    rights.sort((a, b) => (a.window.end < b.window.end ? -1 : 1));
+    rights.sort((a, b) => Number(isAhead(a)) - Number(isAhead(b)) || (a.window.end < b.window.end ? -1 : 1));
     right.replaceChildren(
       ...(rights.length ? [] : [h("option", { value: "" }, "You hold no active right: buy one in a market first")]),
       ...rights.map((row) => h("option", { value: row.id }, `${row.metadata?.label || row.class_key}, ${compact(row.remaining_amount)} ${row.resource.unit}, ${windowText(row.window.start, row.window.end)}`)),

@@ -3,12 +3,12 @@
 import { adviceOf } from "../lib/advice.js";
 import { announce } from "../lib/announce.js";
 import { get, post } from "../lib/api.js";
+import { boundName, boundText } from "../lib/bounds.js";
 import { grouped } from "../lib/decimal.js";
 import { askFor } from "../lib/desk_ask.js";
 import { define, empty, failed, h, loading, Part } from "../lib/dom.js";
 import { dayTime } from "../lib/time.js";
-import { codeWords } from "../lib/words.js";
-import { candidates } from "./candidates.js";
+import { candidates, told } from "./candidates.js";
 import { shortId } from "./preview.js";
 import { cameToNothing, stateBadge } from "./requests.js";
 import { panel, settled } from "./settled.js";
@@ -157,11 +157,11 @@ class OneRequest extends Part {
     const choosing = request.state === "validated";
     const acts = (route) => (choosing && route.state === "quoted" ? [h("button", { class: "button small main", type: "button", onclick: () => this.lock(route) }, "Use this one")] : []);
     const again = choosing ? h("button", { class: "button", type: "button", onclick: () => this.quote() }, "Look again") : null;
-    return panel("Routes", "A right is a standing claim; a route is a moment's choice", candidates(request.routes, acts), again ? h("div", { class: "actions-line" }, again) : null);
+    return panel("Routes", "A right is a standing claim; a route is a moment's choice", candidates(told(request.routes, this.receipt), acts), again ? h("div", { class: "actions-line" }, again) : null);
   }
 
   bounds(request) {
-    const rows = request.effective.flatMap((one) => one.narrowings.map((row) => h("tr", {}, h("th", { scope: "row" }, codeWords(row.field)), h("td", {}, row.by), h("td", {}, row.before), h("td", {}, row.after))));
+    const rows = request.effective.flatMap((one) => one.narrowings.map((row) => h("tr", {}, h("th", { scope: "row" }, boundName(row.field)), h("td", {}, row.by), h("td", {}, boundText(row.field, row.before)), h("td", {}, boundText(row.field, row.after)))));
     const table = h(
       "div",
       { class: "scroll" },
