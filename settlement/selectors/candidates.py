@@ -41,6 +41,7 @@ SELECT right_id::text, count(DISTINCT request_id) FILTER (WHERE request_id <> %s
        coalesce(sum(units) FILTER (WHERE request_id = %s AND state = 'executing'), 0)::bigint
 FROM settlement_route WHERE right_id = ANY(%s::uuid[]) AND state IN ('locked', 'executing') GROUP BY 1
 """
+# Of rights that allow so many in a minute only: of others they may be thousands.
 _BEGUN = """
 SELECT right_id::text, count(DISTINCT request_id) FROM settlement_route
 WHERE right_id = ANY(%s::uuid[]) AND locked_at IS NOT NULL AND locked_at > %s AND request_id <> %s GROUP BY 1
@@ -51,17 +52,18 @@ SELECT r.id::text, array_agg(DISTINCT s.slug::text) FROM rights_right r JOIN rig
 JOIN rights_postedcapacity p ON p.id = x.capacity_id JOIN rights_capability c ON c.id = p.capability_id
 JOIN rights_supplier s ON s.id = c.supplier_id WHERE r.id = ANY(%s::uuid[]) GROUP BY 1
 """
+# What of a capability's capacity is under lock is counted once for all of them.
 _OFFERS = """
+WITH live AS (SELECT capability_id, sum(units)::bigint AS units FROM settlement_route WHERE state IN ('locked', 'executing') GROUP BY 1)
 SELECT c.id, c.uuid::text, s.id, s.slug, s.participant_id, s.status = 'active' AND p.status = 'active', s.region, c.unit, c.quality_band, c.latency_band,
        c.privacy_mode, c.constraints, c.tariff_minor, c.tariff_units, c.currency, c.reliability_bps, s.trust_bps,
        coalesce(e.status, ''), (extract(epoch from h.opened_until) * 1000000)::bigint, h.latency_us, coalesce(h.failures_in_a_row, 0),
        coalesce(e.adapter = 'node-network', false), CASE WHEN e.adapter = ANY(%s::text[]) THEN e.timeout_ms::bigint * 1000 * e.max_attempts ELSE 0 END,
-       (SELECT k.units - coalesce(sum(t.units) FILTER (WHERE t.id IS NOT NULL), 0)::bigint FROM rights_postedcapacity k
-        LEFT JOIN settlement_route t ON t.capability_id = c.id AND t.state IN ('locked', 'executing')
-        WHERE k.capability_id = c.id AND k.window_start <= %s AND k.window_end > %s GROUP BY k.id ORDER BY k.window_end LIMIT 1)
+       (SELECT k.units FROM rights_postedcapacity k
+        WHERE k.capability_id = c.id AND k.window_start <= %s AND k.window_end > %s ORDER BY k.window_end LIMIT 1) - coalesce(l.units, 0)
 FROM rights_capability c JOIN rights_supplier s ON s.id = c.supplier_id JOIN rights_participant p ON p.id = s.participant_id
 LEFT JOIN LATERAL (SELECT * FROM settlement_endpoint d WHERE d.capability_id = c.id ORDER BY (d.status = 'active') DESC, d.id DESC LIMIT 1) e ON true
-LEFT JOIN settlement_endpointhealth h ON h.endpoint_id = e.id
+LEFT JOIN settlement_endpointhealth h ON h.endpoint_id = e.id LEFT JOIN live l ON l.capability_id = c.id
 WHERE c.workload = %s AND c.retired_at IS NULL ORDER BY c.id LIMIT %s
 """
 # Of a supplier's last requests that have come to something: how many, and how many of them whole.
@@ -136,22 +138,31 @@ class Asked(msgspec.Struct):
     """Facts on their way; to be read after the trip."""
 
     now_us: int
+    request_id: str
     rights: Answer
     in_flight: Answer
-    begun: Answer
     own: Answer
     offered: Mapping[str, Answer]
 
     def read(self) -> Seen:
         """Each answer once, whoever asks then."""
+        rights = {row[0]: row for row in self.rights.rows()}
         return Seen(
             self.now_us,
-            {row[0]: row for row in self.rights.rows()},
+            rights,
             {right: (requests, units, own) for right, requests, units, own in self.in_flight.rows()},
-            dict(self.begun.rows()),
+            self._begun(rights),
             dict(self.own.rows()),
             {workload: _offers(answer, self.now_us) for workload, answer in self.offered.items()},
         )
+
+    def _begun(self, rights: Mapping[str, Sequence[Any]]) -> dict[str, int]:
+        """How many other requests began within a minute, of each right that limits them."""
+        manifests = _manifests({row[7] for row in rights.values()})
+        limited = [right for right, row in rights.items() if manifests[row[7]].document["limits"]["rate_limit_per_minute"] is not None]
+        if not limited:
+            return {}
+        return dict(rows.fetch_all(_BEGUN, [rows.array(limited), rfc3339(self.now_us - MINUTE_US), self.request_id]))
 
 
 def ask_facts(trip: Trip, *, right_ids: str, workloads: Iterable[str], request_id: str, now_us: int) -> Asked:
@@ -161,9 +172,9 @@ def ask_facts(trip: Trip, *, right_ids: str, workloads: Iterable[str], request_i
     at = rfc3339(now_us)
     return Asked(
         now_us,
+        request_id,
         trip.ask(_RIGHTS, [right_ids]),
         trip.ask(_IN_FLIGHT, [request_id, request_id, request_id, right_ids]),
-        trip.ask(_BEGUN, [right_ids, rfc3339(now_us - MINUTE_US), request_id]),
         trip.ask(_OWN, [right_ids]),
         {workload: trip.ask(_OFFERS, [_OWN_ADAPTERS, at, at, workload, MOST_OFFERS]) for workload in sorted(set(workloads))},
     )
