@@ -6,6 +6,7 @@ Nothing here needs an `Idempotency-Key`: the same answer again is told what it w
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -122,10 +123,11 @@ async def _lease(call: Call) -> Any:
     with line().place(call.node.supplier) as place:
         leases = await LEASES(wish)
         again = msgspec.structs.replace(wish, nonce="")
-        async for _ in place.rings(call.wait_s if not leases else 0, call.receive):
-            leases = await LEASES(again)
-            if leases:
-                break
+        async with aclosing(place.rings(0 if leases else call.wait_s, call.receive)) as rings:
+            async for _ in rings:
+                leases = await LEASES(again)
+                if leases:
+                    break
     return _listing([node_render.lease(one) for one in leases])
 
 

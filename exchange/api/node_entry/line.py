@@ -6,7 +6,7 @@ A ring may be lost: as long as somebody stands here, all that is on offer is cou
 import asyncio
 import logging
 from asyncio import AbstractEventLoop, Future
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -39,7 +39,7 @@ class Place:
         if not self._rung.done():
             self._rung.set_result(None)
 
-    async def rings(self, seconds: float, receive: Receive) -> AsyncIterator[None]:
+    async def rings(self, seconds: float, receive: Receive) -> AsyncGenerator[None, None]:
         """Each ring of so many seconds, as long as the caller has not hung up: nothing is leased for nobody."""
         if not seconds or self._line.is_leaving:
             return
