@@ -87,6 +87,7 @@ class _Together:
 
 _waiting: ContextVar[_Together | None] = ContextVar("rows_waiting", default=None)
 FEW = 32  # lines up to which inserting them in one trip beats a COPY (two trips) per table
+AT_ONCE = 8  # lines that are inserted by one statement, however many of them there are
 
 
 @contextmanager
@@ -139,10 +140,11 @@ def _send(kept: _Together) -> None:
 
 
 def _ask_inserts(trip: Trip, table: str, columns: str, lines: Sequence[str]) -> list[Answer]:
-    """Insert the lines, as many at once as halve evenly: each number of rows is a statement of its own, and there shall be few."""
+    """Insert the lines: a few at once, more as they halve evenly. Each number of rows is a statement of its own, and there shall be few."""
     answers, start = [], 0
     while start < len(lines):
-        count = 1 << ((len(lines) - start).bit_length() - 1)
+        left = len(lines) - start
+        count = left if left <= AT_ONCE else 1 << (left.bit_length() - 1)
         values = [_value(field) for line in lines[start : start + count] for field in line.split("\t")]
         answers.append(trip.ask(_insert(table, columns, count), values))
         start += count

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -133,15 +133,23 @@ def append(*, stream_id: int, events: Sequence[NewEvent], actor: str, now_us: in
     return appended
 
 
-def append_each(*, events: Sequence[tuple[int, NewEvent]], actor: str, now_us: int) -> list[Appended]:
-    """Append every event to the stream it is given with; streams are locked in order. What was appended, in the order given."""
+def ask_heads(trip: Trip, stream_ids: Iterable[int]) -> dict[int, Answer]:
+    """Lock several streams, in order, for an `append_each` that is to follow."""
+    return {stream_id: ask_head(trip, stream_id) for stream_id in sorted(set(stream_ids))}
+
+
+def append_each(
+    *, events: Sequence[tuple[int, NewEvent]], actor: str, now_us: int, heads: Mapping[int, Answer] | None = None
+) -> list[Appended]:
+    """Append every event to the stream it is given with; what was appended, in the order given. Locks the streams unless `heads` did."""
     by_stream: dict[int, list[int]] = {}
     for position, (stream_id, _) in enumerate(events):
         by_stream.setdefault(stream_id, []).append(position)
+    if heads is None:
+        trip = Trip()
+        heads = ask_heads(trip, by_stream)
+        trip.go()
     found: dict[int, Appended] = {}
-    trip = Trip()
-    heads = {stream_id: ask_head(trip, stream_id) for stream_id in sorted(by_stream)}
-    trip.go()
     for stream_id, positions in by_stream.items():
         told = [events[position][1] for position in positions]
         appended = append(stream_id=stream_id, events=told, actor=actor, now_us=now_us, head=heads[stream_id])

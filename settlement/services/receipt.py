@@ -30,7 +30,7 @@ from settlement.services.disputes import Opening, challenge, is_open_to_challeng
 from settlement.services.finalize import load_settled
 from settlement.services.proof_rows import ReceiptConflict, ReceiptRefused, check_proofs, read_new, read_row, stored_proofs, write_proofs
 from settlement.services.reissue import may_grant
-from settlement.services.settle import Hands, Settling, about, carry_out, classify_now, end_request, remember, step
+from settlement.services.settle import Hands, Settling, about, carry_out, carry_out_and_remember, classify_now, end_request, remember, step
 from settlement.services.unit_moves import Fact, UnitMove
 
 PROOF_S = 300  # so long after a receipt its proofs may still come
@@ -184,7 +184,7 @@ def _recorded(checked: Sequence[tuple[Case, NewReceipt]], hands: Hands) -> list[
         settling = _decide(case, settlement, new.told, read_new(new.proofs), hands=hands)
         settlements.append(settlement)
         settlings.append(msgspec.structs.replace(settling, facts=[*new.begun, *events, *settling.facts]))
-    remember(carry_out(settlings, hands), actor=hands.actor, now_us=hands.now_us)
+    carry_out_and_remember(settlings, hands)
     return settlements
 
 
@@ -237,7 +237,7 @@ def _overdue(request_id: str, *, mint: Mint, actor: str, now_us: int) -> bool:
     with _writing(case):
         hands = Hands(mint, actor, now_us)
         settling = _decide(case, settlement, told, stored_proofs(settlement), hands=hands, is_over=True)
-        remember(carry_out([settling], hands), actor=actor, now_us=now_us)
+        carry_out_and_remember([settling], hands)
     return True
 
 

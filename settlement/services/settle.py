@@ -4,14 +4,15 @@ Locks: the request's row (its settlement and routes with it), a package and a de
 Units move when a settlement is classified, money when it is final; until then it sits in `venue:escrow`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339, to_datetime
 from rights.kernel.ids import Mint, public
-from rights.services.journal import NewEvent
+from rights.kernel.trip import Answer, Trip
+from rights.services.journal import NewEvent, ask_heads
 from rights.services.use_locked import Take
 from rights.services.venue import venue_account
 from settlement.domain import settlement_events as told
@@ -25,7 +26,7 @@ from settlement.services.ledger import Move
 from settlement.services.reissue import issue_grants, plan_grants
 from settlement.services.remember import remember_use
 from settlement.services.slices import Slice, shares_told, slices_of, takes_of, weigh
-from settlement.services.tally import Final, count_outcomes
+from settlement.services.tally import Final, ask_counts
 from settlement.services.unit_moves import NOTHING, Fact, UnitMove, move_units
 
 ESCROW = "venue:escrow"
@@ -194,9 +195,34 @@ def carry_out(settlings: Sequence[Settling], hands: Hands) -> list[Fact]:
 
     What is to be remembered, settlement by settlement.
     """
-    moved = move_units([settling.move for settling in settlings], hands.now_us)
+    return _carried_out(settlings, hands, lambda _: None)
+
+
+def carry_out_and_remember(settlings: Sequence[Settling], hands: Hands) -> None:
+    """The same, where nothing comes between: the streams are locked in the trip that locks what comes before them."""
+    if any(settling.ending is not None and settling.ending.grants for settling in settlings):
+        remember(carry_out(settlings, hands), actor=hands.actor, now_us=hands.now_us)
+        return
+    cases = [settling.move.case for settling in settlings]
+    streams = {stream for case in cases for stream in (case.stream_id, *(route.stream_id for route in case.routes))}
+    heads: dict[int, Answer] = {}
+    facts = _carried_out(settlings, hands, lambda trip: heads.update(ask_heads(trip, streams)))
+    remember_use(events=facts, actor=hands.actor, now_us=hands.now_us, heads=heads)
+
+
+def _carried_out(settlings: Sequence[Settling], hands: Hands, last: Callable[[Trip], None]) -> list[Fact]:
     final = [(settling.move, settling.ending) for settling in settlings if settling.ending is not None]
-    count_outcomes([Final(move.settlement, ending.slices, ran=ending.state == "completed") for move, ending in final])
+    counted: list[Answer | None] = []
+
+    def behind(trip: Trip) -> None:
+        finals = [Final(move.settlement, ending.slices, ran=ending.state == "completed") for move, ending in final]
+        counted.append(ask_counts(trip, finals))
+        last(trip)
+
+    moved = move_units([settling.move for settling in settlings], hands.now_us, behind)
+    for answer in counted:
+        if answer is not None:
+            answer.count()
     for move, ending in final:
         issue_grants(move.case, move.settlement, ending.grants, mint=hands.mint, now_us=hands.now_us)
     return [fact for settling, facts in zip(settlings, moved, strict=True) for fact in (*settling.facts, *facts)]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rights.kernel import rows
+from rights.kernel.trip import Answer, Trip
 from settlement.domain.settlement_states import JUDGED, Outcome
 from settlement.models import Settlement
 from settlement.services.slices import Slice
@@ -38,10 +39,10 @@ def counts(settlement: Settlement, slices: Sequence[Slice], *, ran: bool) -> boo
     return ran or settlement.outcome == Outcome.EXPIRED
 
 
-def count_outcomes(finals: Sequence[Final]) -> None:
+def ask_counts(trip: Trip, finals: Sequence[Final]) -> Answer | None:
     """Add each once for every issuer and window of its rights, in the caller's transaction; an issuer's use of its own rights is no record.
 
-    Locks: tallies, behind balances.
+    Locks: tallies, behind balances. None where there is nothing to count.
     """
     used = [
         (final.settlement.request_id, final.settlement.outcome, each.route.right_id, each.share.used, each.route.units)
@@ -49,5 +50,4 @@ def count_outcomes(finals: Sequence[Final]) -> None:
         if counts(final.settlement, final.slices, ran=final.ran)
         for each in final.slices
     ]
-    if used:
-        rows.execute(_COUNT, [*map(rows.array, zip(*used, strict=True))])
+    return trip.ask(_COUNT, [*map(rows.array, zip(*used, strict=True))]) if used else None

@@ -3,7 +3,7 @@
 Locks: a package, a delegation, rights, balances. The request's row is locked already, streams come behind.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
@@ -67,8 +67,11 @@ class UnitMove(msgspec.Struct, frozen=True):
         return self.case.package_id is None and self.case.delegation_id is None and not self.back and not self.closing
 
 
-def move_units(moves: Sequence[UnitMove], now_us: int) -> list[list[Fact]]:
-    """Make the moves, one or several plain ones, as one after the other; the facts of each, for whoever remembers everything at the end."""
+def move_units(moves: Sequence[UnitMove], now_us: int, behind: Callable[[Trip], None]) -> list[list[Fact]]:
+    """Make the moves, one or several plain ones, as one after the other; the facts of each, for whoever remembers everything at the end.
+
+    `behind` asks for what is locked behind balances, in the same trip.
+    """
     if len(moves) > 1 and not all(move.is_plain for move in moves):
         raise ValueError("what is not plain moves by itself")
     right_ids = sorted({right_id for move in moves for right_id in move.right_ids})
@@ -77,7 +80,7 @@ def move_units(moves: Sequence[UnitMove], now_us: int) -> list[list[Fact]]:
         moves, facts = _prepared(moves[0], now_us)
     held = _taken(moves, right_ids, now_us) if right_ids else {}
     entries = [_entry(move, held, now_us) for move in moves]
-    _post(entries, now_us)
+    _post(entries, now_us, behind)
     uses = _uses(moves, right_ids, held)
     used = iter(use_locked(uses=[use for use in uses if use.takes], held=held, now_us=now_us))
     for move, entry, use, told in zip(moves, entries, uses, facts, strict=True):
@@ -150,13 +153,14 @@ def _entry(move: UnitMove, held: Mapping[str, Held], now_us: int) -> _Entry:
     return _Entry([*legs, *move.cash], holds, events)
 
 
-def _post(entries: Sequence[_Entry], now_us: int) -> None:
+def _post(entries: Sequence[_Entry], now_us: int, behind: Callable[[Trip], None]) -> None:
     holds: dict[Key, int] = {}
     for entry in entries:
         for key, units in entry.holds.items():
             holds[key] = holds.get(key, 0) + units
     trip = Trip()
     posting = ask_post(trip, moves=[leg for entry in entries for leg in entry.legs], holds=holds, now_us=now_us)
+    behind(trip)
     trip.go()
     posting.balances()
 
