@@ -1,7 +1,7 @@
 """One token bucket per account and class of action, across REST and sockets (API.md, conventions).
 
-The buckets live in Redis and are drawn from by one atomic script; when Redis is away each process grants a quarter of
-the rate from its own memory. Cancels are counted nowhere: they are never blocked.
+The buckets live in Redis and are drawn from by one atomic script, a little ahead while they are well filled (rate_limit_ahead.py); when Redis is
+away each process grants a quarter of the rate from its own memory. Cancels are counted nowhere: they are never blocked.
 """
 
 import math
@@ -13,6 +13,8 @@ import msgspec
 import redis
 import redis.asyncio
 from django.conf import settings
+
+from exchange.services.rate_limit_ahead import SHARE, Ahead, Bucket
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -69,26 +71,30 @@ class RateLimited(Exception):
         self.decision = decision
 
 
-# KEYS: buckets. ARGV: per bucket rate, burst, cost. Nothing is drawn unless every bucket can give its part.
+# KEYS: buckets. ARGV: per bucket rate, burst, cost, what is to be drawn ahead, what comes back. Nothing is drawn unless every bucket can give
+# its part; ahead only while half of the bucket stays. Answers per bucket what is left and what was drawn ahead, then whether it was too little.
 _SCRIPT = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local out, levels, short = {}, {}, 0
 for i, key in ipairs(KEYS) do
-  local rate, burst, cost = tonumber(ARGV[3*i-2]), tonumber(ARGV[3*i-1]), tonumber(ARGV[3*i])
+  local rate, burst, cost, back = tonumber(ARGV[5*i-4]), tonumber(ARGV[5*i-3]), tonumber(ARGV[5*i-2]), tonumber(ARGV[5*i])
   local s = redis.call('HMGET', key, 'l', 'a')
   local level = tonumber(s[1]) or burst
-  level = math.min(burst, level + math.max(0, now - (tonumber(s[2]) or now)) * rate / 1000000)
+  level = math.min(burst, level + back + math.max(0, now - (tonumber(s[2]) or now)) * rate / 1000000)
   levels[i] = level
   if level < math.min(cost, burst) then short = 1 end
 end
 for i, key in ipairs(KEYS) do
-  local rate, burst, cost = tonumber(ARGV[3*i-2]), tonumber(ARGV[3*i-1]), tonumber(ARGV[3*i])
+  local rate, burst, cost, ahead = tonumber(ARGV[5*i-4]), tonumber(ARGV[5*i-3]), tonumber(ARGV[5*i-2]), tonumber(ARGV[5*i-1])
   local level = levels[i]
   if short == 0 then level = level - cost end
+  if short == 1 or level - ahead < burst / 2 then ahead = 0 end
+  level = level - ahead
   redis.call('HSET', key, 'l', tostring(level), 'a', string.format('%.0f', now))
   redis.call('PEXPIRE', key, math.ceil((burst - level) / rate * 1000) + 1000)
-  out[i] = string.format('%.3f', level)
+  out[2*i-1] = string.format('%.3f', level)
+  out[2*i] = tostring(ahead)
 end
 out[#out + 1] = tostring(short)
 return out
@@ -108,7 +114,8 @@ class Limiter:
 
     def __init__(self) -> None:
         self.rules = rules()
-        self.local: dict[tuple[int, str], tuple[float, float]] = {}
+        self.local: dict[Bucket, tuple[float, float]] = {}
+        self.ahead = Ahead()
         self._away_until = 0.0
         self._sync: redis.Redis | None = None
         self._async: redis.asyncio.Redis | None = None
@@ -121,12 +128,15 @@ class Limiter:
         wanted = self._wanted(draws)
         if not wanted:
             return _free(draws)
+        if (paid := self._paid(account_id, wanted)) is not None:
+            return paid
         if time.monotonic() >= self._away_until:
             if self._script is None:
                 self._sync = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=DRAW_TIMEOUT_S, socket_connect_timeout=DRAW_TIMEOUT_S)
                 self._script = self._sync.register_script(_SCRIPT)
             try:
-                return self._judge(wanted, self._script(keys=_keys(account_id, wanted), args=self._arguments(wanted)))
+                answer = self._script(keys=_keys(account_id, wanted), args=self._arguments(account_id, wanted))
+                return self._judge(account_id, wanted, answer)
             except (redis.RedisError, OSError):
                 self._away_until = time.monotonic() + OUTAGE_S
         return self._take_local(account_id, wanted)
@@ -136,10 +146,12 @@ class Limiter:
         wanted = self._wanted(draws)
         if not wanted:
             return _free(draws)
+        if (paid := self._paid(account_id, wanted)) is not None:
+            return paid
         if time.monotonic() >= self._away_until:
             try:
-                answer = await self._loop_script()(keys=_keys(account_id, wanted), args=self._arguments(wanted))
-                return self._judge(wanted, answer)
+                answer = await self._loop_script()(keys=_keys(account_id, wanted), args=self._arguments(account_id, wanted))
+                return self._judge(account_id, wanted, answer)
             except (redis.RedisError, OSError):
                 self._away_until = time.monotonic() + OUTAGE_S
         return self._take_local(account_id, wanted)
@@ -159,8 +171,21 @@ class Limiter:
     def _wanted(self, draws: Sequence[Draw]) -> list[Draw]:
         return [(action, cost) for action, cost in draws if action not in FREE and cost > 0]
 
-    def _arguments(self, wanted: Sequence[Draw]) -> list[int]:
-        return [number for action, cost in wanted for number in (self.rules[action].per_s, self.rules[action].burst, cost)]
+    def _paid(self, account_id: int, wanted: Sequence[Draw]) -> Decision | None:
+        """The answer from what was drawn ahead; None where that is not enough."""
+        found = self.ahead.spend([((account_id, action), cost) for action, cost in wanted])
+        if found is None:
+            return None
+        rules = [self.rules[action] for action, _ in wanted]
+        levels = [min(float(rule.burst), level + passed_s * rule.per_s) for rule, (level, passed_s) in zip(rules, found, strict=True)]
+        return self._decide(wanted, levels, allowed=True)
+
+    def _arguments(self, account_id: int, wanted: Sequence[Draw]) -> list[int]:
+        back = self.ahead.give_back([(account_id, action) for action, _ in wanted])
+        rules = [(self.rules[action], cost) for action, cost in wanted]
+        return [
+            n for (rule, cost), left in zip(rules, back, strict=True) for n in (rule.per_s, rule.burst, cost, rule.burst // SHARE, left)
+        ]
 
     def _loop_script(self) -> Any:
         """A client belongs to the loop it was made in."""
@@ -175,8 +200,13 @@ class Limiter:
             self._async_loop = loop
         return self._async_script
 
-    def _judge(self, wanted: Sequence[Draw], answer: Sequence[bytes]) -> Decision:
-        return self._decide(wanted, [float(level) for level in answer[:-1]], allowed=answer[-1] == b"0")
+    def _judge(self, account_id: int, wanted: Sequence[Draw], answer: Sequence[bytes]) -> Decision:
+        """What the script has answered; what was drawn ahead is kept, and counts as left."""
+        levels = []
+        for (action, _), left, drawn in zip(wanted, answer[:-1:2], answer[1::2], strict=True):
+            self.ahead.keep((account_id, action), int(drawn), float(left))
+            levels.append(float(left) + int(drawn))
+        return self._decide(wanted, levels, allowed=answer[-1] == b"0")
 
     def _take_local(self, account_id: int, wanted: Sequence[Draw]) -> Decision:
         """A quarter of the rate: enough to go on, too little to overwhelm the database without a shared count."""

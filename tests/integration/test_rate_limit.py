@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from exchange.services import keys, rate_limit
+from exchange.services import keys, rate_limit, rate_limit_ahead
 from exchange.services.rate_limit import Limiter, RateLimited, Rule
 from rights.kernel.clock import now_us
 from tests.api.conftest import Caller
@@ -81,6 +81,52 @@ def test_twenty_threads_draw_exactly_the_burst(limiter, account):
     for thread in threads:
         thread.join()
     assert 200 <= sum(gone) <= 210  # what flows in while the threads run
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """What is drawn ahead is kept however slow the machine is."""
+    monkeypatch.setattr(rate_limit_ahead, "KEEP_S", 3600.0)
+
+
+def test_of_a_full_bucket_a_little_is_drawn_ahead_and_told_as_left(limiter, account, patient):
+    limiter.rules = {"read": Rule(1, 640)}
+    taken = [limiter.take(account, ("read", 1))]
+    limiter.close()  # whoever asks Redis makes its script anew
+    taken += [limiter.take(account, ("read", cost)) for cost in (1, 2, 3, 4)]
+    assert limiter._script is None
+    assert [decision.remaining for decision in taken] == [639, 638, 636, 633, 629]
+    taken.append(limiter.take(account, ("read", 1)))
+    assert limiter._script is not None
+    assert all(decision.allowed for decision in taken)
+    assert 628 <= taken[-1].remaining <= 640 - 12 + 60  # with what has flowed in
+
+
+def test_processes_that_draw_ahead_give_the_burst_and_no_more(limiter, account, patient):
+    """Two limiters are two processes. What the one holds when it stops calling is a part of its share at most."""
+    other = Limiter()
+    other.rules = limiter.rules = {"read": Rule(1, 640)}
+    gone = [each.take(account, ("read", cost)).allowed * cost for cost in (1, 3, 2) * 80 for each in (limiter, other)]
+    assert 640 <= sum(gone) <= 700
+    assert not gone[-1]
+    other.close()
+
+
+def test_what_was_drawn_ahead_goes_back_when_it_is_old(limiter, account, monkeypatch):
+    monkeypatch.setattr(rate_limit_ahead, "KEEP_S", 0.0)
+    limiter.rules = {"read": Rule(1, 640)}
+    left = [limiter.take(account, ("read", 1)).remaining for _ in range(20)]
+    assert left[-1] >= 620
+    assert sum(limiter.take(account, ("read", 10)).allowed for _ in range(80)) >= 62
+
+
+def test_without_redis_what_was_drawn_ahead_is_still_spent(limiter, account, settings, patient):
+    limiter.rules = {"read": Rule(1, 640)}
+    assert limiter.take(account, ("read", 1)).allowed
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    limiter.close()
+    assert limiter.take(account, ("read", 10)).remaining >= 629
+    assert 640 // 4 <= sum(limiter.take(account, ("read", 1)).allowed for _ in range(400)) <= 640 // 4 + 60
 
 
 def test_loops_and_threads_share_a_bucket(limiter, account):
