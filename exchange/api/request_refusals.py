@@ -38,8 +38,13 @@ def request_problems() -> Iterator[None]:
         told = [{"code": one.code, "passed": False, "detail": one.detail} for one in refused.refusals]
         raise Problem(refused.refusals[0].code, str(refused)[:MOST_DETAIL], gates=told) from refused
     except KeyEnded as ended:
-        raise (Problem("scope_missing", "needs the scope redeem") if ended.is_suspended else Problem("unauthenticated")) from ended
+        raise of_ended(ended) from ended
     except KeyReusedError:
         raise Problem("idempotency_key_reused") from None
     except KeyInUseError:
         raise Problem("idempotency_key_in_use", headers={"Retry-After": "1"}) from None
+
+
+def of_ended(ended: KeyEnded) -> Problem:
+    """What a caller is told whose key was good a moment ago."""
+    return Problem("scope_missing", "needs the scope redeem") if ended.is_suspended else Problem("unauthenticated")

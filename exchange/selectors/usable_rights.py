@@ -1,11 +1,13 @@
 """Which rights an account may use for work of a kind right now, for who does not name one: what ends first is used first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from exchange.selectors import named
+from rights.kernel import rows
 from rights.kernel.clock import rfc3339
+from rights.kernel.trip import Answer, Trip
 
 MOST = 8  # candidates of one request
 _FIELDS = """
@@ -41,14 +43,25 @@ class UsableRight(msgspec.Struct, frozen=True):
 
 def usable_rights(*, account_id: int, resources: Sequence[str], now_us: int, most: int = MOST) -> list[UsableRight]:
     """Active rights of these resource types inside their windows with free units, the one that ends first at the front."""
-    values = {"account": account_id, "resources": list(resources), "now": rfc3339(now_us), "most": most}
-    return [UsableRight(*row) for row in named.fetch_all(_USABLE, values)]
+    trip = Trip()
+    asked = ask_usable(trip, account_id=account_id, resources=resources, now_us=now_us, most=most)
+    trip.go()
+    return read_rights(asked)
 
 
-def named_rights(*, right_ids: Sequence[str]) -> list[UsableRight]:
-    """The rights of these ids, whoever holds them, in this order; whether the caller may use them is the router's to say."""
-    found = {row[0]: UsableRight(*row) for row in named.fetch_all(_FIELDS + "WHERE r.id = ANY(%(ids)s::uuid[])", {"ids": list(right_ids)})}
-    return [found[right_id] for right_id in right_ids if right_id in found]
+def ask_usable(trip: Trip, *, account_id: int, resources: Sequence[str], now_us: int, most: int = MOST) -> Answer:
+    """`usable_rights` in a trip with others; `read_rights` reads the answer."""
+    values = {"account": account_id, "resources": rows.text_array(resources), "now": rfc3339(now_us), "most": most}
+    return trip.ask(_USABLE, values)
+
+
+def ask_named(trip: Trip, *, right_ids: Iterable[str]) -> Answer:
+    """The rights of these ids, whoever holds them, in no order; whether the caller may use them is the router's to say."""
+    return trip.ask(_FIELDS + "WHERE r.id = ANY(%(ids)s::uuid[])", {"ids": rows.array(right_ids)})
+
+
+def read_rights(answer: Answer) -> list[UsableRight]:
+    return [UsableRight(*row) for row in answer.rows()]
 
 
 def delegated_right(*, delegation_id: str, account_id: int) -> UsableRight | None:

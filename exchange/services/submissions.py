@@ -143,6 +143,6 @@ def _ask(submission: Submission, standings: Mapping[int, Standing], mint: Mint, 
 
 def _done(made: Submitted) -> Done:
     """The answer; where work waits for a worker now, one is called when this is committed."""
-    if made.ask.payload is not None and made.request.state == "matched":
+    if made.ask.payload is not None and made.is_matched:
         ring_after_commit()
     return Done(202 if made.request.state == "deferred" else 201, submitted_document(made))

@@ -1,7 +1,7 @@
 """Execution begins (SPEC §8): locked → executing, once. Whoever gets the work does it; everybody else gets nothing."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -112,6 +112,22 @@ def begin_execution(*, request_id: str, actor: str, now_us: int, payload: str | 
         if payload is not None and begun.routes[0].is_by_nodes:
             rows.write(_KEEP, [request_id, payload, hashlib.sha256(payload.encode()).hexdigest(), rfc3339(now_us)])
     return begun.work
+
+
+def begin_together(*, request_ids: Sequence[str], payloads: Mapping[str, str], now_us: int) -> dict[str, tuple[Work, Fact]]:
+    """Begin what was submitted in the same transaction: by request its work and the fact, for whoever remembers that, behind all that it
+    locks. What is not to be begun is left out; `payloads` as for `begin_execution`, by request.
+    """
+    begun = {request_id: one for request_id, one in _read(request_ids, (), now_us).items() if one is not None}
+    if not begun:
+        return {}
+    with rows.together():
+        facts = _write(list(begun.values()), now_us)
+        at = rfc3339(now_us)
+        kept = [(request_id, payloads[request_id]) for request_id, one in begun.items() if one.routes[0].is_by_nodes]
+        lines = [f"{key}\t{rows.escape(body)}\t{hashlib.sha256(body.encode()).hexdigest()}\t{at}" for key, body in kept]
+        rows.copy_rows("settlement_requestpayload", "request_id, body, body_hash, created_at", lines)
+    return {request_id: (one.work, fact) for (request_id, one), fact in zip(begun.items(), facts, strict=True)}
 
 
 def begin_with_receipt(*, request_id: str, now_us: int) -> list[Fact]:

@@ -48,6 +48,11 @@ class Submitted(msgspec.Struct, frozen=True):
     made: list[tuple[Quote, Route]]
     scale: int
 
+    @property
+    def is_matched(self) -> bool:
+        """Whether its routes are locked."""
+        return self.request.state == "matched"
+
 
 Outcome = Submitted | EnvelopeRefused | RequestRefused
 
@@ -94,12 +99,12 @@ def submit_requests(*, asks: Sequence[Ask], mint: Mint, now_us: int) -> list[Out
     with rows.together():
         outcomes, facts = submit_unremembered(asks=asks, mint=mint, now_us=now_us)
         if facts:
-            remember_use(events=facts, actor=asks[0].actor, now_us=now_us)
+            remember_use(events=[fact for of_it in facts.values() for fact in of_it], actor=asks[0].actor, now_us=now_us)
     return outcomes
 
 
-def submit_unremembered(*, asks: Sequence[Ask], mint: Mint, now_us: int) -> tuple[list[Outcome], list[Fact]]:
-    """`submit_requests` for a caller who does more with them: the facts are his to remember, behind all that he locks."""
+def submit_unremembered(*, asks: Sequence[Ask], mint: Mint, now_us: int) -> tuple[list[Outcome], dict[str, list[Fact]]]:
+    """`submit_requests` for a caller who does more with them: the facts, by request, are his to remember, behind all that he locks."""
     outcomes: list[Outcome | None] = [_refused(ask) for ask in asks]
     wishes: dict[int, tuple[Envelope, Source]] = {}
     for place, ask in enumerate(asks):
@@ -112,7 +117,7 @@ def submit_unremembered(*, asks: Sequence[Ask], mint: Mint, now_us: int) -> tupl
             except RequestRefused as refused:
                 outcomes[place] = refused
     if not wishes:
-        return [outcome for outcome in outcomes if outcome is not None], []
+        return [outcome for outcome in outcomes if outcome is not None], {}
     found = look(wishes=list(wishes.values()), request_id=asks[0].request_id, now_us=now_us)
     drafts = []
     for place, (_, source) in wishes.items():
@@ -123,7 +128,7 @@ def submit_unremembered(*, asks: Sequence[Ask], mint: Mint, now_us: int) -> tupl
         else:
             outcomes[place] = drafts[-1].made
     with rows.together():
-        facts = _write(drafts, now_us) if drafts else []
+        facts = _write(drafts, now_us) if drafts else {}
     return [outcome for outcome in outcomes if outcome is not None], facts
 
 
@@ -195,8 +200,8 @@ _COLUMNS = (
 )
 
 
-def _write(drafts: Sequence[_Draft], now_us: int) -> list[Fact]:
-    """Every row of them, table by table; the facts, request by request."""
+def _write(drafts: Sequence[_Draft], now_us: int) -> dict[str, list[Fact]]:
+    """Every row of them, table by table; the facts by request."""
     rows.copy_rows("settlement_request", _COLUMNS, [_line(draft.made.request, rfc3339(now_us)) for draft in drafts])
     kept = [draft.made.ask for draft in drafts if draft.made.ask.payload is not None]
     lines = [f"{ask.request_id}\t{rows.escape(str(ask.payload))}\t{ask.envelope.payload_hash}\t{rfc3339(now_us)}" for ask in kept]
@@ -204,8 +209,8 @@ def _write(drafts: Sequence[_Draft], now_us: int) -> list[Fact]:
     wanted = [(draft.made.request, draft.found, draft.taken) for draft in drafts if draft.taken is not None]
     drawn = lock_together(wanted, now_us)
     write_routes([route for draft in drafts for route in draft.made.made])
-    facts = [fact for draft in drafts for fact in facts_of(draft.made.request, _told(draft))]
-    return [*facts, *(facts_of(wanted[0][0], drawn) if drawn else [])]
+    # What became of a package is of the only request there is then.
+    return {draft.made.ask.request_id: facts_of(draft.made.request, [*_told(draft), *drawn]) for draft in drafts}
 
 
 def _line(request: Request, at: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from exchange.api.gateway.asked import MOST_BODY, OPERATIONS, Asked, read_asked
-from exchange.api.gateway.entering import MINT, enter, read_named
+from exchange.api.gateway.entering import MINT, Coming, enter, read_named
 from exchange.api.gateway.models import MODELS, model_list, one_model
 from exchange.api.gateway.nodes import events_in, nodes_answer
 from exchange.api.gateway.refusals import error_body, failure_of, refusal_of
@@ -25,6 +25,7 @@ from rights.kernel.clock import now_us
 from settlement.domain.work import Work
 from settlement.models import Settlement
 from settlement.services.execute import Executed, execute, is_for_nodes, record, stream_work
+from settlement.services.gathered import Gathered
 from settlement.services.off_loop import in_thread
 from settlement.services.pulse import alive
 
@@ -33,6 +34,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 ROOT = "/v1/"
 _encode = msgspec.json.Encoder().encode
+_entered: Gathered[Coming, Work] = Gathered(lambda calls: enter(calls, now_us=now_us()))
 
 
 class Call(msgspec.Struct):
@@ -123,7 +125,7 @@ async def _redeem(call: Call, operation: str, raw: bytes) -> None:
         raise Problem("validation_failed", "embeddings have no stream")
     identity = MINT.uuid(now_us())
     call.headers["X-Redemption"] = f"req_{identity}"
-    work = await in_thread(enter, asked=asked, named=named, who=call.who, request_id=identity, now_us=now_us())
+    work = await _entered(Coming(asked, named, call.who, identity))
     if is_for_nodes(work):
         await _by_nodes(call, asked, work)
         return

@@ -1,30 +1,36 @@
-"""A call becomes a request: which right it uses, its envelope, its route, and the work. All of it beside the event loop, in two transactions."""
+"""Calls become requests: which right each uses, its envelope, its route, and the work. All of it beside the event loop, in one transaction
+for those that come at the same time.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from django.db import DatabaseError, transaction
 
 from exchange.api import fields
 from exchange.api.gateway.asked import Asked
 from exchange.api.problems import Problem
-from exchange.selectors.usable_rights import UsableRight, delegated_right, named_rights, usable_rights
+from exchange.selectors.usable_rights import UsableRight, ask_named, ask_usable, delegated_right, read_rights
 from exchange.services.identity import Principal
-from exchange.services.request_bounds import usable_classes, within_bounds
+from exchange.services.key_standing import KeyEnded, Standing, ask_standing
+from exchange.services.request_bounds import RequestBounded, usable_classes, within_bounds
 from rights.domain.capability import RESOURCE_OF
 from rights.kernel import rows
 from rights.kernel.ids import Mint
-from rights.kernel.planned import load_one
-from rights.models import Account
+from rights.kernel.retry import begun_again
+from rights.kernel.trip import Trip
 from settlement.domain.envelope import Candidate, Envelope
 from settlement.domain.metering import OPERATIONS, ceiling_of
 from settlement.domain.work import Work
-from settlement.services.begin import begin_execution
 from settlement.services.cancel import cancel_request
-from settlement.services.submit import submit_request
+from settlement.services.enter import Entered, enter_requests
+from settlement.services.ledger import LedgerRefusal
+from settlement.services.route import with_cash
+from settlement.services.submit import Ask
 
 MINT = Mint()
-_IS_CLASS = "SELECT 1 FROM rights_computeclass WHERE key = %s"
+_CLASSES = "SELECT key FROM rights_computeclass WHERE key = ANY(%s::text[])"
 MOST_NAMED = 8
 
 
@@ -48,49 +54,145 @@ def read_named(headers: Mapping[str, str], model: str) -> Named:
     )
 
 
-def enter(*, asked: Asked, named: Named, who: Principal, request_id: str, now_us: int) -> Work:
-    """The work of a new request that is executing from now on. Raises Problem `right_missing`, RequestRefused, LifecycleRefusedError."""
-    workload = OPERATIONS[asked.operation]
-    rights = _rights(asked, named, who, workload, now_us)
+class Coming(msgspec.Struct, frozen=True):
+    """A call that becomes a request under this id."""
+
+    asked: Asked
+    named: Named
+    who: Principal
+    request_id: str
+
+    @property
+    def workload(self) -> str:
+        return OPERATIONS[self.asked.operation]
+
+    @property
+    def resource(self) -> str:
+        return RESOURCE_OF[self.workload]
+
+
+def enter(calls: Sequence[Coming], *, now_us: int) -> list[Work | Exception]:
+    """Of each the work of a new request that is executing from now on, or why there is none: Problem `right_missing`, `right_busy`,
+    RequestRefused, LifecycleRefusedError, KeyEnded, what the database raises. Those of a delegation go by themselves, and all of them where
+    the database refuses.
+    """
+    entered: dict[int, Entered | Exception] = {}
+    together = [place for place, call in enumerate(calls) if call.named.delegation is None]
+    if together:
+        try:
+            entered.update(zip(together, _enter([calls[place] for place in together], now_us), strict=True))
+        except (DatabaseError, LedgerRefusal):
+            entered.clear()
+    for place, call in enumerate(calls):
+        if place not in entered:
+            entered[place] = _alone(call, now_us)
+    return [_work(call, entered[place], now_us) for place, call in enumerate(calls)]
+
+
+def _alone(call: Coming, now_us: int) -> Entered | Exception:
+    try:
+        (entered,) = begun_again(lambda: with_cash(lambda: _enter([call], now_us)))
+    except Exception as error:  # noqa: BLE001 - whatever it is, its caller is told, and the others go on
+        return error
+    return entered
+
+
+def _work(call: Coming, entered: Entered | Exception, now_us: int) -> Work | Exception:
+    """What was put off, or whose endpoint was taken away this very moment, is called off: its caller does not wait that long."""
+    if entered is not None:
+        return entered
+    try:
+        cancel_request(request_id=call.request_id, reason="its caller does not wait", mint=MINT, actor=call.who.actor, now_us=now_us)
+    except Exception as error:  # noqa: BLE001 - as above
+        return error
+    return Problem("right_busy")
+
+
+@transaction.atomic
+def _enter(calls: Sequence[Coming], now_us: int) -> list[Entered | Exception]:
+    facts = _look(calls, now_us)
+    entered: dict[int, Entered | Exception] = {}
+    asks: dict[int, Ask] = {}
+    for place, call in enumerate(calls):
+        try:
+            asks[place] = _ask(call, facts, now_us)
+        except (Problem, KeyEnded, RequestBounded) as refused:
+            entered[place] = refused
+    if asks:
+        payloads = {call.request_id: call.asked.payload.decode() for call in calls}
+        entered.update(zip(asks, enter_requests(asks=list(asks.values()), payloads=payloads, mint=MINT, now_us=now_us), strict=True))
+    return [entered[place] for place in range(len(calls))]
+
+
+class _Facts(msgspec.Struct):
+    """What calls are understood by: their keys' standing, the rights that they name, or may use, by account and resource, and classes."""
+
+    standings: Mapping[int, Standing]
+    named: Mapping[str, UsableRight]
+    usable: Mapping[tuple[int, str], list[UsableRight]]
+    classes: frozenset[str]
+
+
+def _look(calls: Sequence[Coming], now_us: int) -> _Facts:
+    trip = Trip()
+    standing = ask_standing(trip, [call.who.key_id for call in calls if call.who.key_id is not None], now_us=now_us)
+    named = ask_named(trip, right_ids=sorted({right for call in calls for right in call.named.rights}))
+    own = {(call.who.account_id, call.resource) for call in calls if not call.named.rights and call.named.delegation is None}
+    usable = {
+        (account_id, resource): ask_usable(trip, account_id=account_id, resources=[resource], now_us=now_us)
+        for account_id, resource in sorted(own)
+    }
+    models = {call.asked.model for call in calls if fields.SYMBOL.fullmatch(call.asked.model)}
+    classes = trip.ask(_CLASSES, [rows.text_array(sorted(models))])
+    trip.go()
+    return _Facts(
+        standing.read(),
+        {right.right_id: right for right in read_rights(named)},
+        {key: read_rights(answer) for key, answer in usable.items()},
+        frozenset(row[0] for row in classes.rows()),
+    )
+
+
+def _ask(call: Coming, facts: _Facts, now_us: int) -> Ask:
+    """The request as the caller's key may send it. Raises Problem `right_missing`, KeyEnded, RequestBounded."""
+    asked, named, who = call.asked, call.named, call.who
+    standing = None if who.key_id is None else facts.standings[who.key_id]
+    if standing is not None:
+        standing.check()
+    is_bounded = standing is not None and standing.is_bounded
+    rights = _rights(call, facts, now_us, is_bounded=is_bounded)
     unit = rights[0].unit if rights else "tokens"
     envelope = Envelope(
-        workload=workload,
+        workload=call.workload,
         operation=asked.operation,
         expected_units=ceiling_of(asked.operation, asked.body).units(unit),
         candidates=_candidates(rights, named, unit),
         payload_hash=hashlib.sha256(asked.payload).hexdigest(),
         delegation_id=named.delegation,
     )
-    envelope = within_bounds(key_id=who.key_id, envelope=envelope, now_us=now_us)
-    account = load_one(Account, "id = %s", [who.account_id])
-    submit_request(
-        envelope=envelope, account=account, payload=None, request_id=request_id, mint=MINT, actor=who.actor, now_us=now_us, choose=True
-    )
-    work = begin_execution(request_id=request_id, actor=who.actor, now_us=now_us, payload=asked.payload.decode())
-    if work is None:
-        # Put off, or its endpoint was taken away this very moment: the caller does not wait that long, so nothing is left behind.
-        cancel_request(request_id=request_id, reason="its caller does not wait", mint=MINT, actor=who.actor, now_us=now_us)
-        raise Problem("right_busy")
-    return work
+    if is_bounded:
+        envelope = within_bounds(key_id=who.key_id, envelope=envelope, now_us=now_us)
+    return Ask(envelope, who.account_id, who.account_uuid, None, call.request_id, who.actor)
 
 
-def _rights(asked: Asked, named: Named, who: Principal, workload: str, now_us: int) -> list[UsableRight]:
+def _rights(call: Coming, facts: _Facts, now_us: int, *, is_bounded: bool) -> list[UsableRight]:
     """The rights that are meant: those named, the delegation's, or whatever fits; of a class when the model is named as one."""
+    named, who, resource = call.named, call.who, call.resource
     if named.rights:
-        return named_rights(right_ids=named.rights)
+        return [facts.named[right_id] for right_id in named.rights if right_id in facts.named]
     if named.delegation is not None:
         found = delegated_right(delegation_id=named.delegation, account_id=who.account_id)
         return [] if found is None else [found]
-    resource = RESOURCE_OF[workload]
-    usable = usable_rights(account_id=who.account_id, resources=[resource], now_us=now_us)
+    usable = facts.usable[who.account_id, resource]
     if not usable:
         raise Problem("right_missing", f"you hold no active right to {resource} whose window is open and that has units left")
-    allowed = usable_classes(key_id=who.key_id, class_keys={right.class_key for right in usable}, now_us=now_us)
-    usable = [right for right in usable if right.class_key in allowed] or usable  # where none may be used, the refusal says why
-    of_class = [right for right in usable if right.class_key == asked.model]
-    if not of_class and fields.SYMBOL.fullmatch(asked.model) and rows.fetch_one(_IS_CLASS, [asked.model]):
+    if is_bounded:
+        allowed = usable_classes(key_id=who.key_id, class_keys={right.class_key for right in usable}, now_us=now_us)
+        usable = [right for right in usable if right.class_key in allowed] or usable  # where none may be used, the refusal says why
+    of_class = [right for right in usable if right.class_key == call.asked.model]
+    if not of_class and call.asked.model in facts.classes:
         raise Problem(
-            "right_missing", f"you hold no active right of {asked.model} to {resource} whose window is open and that has units left"
+            "right_missing", f"you hold no active right of {call.asked.model} to {resource} whose window is open and that has units left"
         )
     return of_class or usable
 

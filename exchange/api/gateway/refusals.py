@@ -8,6 +8,8 @@ from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
 from exchange.api.problems import Problem, problem_of
+from exchange.api.request_refusals import of_ended
+from exchange.services.key_standing import KeyEnded
 from exchange.services.request_bounds import RequestBounded
 from rights.services.refusals import LifecycleRefusedError
 from settlement.adapters.base import Report
@@ -52,7 +54,7 @@ def refusal_of(error: Exception) -> Problem:
     if isinstance(error, DatabaseError | psycopg.Error | PoolTimeout | OSError):
         _LOG.warning("the gateway can't reach the database: %s", error)
         return Problem("unavailable")
-    problem = problem_of(error)
+    problem = of_ended(error) if isinstance(error, KeyEnded) else problem_of(error)
     if problem.code == "internal_error":
         _LOG.error("unforeseen error in the gateway", exc_info=error)
     return problem

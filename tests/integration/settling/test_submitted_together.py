@@ -13,7 +13,9 @@ from exchange.models import AccountMessage
 from rights.kernel import rows
 from rights.kernel.ids import Mint
 from rights.services.venue import venue_account
+from settlement.domain.work import Work
 from settlement.selectors.payers import ESCROW
+from settlement.services.enter import enter_requests
 from settlement.services.request_refusal import EnvelopeRefused, RequestRefused
 from settlement.services.submit import Ask, Submitted, submit_alone, submit_requests
 from tests.redeem_desk import BODY, RedeemDesk
@@ -58,7 +60,13 @@ def asks_of(desk, *wanted):
         account = desk.accounts[said.pop("by", "holder")]
         plain = {"payload": BODY, "actor": f"key:{len(asks) % 2}", "choose": said.pop("choose", True)}
         asks.append(
-            Ask(desk.envelope(right, units=units, **said), account.pk, str(account.uuid), request_id=mint.uuid(desk.now_us), **plain)
+            Ask(
+                desk.envelope(right, **{"expected_units": units, **said}),
+                account.pk,
+                str(account.uuid),
+                request_id=mint.uuid(desk.now_us),
+                **plain,
+            )
         )
     return asks
 
@@ -66,6 +74,8 @@ def asks_of(desk, *wanted):
 def outcome_of(made):
     if isinstance(made, Submitted):
         return made.request.state, [route.state for _, route in made.made]
+    if made is None or isinstance(made, Work):
+        return "executing" if made else "waits", made
     if isinstance(made, RequestRefused):
         return "refused", made.is_retryable, [(one.right_id, one.supplier, one.reason) for one in made.refusals]
     return "malformed", list(made.faults)
@@ -168,3 +178,23 @@ def test_the_suppliers_last_capacity(desk):
     desk.suppliers["boreal"].post(1500, end_us=desk.now_us + 1_000_000)
     outcomes = both(desk, (desk.right, 1000, {}), (desk.right, 1000, {}), (desk.right, 500, {}))
     assert outcomes == ["matched", {"no_single_supplier"}, "matched"]
+
+
+def test_what_is_begun_in_the_same_transaction(desk):
+    """For a caller who waits and has the payload in hand: one is put off, one is malformed, one takes the right's last place."""
+    patient = {"allow_fallback": True, "defer_within_window": True}
+    right = limited(desk, limits={"max_concurrent": 1}, fallback_policy=patient)
+    wrong = {"expected_units": 0}
+    wanted = (right, 10, {}), (desk.right, 1000, {}), (right, 10, {}), (right, 10, {"fallbacks": frozenset()}), (desk.right, 10, wrong)
+    asks = [msgspec.structs.replace(ask, payload=None) for ask in asks_of(desk, *wanted)]
+    payloads, mints = dict.fromkeys((ask.request_id for ask in asks), BODY), [Mint(), Mint()]
+
+    def enter(asks, mint):
+        with transaction.atomic():
+            return enter_requests(asks=asks, payloads=payloads, mint=mint, now_us=desk.now_us)
+
+    singly = tried(lambda: [enter([ask], mints[0])[0] for ask in asks])
+    together = tried(lambda: enter(asks, mints[1]))
+    assert together == singly
+    assert [outcome[0] for outcome in together[0]] == ["executing", "executing", "waits", "refused", "malformed"]
+    assert together[0][1][1].legs[0].units == 1000
