@@ -78,7 +78,7 @@ async def crashing(client: TimedClient, log: Log, said: argparse.Namespace) -> N
         if taken == said.crash_at:
             log.say(crashed=lease["job_id"])
             os.kill(os.getpid(), signal.SIGKILL)
-        await client.complete([client.result(lease["job_id"], words(lease))])
+        await answered(client, [client.result(lease["job_id"], words(lease))])
 
 
 async def lying(client: TimedClient, log: Log, _said: argparse.Namespace) -> None:
@@ -96,8 +96,7 @@ async def lying(client: TimedClient, log: Log, _said: argparse.Namespace) -> Non
             else:
                 told = client.result(lease["job_id"], Done(done.output, units + 1 if kind == "above_reserved" else units))
             log.say(lied=lease["job_id"], kind=kind)
-        with contextlib.suppress(Lost):
-            await client.complete([told])
+        await answered(client, [told])
 
 
 async def doubling(client: TimedClient, log: Log, _said: argparse.Namespace) -> None:
@@ -111,18 +110,26 @@ async def doubling(client: TimedClient, log: Log, _said: argparse.Namespace) -> 
             late.append((lease["lease_expires_at"], told))
             client.leased.pop(lease["job_id"])  # how long this one takes says nothing of the exchange
         else:
-            await asyncio.gather(client.complete([told]), client.complete([told, told]))
+            await asyncio.gather(answered(client, [told]), answered(client, [told, told]))
             if before is not None:
-                await client.complete([before])
+                await answered(client, [before])
             before = told
         over = [one for until, one in late if until < _moment(-1.0)]
         late = [(until, one) for until, one in late if until >= _moment(-1.0)]
         if over:
             log.say(late=[one["job_id"] for one in over])
-            await client.complete(over)
+            await answered(client, over)
     if late:  # told to end when everything is done: by others, then
         log.say(late=[one["job_id"] for _, one in late])
-        await client.complete([one for _, one in late])
+        await answered(client, [one for _, one in late])
+
+
+async def answered(client: TimedClient, results: list[dict[str, Any]]) -> None:
+    """Hand in, again and again until somebody says what became of it."""
+    while True:
+        with contextlib.suppress(Lost):
+            await client.complete(results)
+            return
 
 
 async def _leases(client: TimedClient):

@@ -62,7 +62,9 @@ class Agent:
         pause_s = SOONEST_S
         while not self._stopping.is_set():
             room = self.parallel - len(self._working)
-            if room <= 0:
+            if (
+                room <= 0 or self._outbox.qsize() >= self.parallel
+            ):  # where the exchange is slow to take results, nodes are slow to take jobs
                 self._free.clear()
                 await self._free.wait()
                 continue
@@ -103,6 +105,7 @@ class Agent:
             results = [await self._outbox.get()]
             while not self._outbox.empty() and len(results) < MOST_TOGETHER and sum(len(r["output"]) for r in results) < MOST_TEXT:
                 results.append(self._outbox.get_nowait())
+            self._free.set()
             for row in await self._again(partial(self.client.complete, results)) or ():
                 self.verdicts[row["verdict"]] = self.verdicts.get(row["verdict"], 0) + 1
                 if row["verdict"] != "accepted":
