@@ -35,9 +35,11 @@ def account(page: Page) -> str:
 
 def test_the_inventory_follows_an_ask_and_leads_to_the_right_and_the_book(open_page: Open, venue: Venue) -> None:
     page = open_page("/rights", user="seller")
-    expect(page.locator("sx-rights tbody tr").first).to_be_visible()
+    here = page.locator("sx-rights tbody tr").last.get_by_role("link").first
+    here.focus()
     venue.place("seller", "sell", "2.601", "3")
     expect(page.locator(".resting tbody tr")).to_contain_text("2.601")
+    expect(here).to_be_focused()  # the list was read again, under the reader's hands
     expect(page.locator(".resting tbody tr")).to_contain_text("3,000,000 tokens")
     page.get_by_role("link", name="Ever").click()
     expect(page.get_by_role("link", name="Ever")).to_have_attribute("aria-current", "true")

@@ -23,6 +23,23 @@ export function setAttribute(node, name, value) {
   else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
+/** What a reader would call a node of a list: itself, in the row it stands in. */
+function nameOf(node) {
+  const row = node.closest("tr, li, section");
+  return [node.tagName, row?.querySelector("code")?.title ?? row?.getAttribute("aria-label"), node.textContent].join(" ");
+}
+
+/** Draw anew what `root` holds. What was unfolded stays so, and what had the focus gets it again, as far as it is still there. */
+export function redraw(root, ...content) {
+  const open = new Set([...root.querySelectorAll("details[open] > summary")].map(nameOf));
+  const focused = root.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  root.replaceChildren(...content);
+  for (const summary of root.querySelectorAll("summary")) {
+    if (open.has(nameOf(summary))) summary.parentElement.open = true;
+  }
+  if (focused) [...root.querySelectorAll("a, button, summary")].find((node) => nameOf(node) === focused)?.focus({ preventScroll: true });
+}
+
 /** Three breathing lines: something is on its way. */
 export function loading(label = "Loading") {
   return h("div", { class: "loading", role: "status" }, h("span", { class: "sr-only" }, label), h("i"), h("i"), h("i"));

@@ -16,6 +16,7 @@ export class PagedList extends EventTarget {
     this.cursor = null;
     this.more = false;
     this.failure = null;
+    this.loading = null;
     this.turn = (this.turn ?? 0) + 1;
   }
 
@@ -26,7 +27,13 @@ export class PagedList extends EventTarget {
     return this.load();
   }
 
-  async load() {
+  /** The next page. Asked twice before it is there, it still comes once. */
+  load() {
+    this.loading ??= this.read();
+    return this.loading;
+  }
+
+  async read() {
     const { turn } = this;
     try {
       const answer = await get(this.path, { ...this.params, cursor: this.cursor });
@@ -39,6 +46,7 @@ export class PagedList extends EventTarget {
       if (turn !== this.turn) return;
       this.failure = problem;
     }
+    this.loading = null;
     this.dispatchEvent(new CustomEvent("change"));
   }
 }

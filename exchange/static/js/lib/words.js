@@ -35,6 +35,11 @@ export function codeWords(code) {
   return titles?.get(code) ?? plain(code);
 }
 
+/** A supplier's fault, "above_reserved: it took 9 tokens", with its code as words. */
+export function faultWords(fault) {
+  return fault.replace(/^[a-z]+(?:_[a-z]+)*(?=:|$)/, (code) => codeWords(code));
+}
+
 /** Read the venue's table of codes once. */
 export async function learnWords() {
   try {

@@ -1,6 +1,6 @@
 // A part that shows a list page by page: loading, nothing, failed, and "show more" are the same everywhere.
 
-import { empty, failed, h, loading, Part } from "../lib/dom.js";
+import { empty, failed, h, loading, Part, redraw } from "../lib/dom.js";
 
 export class Paged extends Part {
   /** Subclasses give `heads` ([text, class]), `caption`, `rowsOf(row)` (elements), and `nothing()` ([title, sentence]). */
@@ -10,8 +10,9 @@ export class Paged extends Part {
     this.restart();
   }
 
+  /** Read it from the beginning. The same list stays in sight until its new rows are there. */
   restart(params) {
-    this.replaceChildren(loading(this.wait));
+    if (params || !this.list.rows) this.replaceChildren(loading(this.wait));
     this.list.reload(params);
   }
 
@@ -25,7 +26,14 @@ export class Paged extends Part {
       this.replaceChildren(empty(...this.nothing()));
       return;
     }
-    this.replaceChildren(this.whole(list.rows), list.more || list.failure ? this.moreLine() : "");
+    const known = this.lines.length;
+    const asked = document.activeElement?.closest(".more-line") && this.contains(document.activeElement);
+    redraw(this, this.whole(list.rows), list.more || list.failure ? this.moreLine() : "");
+    if (asked) (this.lines[known]?.querySelector("a, button, summary") ?? this.querySelector(".more-line button"))?.focus();
+  }
+
+  get lines() {
+    return this.querySelectorAll("tbody > tr, .cards > li");
   }
 
   whole(rows) {

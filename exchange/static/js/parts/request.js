@@ -6,8 +6,9 @@ import { get, post } from "../lib/api.js";
 import { boundName, boundText } from "../lib/bounds.js";
 import { grouped } from "../lib/decimal.js";
 import { askFor } from "../lib/desk_ask.js";
-import { define, empty, failed, h, loading, Part } from "../lib/dom.js";
+import { define, empty, failed, h, loading, Part, redraw } from "../lib/dom.js";
 import { dayTime } from "../lib/time.js";
+import { faultWords } from "../lib/words.js";
 import { candidates, told } from "./candidates.js";
 import { shortId } from "./preview.js";
 import { cameToNothing, stateBadge } from "./requests.js";
@@ -30,7 +31,7 @@ function fact(name, ...value) {
 /** Why it came to nothing, in the suppliers' own words where they gave some, and what can be done now. */
 function nothingOf(request, receipt) {
   if (!cameToNothing(request)) return null;
-  const errors = (receipt?.legs ?? []).filter((leg) => leg.error).map((leg) => h("li", {}, h("strong", {}, leg.supplier), `: ${leg.error}`));
+  const errors = (receipt?.legs ?? []).filter((leg) => leg.error).map((leg) => h("li", {}, h("strong", {}, leg.supplier), `: ${faultWords(leg.error)}`));
   return h("div", { class: "notice error" }, h("div", {}, h("p", { class: "strong" }, "It came to nothing, and nothing is charged."), errors.length ? h("ul", {}, ...errors) : null, h("p", {}, `${adviceOf(request, receipt)} `, h("a", { href: `/use${request.rights.length ? `?right=${request.rights[0].right_id}` : ""}` }, "Send another request"))));
 }
 
@@ -124,7 +125,7 @@ class OneRequest extends Part {
       return;
     }
     const { request } = this;
-    this.replaceChildren(this.top(request), this.output === null ? "" : panel("What came back", "Kept for seven days", answerOf(this.output)), this.routes(request), ...settled(this.receipt, this.settlement, () => this.load()), this.bounds(request));
+    redraw(this, this.top(request), this.output === null ? "" : panel("What came back", "Kept for seven days", answerOf(this.output)), this.routes(request), ...settled(this.receipt, this.settlement, () => this.load()), this.bounds(request));
   }
 
   top(request) {

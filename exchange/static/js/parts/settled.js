@@ -6,7 +6,7 @@ import { grouped } from "../lib/decimal.js";
 import { askFor } from "../lib/desk_ask.js";
 import { h } from "../lib/dom.js";
 import { dayTime } from "../lib/time.js";
-import { codeWords } from "../lib/words.js";
+import { codeWords, faultWords } from "../lib/words.js";
 import { shortId } from "./preview.js";
 
 const OUTCOMES = {
@@ -96,7 +96,7 @@ function receiptPanel(row) {
       ` (${leg.region}): ${grouped(leg.delivered_units)} units${leg.latency_us === null ? "" : ` in ${grouped((BigInt(leg.latency_us) / 1000n).toString())} ms`}`,
       leg.tier ? `, out of the ${leg.tier}` : leg.branch ? `, out of the branch ${leg.branch}` : "",
       leg.fallbacks.length ? `, by ${leg.fallbacks.map(codeWords).join(", ")}` : "",
-      leg.error ? h("span", { class: "bad" }, `; ${leg.error}`) : "",
+      leg.error ? h("span", { class: "bad" }, `; ${faultWords(leg.error)}`) : "",
     ),
   );
   const proofs = row.proofs.map((proof) => h("tr", {}, h("th", { scope: "row" }, codeWords(proof.type.replaceAll("-", "_"))), h("td", {}, proof.producer), h("td", { class: "num" }, proof.units === null ? "–" : grouped(proof.units)), h("td", {}, shortId(proof.content_hash)), h("td", {}, proof.is_valid ? "holds" : h("span", { class: "bad" }, "does not hold"))));

@@ -25,12 +25,11 @@ class Ticket extends Part {
     }
     this.replaceChildren(loading("Loading the ticket"));
     this.previews = new Freshest((signal) => this.preview(signal), { soonMs: PREVIEW_AFTER_MS, againMs: PREVIEW_AGAIN_MS });
-    market.addEventListener("instrument", () => this.changed());
     market.addEventListener("ticker", () => this.changed());
     market.addEventListener("book", () => this.moved());
     document.addEventListener("visibilitychange", () => this.moved());
-    for (const means of ["balances", "positions"]) {
-      own.addEventListener(means, () => {
+    for (const [of, what] of [[market, "instrument"], [own, "balances"], [own, "positions"]]) {
+      of.addEventListener(what, () => {
         this.changed();
         this.moved();
       });
