@@ -139,8 +139,25 @@ def test_the_console_shows_the_venue(show: Show) -> None:
     picture(page, "console", 1440, "light")
 
 
+@pytest.fixture(scope="module")
+def open_now(demo: Venue) -> str:
+    """A market whose window has begun."""
+    return open_windows(demo.exchange)["chat"]
+
+
+def bought_in(demo: Venue, symbol: str) -> str:
+    """The right that a lot of it brings the buyer."""
+    high = httpx.get(f"{demo.url}/api/v1/instruments/{symbol}", timeout=20).json()["collar"]["high"]
+    bought = demo.place("buyer", "buy", high, "1", symbol)["id"]
+    wait_until(lambda: demo.call("buyer", "GET", f"/orders/{bought}")["status"] == "filled", ENOUGH_S, "the fill")
+    fills = demo.call("buyer", "GET", "/fills")["data"]
+    return str(next(fill for fill in fills if fill["order_id"] == bought)["deliveries"][0]["right_id"])
+
+
 @pytest.mark.parametrize("document", documents.with_blocks())
-def test_what_a_document_says_to_type_works(demo: Venue, document: str) -> None:
+def test_what_a_document_says_to_type_works(demo: Venue, document: str, request: pytest.FixtureRequest) -> None:
+    if document in {"docs/gateway.md", "docs/requests.md"}:  # they begin with a right that can be used at once
+        bought_in(demo, request.getfixturevalue("open_now"))
     said = documents.type_in(document, demo.exchange)
     if document == "README.md":
         assert list(said) == ["curl", "python", "proof"]
@@ -156,6 +173,14 @@ def test_what_a_document_says_to_type_works(demo: Venue, document: str) -> None:
         assert "ok: the receipt is sound" in said["receipt"]
         assert '"intact":true' in said["head"]
         assert "gapless, chained" in said["export"]
+    if document == "docs/requests.md":
+        made, output, receipt, settlement = (json.loads(line) for line in said["request"].splitlines())
+        assert made["state"] == "settled"
+        assert json.loads(output["output"])["choices"][0]["message"]["content"]
+        assert (receipt["id"], settlement["id"]) == (made["receipt_id"], made["settlement_id"])
+        assert (receipt["status"], settlement["outcome"]) == ("completed", "full")
+    if document == "docs/policies.md":
+        assert {"actions", "passed"} <= json.loads(said["dry"]).keys()
     for name, output in said.items():
         assert output.strip(), f"{document}: {name} printed nothing"
 
@@ -190,14 +215,9 @@ def test_the_readme_s_first_trade_in_the_browser(show: Show) -> None:
     expect(page.locator("sx-rights tbody tr").first).to_contain_text("tokens")
 
 
-def test_a_right_is_spent_in_the_browser(show: Show, demo: Venue) -> None:
+def test_a_right_is_spent_in_the_browser(show: Show, demo: Venue, open_now: str) -> None:
     """Bought, tried, sent, and read from what came back to who was paid; then with the routes to choose from."""
-    symbol = open_windows(demo.exchange)["chat"]
-    high = httpx.get(f"{demo.url}/api/v1/instruments/{symbol}", timeout=20).json()["collar"]["high"]
-    bought = demo.place("buyer", "buy", high, "1", symbol)["id"]
-    wait_until(lambda: demo.call("buyer", "GET", f"/orders/{bought}")["status"] == "filled", ENOUGH_S, "the fill")
-    fills = demo.call("buyer", "GET", "/fills")["data"]
-    right = next(fill for fill in fills if fill["order_id"] == bought)["deliveries"][0]["right_id"]
+    right = bought_in(demo, open_now)
     page = show(f"/use?right={right}", user="buyer", color_scheme="light", reduced_motion="reduce")
     form = page.locator("#redeem")
     expect(form.get_by_label("Right", exact=True)).to_have_value(right)
@@ -249,7 +269,7 @@ def test_a_right_is_spent_in_the_browser(show: Show, demo: Venue) -> None:
             assert page.evaluate("() => document.documentElement.scrollWidth") == width
             assert not broken_rules(page)
             picture(page, "issuer", width, scheme)
-    page.goto(f"/trade/{symbol}")
+    page.goto(f"/trade/{open_now}")
     expect(page.locator("[data-f=expected]")).to_contain_text("100\u202f% of")
     expect(page.locator(".ladder .level.ask td.expected").last).to_have_text(
         page.locator(".ladder .level.ask button.price").last.inner_text()
