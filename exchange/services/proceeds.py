@@ -28,7 +28,9 @@ from settlement.services.ledger import Move, post
 
 KIND = "proceeds"
 MOST_TRADES = 200  # of one book looked at in one transaction
+MOST_PAGES = 20  # of one book in one look; the next one goes on behind them, and begins anew at the end
 MOST_RELEASED = 4_000  # in one look; what is left is found by the next
+_reached: dict[int, int] = {}  # by book: the trade behind which to go on. Whoever forgets it begins anew.
 _BOOKS = """
 SELECT b.instrument_id FROM exchange_book b JOIN settlement_balance x ON x.account_id = b.proceeds_account_id
 WHERE b.proceeds_account_id IS NOT NULL AND b.phase = %s AND x.amount > 0 AND b.instrument_id > %s
@@ -107,17 +109,21 @@ _Back = Mapping[tuple[str, int], tuple[int, int]]  # (root, buyer) → units bou
 def release_due(*, mint: Mint, actor: str, now_us: int, most: int = 20) -> int:
     """Release what is final, book by book and page by page, each in its own transaction; how many trades.
 
-    `most` books are listed at once; what waits in one keeps no other waiting. A locked book waits for the next look.
+    `most` books are listed at once; what waits in one keeps no other waiting. A locked book waits for the next look. Of a book in which very
+    many wait each look sees a part, one after another.
     """
     released, last, is_more = 0, 0, True
     while is_more and released < MOST_RELEASED:
         with transaction.atomic():
             books = [row[0] for row in rows.fetch_all(_BOOKS, [int(Phase.CLOSED), last, most])]
         for book_id in books:
-            after: int | None = 0
-            while after is not None and released < MOST_RELEASED:
+            after: int | None = _reached.pop(book_id, 0)
+            pages = 0
+            while after is not None and released < MOST_RELEASED and pages < MOST_PAGES:
                 count, after = _release(book_id, after, mint, actor, now_us)
-                released += count
+                released, pages = released + count, pages + 1
+            if after:
+                _reached[book_id] = after
         is_more, last = len(books) == most, max(books, default=last)
     return released
 

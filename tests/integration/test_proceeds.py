@@ -93,6 +93,18 @@ def test_what_was_sold_waits_until_the_window_is_over_for_everybody(page: int, p
     sound(END_US)
 
 
+def test_of_many_that_wait_each_look_sees_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proceeds, "MOST_TRADES", 1)
+    monkeypatch.setattr(proceeds, "MOST_PAGES", 1)
+    market = Waiting(proceeds_escrow="until_final")
+    market.close()
+    assert market.release(market.now_us) == 0  # of the first, which is not final
+    expire_due(mint=MINT, now_us=END_US)
+    assert [market.release(END_US) for _ in range(4)] == [1, 0, 1, 0]  # the second; the end; the first; nothing is left
+    assert (cash(market.accounts["holder"]), cash(market.escrow)) == (market.net, 0)
+    sound(END_US)
+
+
 def test_what_waits_buys_nothing() -> None:
     market = Waiting(proceeds_escrow="until_final")
     order = market.place("holder", "buy", 1, 100)
