@@ -1,6 +1,6 @@
 """Jobs that are over become the receipt of their request (SPEC §8): facts, and the proofs that nodes gave, also those that prove nothing.
 
-Outside any transaction: each receipt is one. Whoever ended the last job gathers; the timetable gathers for one who died before he did.
+Outside any transaction: the receipts of those that are over at once are one, or each is. Whoever ended the last job gathers; the timetable gathers for one who died before he did.
 """
 
 import logging
@@ -18,10 +18,11 @@ from rights.services.refusals import RegistryRefusalError
 from settlement.domain.proofs import ProofType
 from settlement.domain.receipt_body import LegTold, NewProof, Told
 from settlement.domain.venue_proofs import venue_proofs
+from settlement.models import Settlement
 from settlement.services.job_ends import told_of
 from settlement.services.ledger import LedgerRefusal
 from settlement.services.proof_rows import ReceiptRefused
-from settlement.services.receipt import record_receipt
+from settlement.services.receipt import NewReceipt, record_receipts
 
 ACTOR = "venue:nodes"
 LEFT_US = 2_000_000  # what has been over for so long, nobody gathers who is still at it
@@ -79,7 +80,9 @@ def gather(*, request_ids: Iterable[str], mint: Mint, now_us: int) -> int:
     for row in rows.fetch_all(_ROUTES, [rows.array(asked)]):
         part = Part(*row)
         whole[part.request_id].append(part)
-    return sum(_record(parts, mint, now_us) for parts in whole.values() if parts and all(_is_over(part, now_us) for part in parts))
+    over = [parts for parts in whole.values() if parts and all(_is_over(part, now_us) for part in parts)]
+    recorded = record_receipts(receipts=[_receipt(parts) for parts in over], mint=mint, actor=ACTOR, now_us=now_us)
+    return sum(_is_there(parts[0].request_id, found) for parts, found in zip(over, recorded, strict=True))
 
 
 def gather_due(*, mint: Mint, now_us: int, most: int = 100) -> int:
@@ -99,16 +102,19 @@ def _is_over(part: Part, now_us: int) -> bool:
     return part.told_text is not None or (part.state is None and part.deadline_us <= now_us)
 
 
-def _record(parts: Sequence[Part], mint: Mint, now_us: int) -> bool:
-    """Whether the receipt is there. Where it is refused, that is told, and the others get theirs; as long as the request executes, it is tried again."""
+def _receipt(parts: Sequence[Part]) -> NewReceipt:
     request_id, told = parts[0].request_id, told_in(parts)
     proofs = venue_proofs(request_id=request_id, told=told, envelope_hash=parts[0].envelope_hash)
-    try:
-        record_receipt(request_id=request_id, told=told, proofs=[*proofs, *node_proofs(parts)], mint=mint, actor=ACTOR, now_us=now_us)
-    except (ReceiptRefused, RegistryRefusalError, LedgerRefusal) as refused:
-        _LOG.warning("no receipt of req_%s: %s", request_id, refused)
-        return False
-    return True
+    return NewReceipt(request_id, told, [*proofs, *node_proofs(parts)])
+
+
+def _is_there(request_id: str, found: Settlement | Exception) -> bool:
+    """Whether the receipt is. Where it is not, that is told, and the others have theirs; as long as the request executes, it is tried again."""
+    if isinstance(found, ReceiptRefused | RegistryRefusalError | LedgerRefusal):
+        _LOG.warning("no receipt of req_%s: %s", request_id, found)
+    elif isinstance(found, Exception):
+        _LOG.error("no receipt of req_%s", request_id, exc_info=found)
+    return not isinstance(found, Exception)
 
 
 def told_in(parts: Sequence[Part]) -> Told:
