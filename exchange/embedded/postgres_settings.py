@@ -27,6 +27,8 @@ _STEADY = {
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
     "random_page_cost": "1.1",
+    # A title for `ps` with every message costs more than the shortest statements; pg_stat_activity says the same.
+    "update_process_title": "off",
     # Books, balances and open orders are rewritten in place many times a second: clean them often and in small bites,
     # and do not let a burst of inserts (commands, fills, postings) go unanalysed.
     "autovacuum_naptime": "10s",
