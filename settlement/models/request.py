@@ -21,7 +21,7 @@ class Request(models.Model):
     id = models.UUIDField(primary_key=True)
     account = models.ForeignKey(Account, models.PROTECT, related_name="requests", db_index=False, db_constraint=False)
     holder = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
-    delegation = models.ForeignKey(Delegation, models.PROTECT, null=True, related_name="requests")
+    delegation = models.ForeignKey(Delegation, models.PROTECT, null=True, related_name="requests", db_index=False)
     # Of the first candidate's series.
     stream = models.ForeignKey(Stream, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     state = models.CharField(max_length=24, default="received", choices=[(s, s) for s in REQUEST_STATES])
@@ -48,6 +48,7 @@ class Request(models.Model):
             models.Index(fields=["account", "-id"], name="request_account"),
             models.Index(fields=["holder", "-id"], name="request_holder"),
             models.Index(fields=["latest_at"], condition=Q(ended_at__isnull=True), name="request_open"),
+            models.Index(fields=["delegation"], condition=Q(delegation__isnull=False), name="request_delegation"),
         ]
 
     def __str__(self) -> str:
