@@ -64,6 +64,7 @@ _OPEN = """
 INSERT INTO settlement_balance (account_id, asset_id, amount, held, floor)
 SELECT w.account_id, w.asset_id, 0, 0, CASE WHEN a.code = ANY(%s) THEN NULL ELSE 0 END
 FROM unnest(%s::bigint[], %s::bigint[]) AS w(account_id, asset_id) JOIN rights_account a ON a.id = w.account_id
+WHERE NOT EXISTS (SELECT 1 FROM settlement_balance b WHERE b.account_id = w.account_id AND b.asset_id = w.asset_id)
 ORDER BY 1, 2 ON CONFLICT DO NOTHING
 """
 
