@@ -131,6 +131,11 @@ def give_back_more_than_was_used(bodies: Bodies) -> None:
     of_type(bodies, "delegation.used")["payload"] |= {"units": str(-LOT), "ref": "stl_0192e4a0-0000-7000-8000-000000000000"}
 
 
+def use_what_had_gone_back_to_nobody(bodies: Bodies) -> None:
+    used = of_type(bodies, "delegation.used")
+    used["payload"]["taken_from"] = used["object"]["id"]
+
+
 def use_another_right_than_was_delegated(bodies: Bodies) -> None:
     of_type(bodies, "delegation.used")["payload"]["right"] = of_type(bodies, "right.issued")["payload"]["right"]
 
@@ -150,6 +155,7 @@ EVENTS: tuple[tuple[str, Callable[[Bodies], None]], ...] = (
     ("events_apply", use_nothing),
     ("events_apply", give_back_what_no_settlement_took),
     ("events_apply", give_back_more_than_was_used),
+    ("events_apply", use_what_had_gone_back_to_nobody),
     ("events_apply", use_another_right_than_was_delegated),
     ("objects", forget_one_end_of_a_link),
 )
