@@ -21,6 +21,8 @@ from exchange.services.submissions import Submission, answer_submissions
 from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint
 from settlement.services.gathered import Gathered
+from settlement.services.off_loop import in_thread
+from settlement.services.submit import goes_together
 
 PATH = "/api/v1/requests"
 MINT = Mint()
@@ -32,6 +34,13 @@ def _together(submissions: Sequence[Submission]) -> list[Outcome]:
 
 
 _gathered: Gathered[Submission, Done] = Gathered(_together)
+
+
+async def _alone(submission: Submission) -> Done:
+    (outcome,) = await in_thread(_together, submissions=[submission])
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def serves(scope: Scope) -> bool:
@@ -61,5 +70,7 @@ async def _answer(scope: Scope, receive: Receive, limits: dict[str, str]) -> Ans
     key = header(scope, b"idempotency-key")
     keyed = None if key is None else keyed_as(key, account_id=who.account_id, method="POST", path=PATH, body=body)
     with request_problems():
-        done = await _gathered(Submission(who, *read_envelope(body), keyed))
+        submission = Submission(who, *read_envelope(body), keyed)
+        # What can't go with others keeps none of them waiting.
+        done = await (_gathered if goes_together(submission.envelope) else _alone)(submission)
     return Answer(done.status, done.body, {"Idempotent-Replayed": "true"} if done.replayed else {})

@@ -22,7 +22,7 @@ from rights.kernel.trip import Trip
 from rights.services.refusals import LifecycleRefusedError
 from settlement.domain.envelope import Envelope
 from settlement.services.ledger import LedgerRefusal
-from settlement.services.submit import Ask, Submitted, goes_together, submit_alone, submit_requests
+from settlement.services.submit import Ask, Outcome, Submitted, goes_together, submit_alone, submit_requests
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -100,6 +100,7 @@ def _answer_together(submissions: Sequence[Submission], mint: Mint, now_us: int)
     with rows.together():
         if asks:
             made = submit_requests(asks=list(asks.values()), mint=mint, now_us=now_us)
+            _call_worker(made)
             answers.update({place: _done(one) if isinstance(one, Submitted) else one for place, one in zip(asks, made, strict=True)})
         kept = [(one.keyed, answers[place]) for place, one in enumerate(submissions) if one.keyed is not None]
         claimed.keep([(keyed, answer if isinstance(answer, Done) else None) for keyed, answer in kept])
@@ -128,7 +129,9 @@ def _do(submission: Submission, mint: Mint, now_us: int) -> Done:
     trip = Trip()
     standing = ask_standing(trip, [] if submission.who.key_id is None else [submission.who.key_id], now_us=now_us)
     trip.go()
-    return _done(submit_alone(ask=_ask(submission, standing.read(), mint, now_us), mint=mint, now_us=now_us))
+    made = submit_alone(ask=_ask(submission, standing.read(), mint, now_us), mint=mint, now_us=now_us)
+    _call_worker([made])
+    return _done(made)
 
 
 def _ask(submission: Submission, standings: Mapping[int, Standing], mint: Mint, now_us: int) -> Ask:
@@ -141,8 +144,11 @@ def _ask(submission: Submission, standings: Mapping[int, Standing], mint: Mint, 
     return Ask(envelope, who.account_id, who.account_uuid, submission.payload, mint.uuid(now_us), who.actor, submission.choose)
 
 
-def _done(made: Submitted) -> Done:
-    """The answer; where work waits for a worker now, one is called when this is committed."""
-    if made.ask.payload is not None and made.is_matched:
+def _call_worker(outcomes: Sequence[Outcome]) -> None:
+    """Where work waits for a worker now, call one, once this is committed."""
+    if any(isinstance(made, Submitted) and made.is_matched and made.ask.payload is not None for made in outcomes):
         ring_after_commit()
+
+
+def _done(made: Submitted) -> Done:
     return Done(202 if made.request.state == "deferred" else 201, submitted_document(made))

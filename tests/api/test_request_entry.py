@@ -79,6 +79,21 @@ def test_several_at_once_are_answered_as_they_are_seen_later(desk, caller, wish)
         assert caller_.get(f"requests/{answer.json()['id']}").json() == answer.json()
 
 
+def test_a_delegates_request_beside_those_of_the_holder(desk, caller, wish):
+    holder, other = caller("holder", "read", "redeem", "transfer"), caller("other", "read", "redeem")
+    window = {"valid_from": "2026-12-01T00:00:00Z", "valid_until": "2026-12-02T00:00:00Z"}
+    named = {"right_id": f"rgt_{desk.right.pk}", "delegate": f"acc_{desk.accounts['other'].uuid}", "max_units": "1500"}
+    lent = holder.post("delegations", named | window)
+    assert lent.status_code == 201, lent.content
+    theirs = wish(delegation_id=lent.json()["id"], rights=[])
+    answers = at_once((by(holder), wish()), (by(other), theirs), (by(other), theirs))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 409]
+    (refused,) = (answer.json() for answer in answers if answer.status_code == 409)
+    assert (refused["code"], refused["gates"][0]["code"]) == ("lifecycle_refused", "delegation_exhausted")
+    made = next(answer.json() for answer in answers[1:] if answer.status_code == 201)
+    assert other.get(f"requests/{made['id']}").json() == holder.get(f"requests/{made['id']}").json() == made
+
+
 def test_what_may_wait_is_accepted(desk, caller, wish):
     terms = {
         "limits": {"max_concurrent": 1},

@@ -125,12 +125,21 @@ async def _redeem(call: Call, operation: str, raw: bytes) -> None:
         raise Problem("validation_failed", "embeddings have no stream")
     identity = MINT.uuid(now_us())
     call.headers["X-Redemption"] = f"req_{identity}"
-    work = await _entered(Coming(asked, named, call.who, identity))
+    coming = Coming(asked, named, call.who, identity)
+    work = await (_entered if named.delegation is None else _entered_alone)(coming)
     if is_for_nodes(work):
         await _by_nodes(call, asked, work)
         return
     async with alive(identity):
         await (_stream if asked.is_stream else _answer)(call, asked, work)
+
+
+async def _entered_alone(coming: Coming) -> Work:
+    """What can't go with others keeps none of them waiting."""
+    (entered,) = await in_thread(enter, calls=[coming], now_us=now_us())
+    if isinstance(entered, Exception):
+        raise entered
+    return entered
 
 
 async def _by_nodes(call: Call, asked: Asked, work: Work) -> None:
