@@ -1,6 +1,6 @@
 """Reading what an OpenAI-compatible supplier answers: whether it is the answer to what was asked, and what it says it took."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ from settlement.adapters.base import Body
 from settlement.domain.metering import Usage, inputs_of
 
 Answer = Mapping[str, Any]
+_OTHER_CONTENT = ("text", "tool_calls", "function_call", "refusal", "reasoning_content")
 
 
 class Misfit(Exception):
@@ -82,12 +83,12 @@ def choices_in(event: Answer) -> list[Answer]:
     return [choice for choice in found if isinstance(choice, dict)]
 
 
-def has_content(event: Answer) -> bool:
-    """Whether an event of a stream brings some of the answer: a text, a call of a tool, a refusal."""
-    for choice in choices_in(event):
+def has_content(choices: Iterable[Answer]) -> bool:
+    """Whether an event of a stream brings with its choices some of the answer: a text, a call of a tool, a refusal."""
+    for choice in choices:
         delta = choice.get("delta")
         found = delta if isinstance(delta, dict) else choice
-        if any(found.get(name) for name in ("content", "text", "tool_calls", "function_call", "refusal", "reasoning_content")):
+        if found.get("content") or any(found.get(name) for name in _OTHER_CONTENT):
             return True
     return False
 

@@ -21,7 +21,7 @@ from settlement.adapters.answers import Misfit, choices_in, error_text, has_cont
 from settlement.adapters.attempts import Again, Watch, attempted
 from settlement.adapters.base import NOTHING, Body, Report, failed
 from settlement.adapters.lines import AddressRefused, lines
-from settlement.adapters.sse import DONE, EventTooLong, events_of
+from settlement.adapters.sse import DONE, Events, EventTooLong
 from settlement.domain.metering import Usage, bounded, ceiling_of, is_plausible
 from settlement.domain.work import Leg
 
@@ -32,6 +32,7 @@ _BUSY = frozenset({429, 502, 503, 504})
 # What the caller sent is at fault: another supplier would refuse it too.
 _OF_CALLER = frozenset({400, 413, 415, 422})
 _BROKEN = (ClientError, OSError)
+_decode = msgspec.json.Decoder().decode
 
 
 async def call(leg: Leg, body: Body, deadline_us: int) -> Report:
@@ -150,10 +151,10 @@ class _Tally:
         self.is_done = False
         self.first_us = 0
 
-    def take(self, event: bytes) -> Any:
-        """One event, decoded. Raises Misfit."""
+    def take(self, event: bytes) -> None:
+        """One event more. Raises Misfit."""
         try:
-            found = msgspec.json.decode(event)
+            found = _decode(event)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Misfit("an event is not JSON") from None
         if not isinstance(found, dict):
@@ -162,13 +163,14 @@ class _Tally:
             raise Misfit(error_text(event) or "the supplier broke off")
         if found.get("usage"):
             self.usage = read_usage(found["usage"])
-        choices = [choice.get("index", 0) for choice in choices_in(found)]
-        if not all(type(choice) is int and 0 <= choice < self._most_choices for choice in choices):
-            raise Misfit("a choice that was not asked for")
-        self.pieces += has_content(found)
-        self.choices |= set(choices)
+        choices = choices_in(found)
+        for choice in choices:
+            index = choice.get("index", 0)
+            if type(index) is not int or not 0 <= index < self._most_choices:
+                raise Misfit("a choice that was not asked for")
+            self.choices.add(index)
+        self.pieces += has_content(choices)
         self.digest.update(event)
-        return found
 
 
 async def stream(leg: Leg, body: Body, deadline_us: int) -> AsyncGenerator[bytes | Report, None]:
@@ -186,27 +188,33 @@ async def stream(leg: Leg, body: Body, deadline_us: int) -> AsyncGenerator[bytes
     if not opened:
         yield begun
         return
-    fault, detail = "", ""
+    fault, detail, events = "", "", Events()
     try:
         async with asyncio.timeout(max(0, deadline_us - now_us()) / 1_000_000):
-            async for event in events_of(opened[0].content.iter_any()):
-                if event == DONE:
-                    tally.is_done = True
+            async for part in opened[0].content.iter_any():
+                for event in events.feed(part):
+                    if event == DONE:
+                        tally.is_done = True
+                        break
+                    tally.take(event)
+                    tally.first_us = tally.first_us or watch.us
+                    yield event
+                if tally.is_done:
                     break
-                tally.take(event)
-                tally.first_us = tally.first_us or watch.us
-                yield event
-    except ServerTimeoutError as silent:
-        fault, detail = "supplier_lost", _words(silent)
-    except TimeoutError:
-        fault, detail = "deadline_passed", "the deadline came before the end of the answer"
-    except (Misfit, EventTooLong) as misfit:
-        fault, detail = "answer_malformed", str(misfit) or "an event that does not end"
-    except _BROKEN as error:
-        fault, detail = "supplier_lost", _words(error)
+    except (Misfit, EventTooLong, *_BROKEN) as error:
+        fault, detail = _broken_off(error)
     finally:
         opened[0].close()
     yield _told(leg, asked, tally, watch, begun.attempts, fault, detail)
+
+
+def _broken_off(error: Exception) -> tuple[str, str]:
+    """The fault and its detail of a stream that has ended so."""
+    if isinstance(error, Misfit | EventTooLong):
+        return "answer_malformed", str(error) or "an event that does not end"
+    if isinstance(error, TimeoutError) and not isinstance(error, ServerTimeoutError):
+        return "deadline_passed", "the deadline came before the end of the answer"
+    return "supplier_lost", _words(error)
 
 
 async def _opened(leg: Leg, asked: Body, watch: Watch, attempt: int, patience_ms: int, opened: list[ClientResponse]) -> Report:

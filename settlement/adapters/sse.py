@@ -1,6 +1,6 @@
 """Server-sent events, as far as OpenAI-compatible streams use them: the `data` of each event, whole, however the bytes were cut."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 MOST_EVENT = 4 * 1024 * 1024
 DONE = b"[DONE]"
@@ -11,7 +11,7 @@ class EventTooLong(Exception):
 
 
 class Events:
-    """Feed bytes, take the events that are whole by now."""
+    """Feed bytes, take the events that are whole by now; one that is not whole at the end is none."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -33,11 +33,3 @@ class Events:
             elif not line and self._data:
                 yield b"\n".join(self._data)
                 self._data, self._size = [], 0
-
-
-async def events_of(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The events of a stream of bytes; one that is not whole at the end is none."""
-    events = Events()
-    async for part in parts:
-        for event in events.feed(part):
-            yield event
