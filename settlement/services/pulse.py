@@ -23,7 +23,11 @@ from settlement.services.receipt import record_receipt
 
 BEAT_S = 5
 SILENT_US = 30_000_000
-_BEAT = "UPDATE settlement_request SET updated_at = %s WHERE id = ANY(%s::uuid[]) AND state = 'executing'"
+# In order, as they are locked by whoever records receipts of several of them.
+_BEAT = """
+WITH locked AS (SELECT id FROM settlement_request WHERE id = ANY(%s::uuid[]) AND state = 'executing' ORDER BY id FOR NO KEY UPDATE)
+UPDATE settlement_request q SET updated_at = %s FROM locked WHERE q.id = locked.id
+"""
 # Work that nodes have is theirs to keep alive, by their leases, whatever their endpoint is by now; what they are still to get is offered soon.
 _SILENT = """
 SELECT q.id::text, q.envelope_hash FROM settlement_request q WHERE q.state = 'executing' AND q.ended_at IS NULL AND q.updated_at < %s
@@ -66,7 +70,7 @@ async def _beat_on(running: dict[str, int]) -> None:
 
 def beat(*, request_ids: Iterable[str], now_us: int) -> int:
     """These are being worked at; how many of them."""
-    return rows.execute(_BEAT, [rfc3339(now_us), rows.array(request_ids)])
+    return rows.execute(_BEAT, [rows.array(request_ids), rfc3339(now_us)])
 
 
 def abandoned_due(*, mint: Mint, actor: str, now_us: int, most: int = 20) -> int:

@@ -15,8 +15,11 @@ from rights.kernel import rows
 from rights.services.journal import lock_streams, stream_for
 from rights.services.suppliers import Description, change_supplier
 from settlement.domain.receipt_body import LegTold, NewProof, Told
+from settlement.models import Settlement
 from settlement.services import packages
 from settlement.services.packages import REGISTRY, Composition
+from settlement.services.pulse import beat
+from settlement.services.receipt import NewReceipt, record_receipts
 from settlement.services.supplier_receipt import Signed, take_receipt
 from tests.registry_desk import MINT
 from tests.seam import holding
@@ -27,6 +30,7 @@ SIGNER = Signer("33" * 32)
 ESCROW = """
 SELECT 1 FROM settlement_balance b JOIN rights_account a ON a.id = b.account_id WHERE a.code = 'venue:escrow' FOR NO KEY UPDATE OF b
 """
+REQUEST = "SELECT 1 FROM settlement_request WHERE id = %s FOR NO KEY UPDATE"
 TALLIES = "SELECT 1 FROM settlement_outcometally FOR NO KEY UPDATE"
 PROOFS = (
     NewProof(type="usage-meter", reference="meter", content_hash="1" * 64, producer="boreal", units=400),
@@ -75,4 +79,20 @@ def test_what_came_of_it_is_counted_before_streams_are_locked() -> None:
     with holding(lambda: rows.fetch_all(TALLIES), then=lambda: lock_streams([second.stream_id])):
         settlement = desk.record(second, desk.told(second, 200))
     assert (settlement.state, settlement.units) == ("finalized", 200)
+    desk.sound()
+
+
+def test_several_requests_are_locked_by_their_ids() -> None:
+    """Whoever records receipts of them, and whoever shows that they live, in whatever order they stand in the table."""
+    desk = Using()
+    right = desk.basic()
+    many = sorted((desk.running((right, 1_000)) for _ in range(2)), key=lambda request: str(request.pk))
+    first, second = [str(request.pk) for request in many]
+    beat(request_ids=[first], now_us=desk.now_us)  # its row stands behind the other's now
+    with holding(lambda: rows.fetch_all(REQUEST, [first]), then=lambda: rows.fetch_all(REQUEST, [second])):
+        assert beat(request_ids=[second, first], now_us=desk.now_us) == 2
+    told = [NewReceipt(str(request.pk), desk.told(request, 100), PROOFS) for request in reversed(many)]
+    with holding(lambda: rows.fetch_all(REQUEST, [first]), then=lambda: rows.fetch_all(REQUEST, [second])):
+        found = record_receipts(receipts=told, mint=MINT, now_us=desk.now_us, **WHO)
+    assert [type(one) for one in found] == [Settlement, Settlement]
     desk.sound()
