@@ -11,13 +11,15 @@ from rights.models import Account, Right
 from settlement.domain.receipt_body import LegTold
 from settlement.models import Balance, Endpoint, Job, Node, Proof, Receipt, RequestPayload, Settlement
 from settlement.services.begin import begin_execution
-from settlement.services.complete import GivenBack, complete_jobs, fail_jobs
+from settlement.services.complete import GivenBack, Handed, complete_jobs, complete_together, fail_jobs
 from settlement.services.gather import gather, gather_due
 from settlement.services.job_ends import expire_leases_due
-from settlement.services.lease import lease_jobs
+from settlement.services.lease import Wish, lease_jobs, lease_together
 from settlement.services.ledger import cash_asset
+from settlement.services.node_calls import NonceUsed
 from settlement.services.node_jobs import open_jobs, open_jobs_due, tell_legs
 from settlement.services.node_network import network_due
+from settlement.services.nodes import suspend_node
 from settlement.services.proof_rows import MOST_PROOFS
 from settlement.services.pulse import SILENT_US, abandoned_due
 from settlement.services.request_refusal import RequestRefused
@@ -273,3 +275,69 @@ def test_what_another_adapter_did_waits_for_the_node(desk):
     assert lease.job_id == work.legs[1].route_id
     assert desk.answer("honest", desk.done(lease)) == ["accepted"]
     assert (of(request).outcome, of(request).units) == ("full", 17)
+
+
+def wish(desk, name: str, nonce: str, most: int = 1) -> Wish:
+    return Wish(desk.hands[name].node_id, nonce, most)
+
+
+def handed(desk, name: str, nonce: str, *results) -> Handed:
+    return Handed(desk.hands[name].node_id, nonce, results, f"node:{name}")
+
+
+def test_what_several_ask_at_once_goes_together_and_each_is_refused_by_itself(desk):
+    for name in ("liar", "other", "idle"):
+        desk.hand(name)
+    suspend_node(node_id=desk.hands["idle"].node_id, by="venue", reason="a test", actor="test", now_us=desk.now_us)
+    requests = [desk.begun() for _ in range(4)]
+    wishes = [
+        wish(desk, "honest", "nonce-01"),
+        wish(desk, "idle", "nonce-01"),
+        wish(desk, "liar", "nonce-01"),
+        wish(desk, "honest", "nonce-01"),
+    ]
+    mine, idle, lied, again = lease_together(wishes=wishes, now_us=desk.now_us)
+    assert (type(again), idle.code) == (NonceUsed, "node_suspended")
+    (twice,) = lease_together(wishes=wishes[:1], now_us=desk.now_us)
+    assert type(twice) is NonceUsed
+    ((theirs, last),) = lease_together(wishes=[wish(desk, "other", "nonce-02", 5)], now_us=desk.now_us)
+    assert len({mine[0].job_id, lied[0].job_id, theirs.job_id, last.job_id}) == 4
+
+    done = desk.done(mine[0])
+    stolen = desk.done(mine[0], name="other")
+    calls = [
+        handed(desk, "honest", "nonce-03", done, done),
+        handed(desk, "liar", "nonce-03", desk.done(lied[0], 1000, "ten tokens", "liar")),
+        handed(desk, "other", "nonce-03", stolen, desk.done(theirs, name="other"), desk.done(last, name="other")),
+        handed(desk, "honest", "nonce-03", done),
+        handed(desk, "honest", "nonce-04", done),
+    ]
+    told = complete_together(calls=calls, now_us=desk.now_us)
+    assert [[one.verdict for one in answers] for answers in (*told[:3], told[4])] == [
+        ["accepted", "accepted"],
+        ["refused"],
+        ["lease_over", "accepted", "accepted"],
+        ["accepted"],
+    ]
+    assert type(told[3]) is NonceUsed
+    over = {one.request_id for answers in told if not isinstance(answers, Exception) for one in answers if one.request_id}
+    assert gather(request_ids=over, mint=MINT, now_us=desk.now_us) == 3
+    (left,) = desk.lease()
+    assert desk.answer("honest", desk.done(left)) == ["accepted"]
+    assert [of(request).outcome for request in requests] == ["full"] * 4
+
+
+def test_two_who_lie_at_once_too_often_are_both_out(desk):
+    for name in ("a", "b"):
+        desk.hand(name)
+    requests = [desk.begun() for _ in range(8)]
+    leased = lease_together(wishes=[wish(desk, name, "nonce-01", 4) for name in ("a", "b")], now_us=desk.now_us)
+    lies = [[desk.done(lease, 999, "few", name) for lease in leases[:3]] for name, leases in zip("ab", leased, strict=True)]
+    told = complete_together(
+        calls=[handed(desk, name, "nonce-02", *mine) for name, mine in zip("ab", lies, strict=True)], now_us=desk.now_us
+    )
+    assert [[one.verdict for one in answers] for answers in told] == [["refused"] * 3] * 2
+    assert list(Node.objects.filter(name__in="ab").values_list("status", "strikes")) == [("suspended", 3)] * 2
+    assert Job.objects.filter(state="open").count() == 8
+    assert desk.answer("honest", *[desk.done(lease) for lease in desk.lease(most=8)]) == ["accepted"] * 8
+    assert {of(request).outcome for request in requests} == {"full"}
