@@ -27,9 +27,10 @@ SELECT s.id, s.code, coalesce(a.last_seq, 0) + 1, s.last_seq FROM rights_stream 
     SELECT last_seq FROM rights_anchorspan WHERE stream_id = s.id ORDER BY first_seq DESC LIMIT 1) a ON true
 WHERE s.last_seq > coalesce(a.last_seq, 0) ORDER BY s.id LIMIT %s
 """
+# Each span by itself, by its index: joined at once, the first hit is looked for in the whole journal.
 _ANCHORS_ONLY = """
-SELECT NOT EXISTS (SELECT 1 FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w(stream, first, last)
-                   JOIN rights_event e ON e.stream_id = w.stream AND e.seq BETWEEN w.first AND w.last WHERE e.type <> %s)
+SELECT NOT EXISTS (SELECT 1 FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w(stream, first, last) CROSS JOIN LATERAL (
+    SELECT 1 FROM rights_event e WHERE e.stream_id = w.stream AND e.seq BETWEEN w.first AND w.last AND e.type <> %s LIMIT 1) e)
 """
 _HASHES = """
 SELECT e.stream_id, e.seq, e.hash FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w(stream, first, last)

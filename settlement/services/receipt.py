@@ -35,7 +35,8 @@ from settlement.services.unit_moves import Fact, UnitMove
 
 PROOF_S = 300  # so long after a receipt its proofs may still come
 _LIVE = """
-SELECT c.request_id::text, c.id::text, c.hash, s.id::text FROM settlement_receipt c JOIN settlement_settlement s ON s.receipt_id = c.id
+SELECT c.request_id::text, c.id::text, c.hash, s.id::text FROM settlement_receipt c
+JOIN settlement_settlement s ON s.receipt_id = c.id AND s.request_id = c.request_id
 WHERE c.request_id = ANY(%s::uuid[]) AND c.invalidated_at IS NULL
 """
 _KEEP_OUTPUT = """

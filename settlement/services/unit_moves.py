@@ -18,6 +18,7 @@ from rights.services.journal import NewEvent, stream_for
 from rights.services.locks import Lock
 from rights.services.use_locked import Returned, Take, Use, ask_take, close_used_up, give_back, use_locked
 from rights.services.venue import venue_account
+from settlement.domain.settlement_states import ENDED, SettlementState
 from settlement.models import Settlement
 from settlement.services.case import Case
 from settlement.services.deliver import asset_ids
@@ -26,10 +27,12 @@ from settlement.services.package_use import OpenPackage, open_package, settle_lo
 from settlement.services.packages import REGISTRY
 
 CONSUMED, EXPIRED = "units:consumed", "units:expired"
-# Other requests that used units of the right and are not final: some of that may come back to it.
-_TENTATIVE = """
+_NOT_FINAL = ", ".join(f"'{state}'" for state in SettlementState if state not in ENDED)
+# Other requests that used units of the right and are not final: some of that may come back to it. The states are named, for there is an
+# index of them, and nearly all settlements are final.
+_TENTATIVE = f"""
 SELECT DISTINCT t.right_id::text FROM settlement_route t JOIN settlement_settlement s ON s.request_id = t.request_id
-WHERE t.right_id = ANY(%s::uuid[]) AND t.state = 'completed' AND s.state <> 'finalized' AND t.request_id <> ALL(%s::uuid[])
+WHERE t.right_id = ANY(%s::uuid[]) AND t.state = 'completed' AND s.state IN ({_NOT_FINAL}) AND t.request_id <> ALL(%s::uuid[])
 """
 
 Fact = tuple[int, NewEvent]  # an event and the stream it goes to
