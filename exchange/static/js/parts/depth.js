@@ -1,27 +1,11 @@
-// The depth of the book: how much could be bought or sold down to each price. Drawing is the one place where
-// prices become floats; nothing is computed from what is drawn.
+// The depth of the book: how much could be bought or sold down to each price.
 
 import { decimalsOf } from "../lib/decimal.js";
+import { depthColumns } from "../lib/depth_columns.js";
 import { define, empty, loading, Part, setAttribute } from "../lib/dom.js";
 import { colour, onTheme } from "../lib/theme.js";
 
 const AXIS = '11px ui-sans-serif, system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif';
-
-/** Bid and ask sums by price as uPlot's columns: lowest price first, null where a side has nothing. */
-function columns(book) {
-  const sums = (levels) => {
-    let sum = 0;
-    return levels.map(([price, quantity]) => [Number(price), (sum += Number(quantity))]);
-  };
-  const bids = sums(book.bids).reverse();
-  const asks = sums(book.asks);
-  const prices = [...bids, ...asks].map(([price]) => price);
-  return [
-    prices,
-    [...bids.map(([, sum]) => sum), ...asks.map(() => null)],
-    [...bids.map(() => null), ...asks.map(([, sum]) => sum)],
-  ];
-}
 
 class Depth extends Part {
   async connect({ market }) {
@@ -61,7 +45,7 @@ class Depth extends Part {
       this.replaceChildren(empty("Too little rests for a depth chart"));
       return;
     }
-    const data = columns(book);
+    const data = depthColumns(book);
     if (this.plot) this.plot.setData(data);
     else this.build(data);
     const total = (levels) => levels.reduce((sum, level) => sum + BigInt(level[1]), 0n);
