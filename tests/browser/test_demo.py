@@ -130,6 +130,7 @@ def test_a_market_trades_by_itself_and_the_light_is_green(show: Show, demo: Venu
             expect(page.locator(f".ladder .{side}:visible")).to_have_count(7)
             for row in page.locator(f".ladder .{side}:visible").all():
                 expect(row).to_be_in_viewport()
+    expect(page.locator("sx-ticket .sums")).to_have_count(1)
     picture(page, "trade", width, scheme)
 
 
