@@ -10,12 +10,16 @@ import pytest
 from exchange.audit.run import audit
 from exchange.replay.run import replay
 from exchange.replay.snapshot import snapshot
+from exchange.services import keys
+from exchange.services.idempotency import Done, Keyed
+from exchange.services.identity import principal_by_bearer
+from exchange.services.submissions import Submission, answer_submissions
 from settlement.models import Request, Route
 from settlement.services.begin import begin_execution
 from settlement.services.cancel import cancel_request
 from settlement.services.route import LOCK_US, expire_locks_due, lock_routes
-from tests.races import Job, race, rounds
-from tests.redeem_desk import RedeemDesk
+from tests.races import Job, codes_of, race, rounds
+from tests.redeem_desk import BODY, RedeemDesk
 from tests.registry_desk import MINT
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,3 +127,42 @@ def test_a_lock_that_runs_out_is_not_locked_twice() -> None:
     live = Counter(Route.objects.filter(state="locked").values_list("request_id", flat=True))
     assert set(live.values()) == {1}
     sound(desk)
+
+
+def test_two_gatherings_that_want_the_same() -> None:
+    """In opposite orders, and one request under one Idempotency-Key in both: it is done once, the last place is had once, nobody is lost."""
+    desk = RedeemDesk()
+    ask = limited(desk, max_concurrent=1)
+    ask(0)
+    narrow = Route.objects.get(state="locked").right
+    token = keys.create(account_id=desk.accounts["holder"].pk, scopes={"redeem"}, label="", expires_us=None, now_us=desk.now_us).token
+    who = principal_by_bearer(token, desk.now_us)
+    assert who is not None
+
+    def gathering(number: int, *, turned: bool) -> list[tuple[object, ...]]:
+        keyed = Keyed(who.account_id, f"round {number}", "the same")
+        wanted = [(desk.right, keyed), (narrow, None), (desk.right, None)]
+        came = [Submission(who, desk.envelope(right, units=10), BODY, choose=True, keyed=key) for right, key in wanted]
+        answers = answer_submissions(came[::-1] if turned else came, mint=MINT, now_us=desk.now_us)
+        return [_told(answer) for answer in (answers[::-1] if turned else answers)]
+
+    outcomes = race(
+        lambda number: gathering(number, turned=False),
+        lambda number: gathering(number, turned=True),
+        times=TIMES,
+        steps=24,
+        prepare=lambda _: cancel_all(desk),
+    )
+    for one, other in outcomes:
+        assert {one[0][0], other[0][0]} == {False, True}  # one of them was answered what the other was
+        assert one[0][1] == other[0][1]
+        assert sorted(map(len, (one[1], other[1]))) == [1, 2]
+        assert ("max_concurrent",) in (one[1], other[1])
+        assert one[2][1] != other[2][1]
+    sound(desk)
+
+
+def _told(answer: Done | Exception) -> tuple[object, ...]:
+    if isinstance(answer, Done):
+        return answer.replayed, answer.body["id"]
+    return codes_of(answer)
