@@ -17,7 +17,7 @@ from exchange.api.views.request_form import read_envelope
 from exchange.services.idempotency import Done
 from exchange.services.rate_limit import check_async
 from exchange.services.submissions import Answer as Outcome
-from exchange.services.submissions import Submission, answer_submissions
+from exchange.services.submissions import Submission, answer_alone, answer_submissions
 from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint
 from settlement.services.gathered import Gathered
@@ -33,14 +33,15 @@ def _together(submissions: Sequence[Submission]) -> list[Outcome]:
     return answer_submissions(submissions, mint=MINT, now_us=now_us())
 
 
-_gathered: Gathered[Submission, Done] = Gathered(_together)
+def _by_itself(submission: Submission) -> Done:
+    return answer_alone(submission, mint=MINT, now_us=now_us())
+
+
+_gathered: Gathered[Submission, Done] = Gathered(_together, _by_itself)
 
 
 async def _alone(submission: Submission) -> Done:
-    (outcome,) = await in_thread(_together, submissions=[submission])
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+    return await in_thread(_by_itself, submission=submission)
 
 
 def serves(scope: Scope) -> bool:

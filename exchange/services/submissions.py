@@ -6,7 +6,7 @@ What can't go with others, and what the database refuses to them, is done by its
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from exchange.selectors.requests import submitted_document
 from exchange.services import idempotency
@@ -17,11 +17,10 @@ from exchange.services.redeem_bell import ring_after_commit
 from exchange.services.request_bounds import RequestBounded, within_bounds
 from rights.kernel import rows
 from rights.kernel.ids import Mint
-from rights.kernel.retry import begun_again
+from rights.kernel.retry import begun_again, in_one
 from rights.kernel.trip import Trip
-from rights.services.refusals import LifecycleRefusedError
 from settlement.domain.envelope import Envelope
-from settlement.services.ledger import LedgerRefusal
+from settlement.services.gathered import Apart
 from settlement.services.submit import Ask, Outcome, Submitted, goes_together, submit_alone, submit_requests
 
 
@@ -39,22 +38,32 @@ Answer = Done | Exception
 
 
 def answer_submissions(submissions: Sequence[Submission], *, mint: Mint, now_us: int) -> list[Answer]:
-    """What each comes to, in order: its answer, or the exception that refuses it.
+    """What each comes to, in order: its answer, or the exception that refuses it; Apart where it is to be done by itself.
 
-    Those are KeyReusedError, KeyInUseError, KeyEnded, RequestBounded, EnvelopeRefused, RequestRefused, LifecycleRefusedError, and what the
-    database raises.
+    Those are KeyReusedError, KeyEnded, RequestBounded, EnvelopeRefused and RequestRefused. Raises what came of a COMMIT that may be in.
     """
-    answers: dict[int, Answer] = {}
     together = _those_together(submissions)
-    if together:
-        try:
-            answers.update(zip(together, _answer_together([submissions[place] for place in together], mint, now_us), strict=True))
-        except (DatabaseError, LedgerRefusal, LifecycleRefusedError):
-            answers.clear()
-    for place, submission in enumerate(submissions):
-        if place not in answers:
-            answers[place] = _answer_alone(submission, mint, now_us)
-    return [answers[place] for place in range(len(submissions))]
+    found = (
+        in_one(lambda: _answer_together([submissions[place] for place in together], mint, now_us), of=len(together)) if together else None
+    )
+    answers = {} if found is None else dict(zip(together, found, strict=True))
+    return [answers.get(place, Apart()) for place in range(len(submissions))]
+
+
+def answer_alone(submission: Submission, *, mint: Mint, now_us: int) -> Done:
+    """The answer. Raises as `answer_submissions`, KeyInUseError, LifecycleRefusedError, and what the database raises."""
+    keyed = submission.keyed
+
+    def act() -> Done:
+        return _do(submission, mint, now_us)
+
+    def once() -> Done:
+        if keyed is None:
+            with transaction.atomic():
+                return act()
+        return idempotency.once(account_id=keyed.account_id, key=keyed.key, print_hex=keyed.print_hex, act=act, now_us=now_us)
+
+    return begun_again(once)
 
 
 def would_be(submission: Submission, *, mint: Mint, now_us: int) -> Done:
@@ -79,7 +88,6 @@ def _those_together(submissions: Sequence[Submission]) -> list[int]:
     return found
 
 
-@transaction.atomic
 def _answer_together(submissions: Sequence[Submission], mint: Mint, now_us: int) -> list[Answer]:
     trip = Trip()
     claims = idempotency.ask_claims(trip, [one.keyed for one in submissions if one.keyed is not None], now_us=now_us)
@@ -105,24 +113,6 @@ def _answer_together(submissions: Sequence[Submission], mint: Mint, now_us: int)
         kept = [(one.keyed, answers[place]) for place, one in enumerate(submissions) if one.keyed is not None]
         claimed.keep([(keyed, answer if isinstance(answer, Done) else None) for keyed, answer in kept])
     return [answers[place] for place in range(len(submissions))]
-
-
-def _answer_alone(submission: Submission, mint: Mint, now_us: int) -> Answer:
-    keyed = submission.keyed
-
-    def act() -> Done:
-        return _do(submission, mint, now_us)
-
-    def once() -> Done:
-        if keyed is None:
-            with transaction.atomic():
-                return act()
-        return idempotency.once(account_id=keyed.account_id, key=keyed.key, print_hex=keyed.print_hex, act=act, now_us=now_us)
-
-    try:
-        return begun_again(once)
-    except Exception as error:  # noqa: BLE001 - whatever it is, its caller is told, and the others go on
-        return error
 
 
 def _do(submission: Submission, mint: Mint, now_us: int) -> Done:

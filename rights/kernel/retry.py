@@ -1,9 +1,10 @@
 """Which database errors mean "try the whole transaction again" (TRUST.md, known traps)."""
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import IntegrityError, OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.utils import InternalError
 from psycopg import errors
 
@@ -14,7 +15,12 @@ _DUPLICATE = "23505"
 # Two books that deliver one right to one buyer at the same time both make his child: the second finds it when it looks again.
 _RACED = frozenset({"right_netted_once"})
 
+# The server is gone, or says so: whatever it was doing may be done.
+_LOST = ("08", "57", "58", "XX")
+_LOG = logging.getLogger(__name__)
+
 ATTEMPTS = 3
+PATIENCE_MS = 500  # so long a transaction of several parties waits for a lock
 Answer = TypeVar("Answer")
 
 
@@ -38,3 +44,30 @@ def begun_again(act: Callable[[], Answer], *, is_patient: bool = False) -> Answe
             if waited or not is_transient(error) or attempt == ATTEMPTS or connection.in_atomic_block:
                 raise
     raise AssertionError
+
+
+def in_one(act: Callable[[], Answer], *, of: int) -> Answer | None:
+    """What `act`, one transaction of so many parties, answers; None where nothing of it was done and each is to be done by itself.
+
+    It does not wait long for a lock: what one party is stuck at would hold up the others and whoever comes behind them. Raises what came of
+    a COMMIT that may be in all the same, for that is not to be done again.
+    """
+    is_acted = False
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
+            answer = act()
+            is_acted = True
+    except Exception as error:
+        if is_acted and not _is_undone(error):
+            raise
+        _LOG.warning("%d could not be done in one transaction: %s", of, error)
+        return None
+    return answer
+
+
+def _is_undone(error: BaseException) -> bool:
+    """Whether the server has said that it has not committed."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state is not None and not state.startswith(_LOST)

@@ -89,7 +89,7 @@ class GivenBack(msgspec.Struct, frozen=True):
 Answers = list[Answered] | NonceUsed | NodeBarred
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def complete_together(*, calls: Sequence[Handed], now_us: int) -> list[Answers]:
     """For each call, in their order, one answer for each result; or NonceUsed, NodeBarred. A job named twice is judged by the first."""
     seen, held = _locked(calls, [result.job_id for call in calls for result in call.results], now_us)

@@ -31,7 +31,7 @@ from settlement.services.node_jobs import ADAPTER as BY_NODES
 from settlement.services.node_jobs import open_jobs, tell_legs
 from settlement.services.off_loop import again_in_thread, in_thread
 from settlement.services.pulse import alive
-from settlement.services.receipt import NewReceipt, record_receipts
+from settlement.services.receipt import NewReceipt, record_alone, record_together
 from settlement.services.secrets import SecretUnreadable, unseal
 from settlement.services.work_done import Answer, PartDone, delivered_units, is_all_done, told_of
 
@@ -254,10 +254,14 @@ def _unsealed(leg: Leg) -> Leg:
 
 
 def _record(receipts: Sequence[NewReceipt]) -> list[Settlement | Exception]:
-    return record_receipts(receipts=receipts, mint=_MINT, actor=ACTOR, now_us=now_us())
+    return record_together(receipts=receipts, mint=_MINT, actor=ACTOR, now_us=now_us())
 
 
-_recorded = Gathered(_record)
+def _record_alone(new: NewReceipt) -> Settlement:
+    return record_alone(new=new, mint=_MINT, actor=ACTOR, now_us=now_us())
+
+
+_recorded = Gathered(_record, _record_alone)
 
 
 async def record(*, request_id: str, executed: Executed, is_kept: bool, receipt_id: str | None = None) -> Settlement:

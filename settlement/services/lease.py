@@ -93,7 +93,7 @@ class Keep(msgspec.Struct, frozen=True):
 Leased = list[Lease] | NonceUsed | NodeBarred | SupplyRefusedError
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def lease_together(*, wishes: Sequence[Wish], now_us: int) -> list[Leased]:
     """For each wish, in their order, open jobs of the node's supplier, the oldest first; none when there are none.
 

@@ -3,15 +3,13 @@
 Locks: the nodes by id, before any job.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
-from django.db import DatabaseError
 
 from rights.kernel import rows
 from rights.kernel.clock import rfc3339
-from rights.kernel.retry import begun_again
 from rights.kernel.trip import Answer, Trip
 
 # A supplier's node acts for the first account of the supplier's owner: who may do nothing, whose nodes do nothing.
@@ -65,10 +63,6 @@ class Worker(msgspec.Struct, frozen=True):
     is_barred: bool
 
 
-Call = TypeVar("Call", bound=NodeCall)
-Done = TypeVar("Done")
-
-
 class Calls:
     """Asked in a trip: the nodes of these calls, locked; and which calls have been made before."""
 
@@ -104,13 +98,3 @@ class Seen:
         if worker.is_barred:
             raise NodeBarred
         return worker
-
-
-def all_or_each(act: Callable[[Sequence[Call]], Sequence[Done | Exception]], calls: Sequence[Call]) -> Sequence[Done | Exception]:
-    """What `act`, one transaction, makes of the calls together; where the database has none of that, of each by itself."""
-    try:
-        return begun_again(lambda: act(calls))
-    except DatabaseError as error:
-        if len(calls) == 1:
-            return [error]
-    return [answer for call in calls for answer in all_or_each(act, [call])]

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import msgspec
 import orjson
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from rights.kernel import rows
 from rights.kernel.apart import apart
 from rights.kernel.clock import rfc3339, to_datetime, to_us
 from rights.kernel.ids import Mint, public
-from rights.kernel.retry import begun_again
+from rights.kernel.retry import begun_again, in_one
 from rights.kernel.trip import Trip
 from rights.services.journal import NewEvent
 from settlement.domain import settlement_events
@@ -28,6 +28,7 @@ from settlement.models import Proof, Receipt, Settlement
 from settlement.services.case import Case, ask_cases, bounds_of, facts_of
 from settlement.services.disputes import Opening, challenge, is_open_to_challenge
 from settlement.services.finalize import load_settled
+from settlement.services.gathered import Apart
 from settlement.services.proof_rows import ReceiptConflict, ReceiptRefused, check_proofs, read_new, read_row, stored_proofs, write_proofs
 from settlement.services.reissue import may_grant
 from settlement.services.settle import Hands, Settling, about, carry_out, carry_out_and_remember, classify_now, end_request, remember, step
@@ -93,21 +94,41 @@ def record_receipt(
 
 
 def record_receipts(*, receipts: Sequence[NewReceipt], mint: Mint, actor: str, now_us: int) -> list[Settlement | Exception]:
-    """As `record_receipt`, of each receipt: its settlement or why there is none. Those that are plain go in one transaction, set by set.
+    """As `record_receipt`, of each receipt: its settlement or why there is none, whether it goes with the others or by itself."""
+    found = record_together(receipts=receipts, mint=mint, actor=actor, now_us=now_us)
+    return [_by_itself(new, mint, actor, now_us) if isinstance(one, Apart) else one for new, one in zip(receipts, found, strict=True)]
 
-    Where the database refuses that, each goes by itself, and is begun again where it lost against another transaction.
-    """
+
+def record_together(*, receipts: Sequence[NewReceipt], mint: Mint, actor: str, now_us: int) -> list[Settlement | Exception]:
+    """As `record_receipt`, of each receipt that is plain, in one transaction, set by set; Apart of those that are to be done by themselves."""
     hands = Hands(mint, actor, now_us)
-    found: dict[int, Settlement | Exception] = {}
-    if len(receipts) > 1:
-        try:
-            found = _record_plain(receipts, hands)
-        except Exception as error:  # noqa: BLE001 - whose fault it is, is found out by doing each by itself
-            _LOG.warning("%d receipts could not be recorded together: %s", len(receipts), error)
-    return [found[place] if place in found else _by_itself(new, hands) for place, new in enumerate(receipts)]
+    try:
+        found = in_one(lambda: _record_plain(receipts, hands), of=len(receipts))
+    except DatabaseError:
+        _LOG.warning("%d receipts may be recorded or not: each is looked at by itself", len(receipts), exc_info=True)
+        found = None
+    return [Apart() if found is None or place not in found else found[place] for place in range(len(receipts))]
 
 
-@transaction.atomic
+def record_alone(*, new: NewReceipt, mint: Mint, actor: str, now_us: int) -> Settlement:
+    """As `record_receipt`, begun again where it lost against another transaction."""
+
+    def act() -> Settlement:
+        return record_receipt(
+            request_id=new.request_id,
+            told=new.told,
+            proofs=new.proofs,
+            mint=mint,
+            actor=actor,
+            now_us=now_us,
+            receipt_id=new.receipt_id,
+            output=new.output,
+            begun=new.begun,
+        )
+
+    return begun_again(act, is_patient=True)
+
+
 def _record_plain(receipts: Sequence[NewReceipt], hands: Hands) -> dict[int, Settlement | Exception]:
     """What became of those that need no other locks than they share, by their place. Of two about one request the first."""
     first: dict[str, int] = {}
@@ -139,22 +160,9 @@ def _record_plain(receipts: Sequence[NewReceipt], hands: Hands) -> dict[int, Set
     return found
 
 
-def _by_itself(new: NewReceipt, hands: Hands) -> Settlement | Exception:
-    def act() -> Settlement:
-        return record_receipt(
-            request_id=new.request_id,
-            told=new.told,
-            proofs=new.proofs,
-            mint=hands.mint,
-            actor=hands.actor,
-            now_us=hands.now_us,
-            receipt_id=new.receipt_id,
-            output=new.output,
-            begun=new.begun,
-        )
-
+def _by_itself(new: NewReceipt, mint: Mint, actor: str, now_us: int) -> Settlement | Exception:
     try:
-        return begun_again(act, is_patient=True)
+        return record_alone(new=new, mint=mint, actor=actor, now_us=now_us)
     except Exception as error:  # noqa: BLE001 - whatever it is, whoever told of it is told
         return error
 

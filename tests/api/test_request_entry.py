@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+from contextlib import contextmanager
 
 import httpx
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import OperationalError
+from django.db import OperationalError, connection, connections
 
 from exchange.api import base, request_entry
 from exchange.api.idempotency_key import keyed_as
@@ -17,9 +18,10 @@ from exchange.services import submissions
 from exchange.services.idempotency import KeyReusedError
 from exchange.services.identity import principal_by_bearer
 from exchange.services.rate_limit import limiter
-from exchange.services.submissions import Submission, answer_submissions
+from exchange.services.submissions import Submission, answer_alone, answer_submissions
 from rights.kernel.clock import to_datetime
 from settlement.models import Request
+from settlement.services.gathered import Apart
 from settlement.services.ledger import LedgerRefusal
 from settlement.services.request_refusal import RequestRefused
 from tests.redeem_desk import BODY, RedeemDesk
@@ -156,6 +158,19 @@ def test_twins_of_one_key_are_done_once(caller, wish):
     assert Request.objects.count() == 2
 
 
+def answers_to(came, now_us):
+    """Together, and by itself what is to be done so."""
+    answers = answer_submissions(came, mint=MINT, now_us=now_us)
+    return [alone(one, now_us) if isinstance(answer, Apart) else answer for one, answer in zip(came, answers, strict=True)]
+
+
+def alone(submission, now_us):
+    try:
+        return answer_alone(submission, mint=MINT, now_us=now_us)
+    except KeyReusedError as refused:
+        return refused
+
+
 def test_what_the_first_of_one_key_comes_to_decides_about_the_others(desk, caller, wish):
     who = principal_by_bearer(caller("holder", "redeem").token, desk.now_us)
     good, less, much = wish(), wish(units="7"), wish(units="10000000000")
@@ -164,11 +179,11 @@ def test_what_the_first_of_one_key_comes_to_decides_about_the_others(desk, calle
         return Submission(who, *read_envelope(body), keyed_as(key, account_id=who.account_id, method="POST", path=PATH, body=body))
 
     came = [submission(*each) for each in ((good, "one"), (less, "one"), (good, "one"), (much, "two"), (good, "two"), (much, "two"))]
-    first, other, twin, refused, kept, late = answer_submissions(came, mint=MINT, now_us=desk.now_us)
+    first, other, twin, refused, kept, late = answers_to(came, desk.now_us)
     assert (twin.body, twin.replayed, type(other)) == (first.body, True, KeyReusedError)
     # What was refused is not kept: another may have its key, and from then on it is that one's.
     assert (type(refused), kept.status, kept.replayed, type(late)) == (RequestRefused, 201, False, KeyReusedError)
-    again = answer_submissions([came[4], came[0], came[3]], mint=MINT, now_us=desk.now_us + 1)
+    again = answers_to([came[4], came[0], came[3]], desk.now_us + 1)
     assert [answer.body for answer in again[:2]] == [kept.body, first.body]
     assert isinstance(again[2], KeyReusedError)
     assert Request.objects.count() == 2
@@ -207,4 +222,66 @@ def test_what_the_database_refuses_to_all_is_done_one_by_one(monkeypatch, caller
     assert [answer.status_code for answer in answers] == [201, 400, 201, 201, 201]
     assert answers[0].json() == answers[4].json()
     assert Request.objects.count() == 3
-    assert sum(sizes) == 3
+    assert sum(sizes) >= 3
+
+
+def test_what_may_be_committed_is_not_done_again(monkeypatch, caller, wish):
+    """The line is lost behind the COMMIT: nobody knows whether it is in, and without a key nobody may ask again in the caller's place."""
+    holder = caller("holder", "read", "redeem")
+    wrapper, submitted, lost = type(connections["default"]), [], []
+    commit, submit = wrapper._commit, submissions.submit_requests
+
+    def commit_and_lose(self):
+        commit(self)
+        if submitted and not lost:
+            lost.append(True)
+            self.connection.close()
+            raise OperationalError("server closed the connection unexpectedly")
+
+    def submit_and_tell(**said):
+        submitted.append(len(said["asks"]))
+        return submit(**said)
+
+    monkeypatch.setattr(submissions, "submit_requests", submit_and_tell)
+    monkeypatch.setattr(wrapper, "_commit", commit_and_lose)
+    answers = at_once((by(holder), wish()), (by(holder), wish()))
+    made = Request.objects.count()
+    assert sorted(answer.status_code for answer in answers) in ([503, 503], [201, 503]), [answer.json() for answer in answers]
+    assert lost
+    assert made == 2  # each is there once, whatever its caller was told
+
+
+@contextmanager
+def in_other_hands(right):
+    """The right under the lock of another connection, until it is let go."""
+    other = connection.copy()
+    other.set_autocommit(False)
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM rights_right WHERE id = %s FOR UPDATE", [right.pk])
+        yield other.connection.rollback
+    finally:
+        other.rollback()
+        other.close()
+
+
+def test_what_one_is_stuck_at_holds_up_nobody_else(desk, caller, wish):
+    """A right is under somebody's lock all the while: whoever uses another one is answered before that is let go."""
+    holder, other, free = caller("holder", "redeem"), caller("holder", "redeem"), desk.issue(10**6)
+    with in_other_hands(desk.right) as let_go:
+
+        async def answered():
+            transport = httpx.ASGITransport(app=application)
+            async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+                first = asyncio.create_task(client.post(PATH, headers=by(other), content=raw(wish(free))))
+                stuck = [asyncio.create_task(client.post(PATH, headers=by(holder), content=raw(wish()))) for _ in range(3)]
+                free_ones = [first, asyncio.create_task(client.post(PATH, headers=by(holder), content=raw(wish(free))))]
+                done = await asyncio.gather(*free_ones)
+                assert not any(one.done() for one in stuck)
+                await asyncio.to_thread(let_go)
+                answers = [*done, *await asyncio.gather(*stuck)]
+            await limiter().close_async()
+            return answers
+
+        answers = asyncio.run(answered())
+    assert [answer.status_code for answer in answers] == [201] * 5

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from exchange.api.gateway.asked import MOST_BODY, OPERATIONS, Asked, read_asked
-from exchange.api.gateway.entering import MINT, Coming, enter, read_named
+from exchange.api.gateway.entering import MINT, Coming, enter, enter_alone, read_named
 from exchange.api.gateway.models import MODELS, model_list, one_model
 from exchange.api.gateway.nodes import events_in, nodes_answer
 from exchange.api.gateway.refusals import error_body, failure_of, refusal_of
@@ -34,7 +34,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 ROOT = "/v1/"
 _encode = msgspec.json.Encoder().encode
-_entered: Gathered[Coming, Work] = Gathered(lambda calls: enter(calls, now_us=now_us()))
+_entered: Gathered[Coming, Work] = Gathered(lambda calls: enter(calls, now_us=now_us()), lambda call: enter_alone(call, now_us=now_us()))
 
 
 class Call(msgspec.Struct):
@@ -136,10 +136,7 @@ async def _redeem(call: Call, operation: str, raw: bytes) -> None:
 
 async def _entered_alone(coming: Coming) -> Work:
     """What can't go with others keeps none of them waiting."""
-    (entered,) = await in_thread(enter, calls=[coming], now_us=now_us())
-    if isinstance(entered, Exception):
-        raise entered
-    return entered
+    return await in_thread(enter_alone, call=coming, now_us=now_us())
 
 
 async def _by_nodes(call: Call, asked: Asked, work: Work) -> None:

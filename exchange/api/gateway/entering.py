@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from django.db import DatabaseError, transaction
 
 from exchange.api import fields
 from exchange.api.gateway.asked import Asked
@@ -18,14 +17,14 @@ from exchange.services.request_bounds import RequestBounded, usable_classes, wit
 from rights.domain.capability import RESOURCE_OF
 from rights.kernel import rows
 from rights.kernel.ids import Mint
-from rights.kernel.retry import begun_again
+from rights.kernel.retry import begun_again, in_one
 from rights.kernel.trip import Trip
 from settlement.domain.envelope import Candidate, Envelope
 from settlement.domain.metering import OPERATIONS, ceiling_of
 from settlement.domain.work import Work
 from settlement.services.cancel import cancel_request
 from settlement.services.enter import Entered, enter_requests
-from settlement.services.ledger import LedgerRefusal
+from settlement.services.gathered import Apart
 from settlement.services.route import with_cash
 from settlement.services.submit import Ask
 
@@ -73,28 +72,22 @@ class Coming(msgspec.Struct, frozen=True):
 
 def enter(calls: Sequence[Coming], *, now_us: int) -> list[Work | Exception]:
     """Of each the work of a new request that is executing from now on, or why there is none: Problem `right_missing`, `right_busy`,
-    RequestRefused, LifecycleRefusedError, KeyEnded, what the database raises. Those of a delegation go by themselves, and all of them where
-    the database refuses.
+    RequestRefused, KeyEnded; Apart where it is to be done by itself. None of them is of a delegation. Raises what came of a COMMIT that may
+    be in.
     """
-    entered: dict[int, Entered | Exception] = {}
-    together = [place for place, call in enumerate(calls) if call.named.delegation is None]
-    if together:
-        try:
-            entered.update(zip(together, _enter([calls[place] for place in together], now_us), strict=True))
-        except (DatabaseError, LedgerRefusal):
-            entered.clear()
-    for place, call in enumerate(calls):
-        if place not in entered:
-            entered[place] = _alone(call, now_us)
-    return [_work(call, entered[place], now_us) for place, call in enumerate(calls)]
+    entered = in_one(lambda: _enter(calls, now_us), of=len(calls))
+    if entered is None:
+        return [Apart() for _ in calls]
+    return [_work(call, one, now_us) for call, one in zip(calls, entered, strict=True)]
 
 
-def _alone(call: Coming, now_us: int) -> Entered | Exception:
-    try:
-        (entered,) = begun_again(lambda: with_cash(lambda: _enter([call], now_us)))
-    except Exception as error:  # noqa: BLE001 - whatever it is, its caller is told, and the others go on
-        return error
-    return entered
+def enter_alone(call: Coming, *, now_us: int) -> Work:
+    """As `enter`, of any call. Raises as that, LifecycleRefusedError, and what the database raises."""
+    (entered,) = begun_again(lambda: with_cash(lambda: _enter([call], now_us)))
+    found = _work(call, entered, now_us)
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _work(call: Coming, entered: Entered | Exception, now_us: int) -> Work | Exception:
@@ -108,7 +101,6 @@ def _work(call: Coming, entered: Entered | Exception, now_us: int) -> Work | Exc
     return Problem("right_busy")
 
 
-@transaction.atomic
 def _enter(calls: Sequence[Coming], now_us: int) -> list[Entered | Exception]:
     facts = _look(calls, now_us)
     entered: dict[int, Entered | Exception] = {}

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from typing import TypeVar
 
 from django.db import DatabaseError
 
@@ -9,24 +10,38 @@ from exchange.services import job_bell
 from exchange.services.signed_requests import KnownNode
 from rights.kernel.clock import now_us
 from rights.kernel.ids import Mint
-from rights.kernel.retry import begun_again
+from rights.kernel.retry import begun_again, in_one
 from settlement.services.complete import Answered, GivenBack, Handed, complete_together, fail_jobs
 from settlement.services.gather import gather
-from settlement.services.gathered import Gathered
+from settlement.services.gathered import Apart, Gathered
 from settlement.services.lease import Keep, Lease, Wish, keep_leases, lease_together
-from settlement.services.node_calls import all_or_each
 from settlement.services.off_loop import in_thread
 
 _LOG = logging.getLogger(__name__)
 _MINT = Mint()
+Answer = TypeVar("Answer")
 
 
 def _lease(wishes: Sequence[Wish]) -> Sequence[list[Lease] | Exception]:
-    return all_or_each(lambda some: lease_together(wishes=some, now_us=now_us()), wishes)
+    return in_one(lambda: lease_together(wishes=wishes, now_us=now_us()), of=len(wishes)) or [Apart() for _ in wishes]
+
+
+def _lease_alone(wish: Wish) -> list[Lease]:
+    return _told(*begun_again(lambda: lease_together(wishes=[wish], now_us=now_us())))
 
 
 def _complete(calls: Sequence[Handed]) -> Sequence[list[Answered] | Exception]:
-    return all_or_each(lambda some: complete_together(calls=some, now_us=now_us()), calls)
+    return in_one(lambda: complete_together(calls=calls, now_us=now_us()), of=len(calls)) or [Apart() for _ in calls]
+
+
+def _complete_alone(call: Handed) -> list[Answered]:
+    return _told(*begun_again(lambda: complete_together(calls=[call], now_us=now_us())))
+
+
+def _told(answer: Answer | Exception) -> Answer:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _receive(over: Sequence[frozenset[str]]) -> list[None]:
@@ -44,8 +59,8 @@ def _fail(*, call: GivenBack, node: KnownNode) -> list[Answered]:
     return told
 
 
-LEASES: Gathered[Wish, list[Lease]] = Gathered(_lease)
-_RESULTS: Gathered[Handed, list[Answered]] = Gathered(_complete)
+LEASES: Gathered[Wish, list[Lease]] = Gathered(_lease, _lease_alone)
+_RESULTS: Gathered[Handed, list[Answered]] = Gathered(_complete, _complete_alone)
 _RECEIPTS: Gathered[frozenset[str], None] = Gathered(_receive)
 
 

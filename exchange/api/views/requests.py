@@ -18,7 +18,7 @@ from exchange.selectors.requests import request_document, route_documents, visib
 from exchange.services.idempotency import Done
 from exchange.services.redeem_bell import ring_after_commit
 from exchange.services.request_bounds import still_within_bounds
-from exchange.services.submissions import Submission, answer_submissions, would_be
+from exchange.services.submissions import Submission, answer_alone, would_be
 from rights.domain.package import MOST_PARTS
 from rights.kernel.ids import bare
 from settlement.domain.envelope import envelope_of
@@ -81,10 +81,7 @@ class RequestsView(OneRequest):
         with request_problems():
             if self.only_looks():
                 return Response(would_be(submission, mint=MINT, now_us=self.now_us).body)
-            (answer,) = answer_submissions([submission], mint=MINT, now_us=self.now_us)
-            if isinstance(answer, Exception):
-                raise answer
-        return answer_of(answer)
+            return answer_of(answer_alone(submission, mint=MINT, now_us=self.now_us))
 
 
 class RequestView(OneRequest):

@@ -119,13 +119,13 @@ def told_of(desk: Using, request: Request, *units: int, **said: Any) -> NewRecei
 def alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The requests whose receipts were recorded by themselves."""
     found: list[str] = []
-    really = receipt._by_itself
+    really = receipt.record_alone
 
-    def by_itself(new: NewReceipt, hands: Any) -> Settlement | Exception:
+    def by_itself(*, new: NewReceipt, **more: Any) -> Settlement:
         found.append(new.request_id)
-        return really(new, hands)
+        return really(new=new, **more)
 
-    monkeypatch.setattr(receipt, "_by_itself", by_itself)
+    monkeypatch.setattr(receipt, "record_alone", by_itself)
     return found
 
 

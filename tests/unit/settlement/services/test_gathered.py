@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from settlement.services.gathered import Gathered
+from settlement.services.gathered import Apart, Gathered
 
 
 class _Gate:
@@ -45,15 +45,36 @@ async def test_what_waits_goes_together_and_each_gets_its_own_answer():
 async def test_whoever_fails_fails_for_all_of_them_and_not_for_those_that_follow():
     def act(items: Sequence[int]) -> list[int | Exception]:
         if 0 in items:
-            raise LookupError("there is no 0")
+            next(iter([]))
         return list(items[:1])
 
     gathered = Gathered(act)
     answers = await asyncio.gather(gathered(0), gathered(1), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [LookupError, LookupError]
+    assert [type(answer) for answer in answers] == [RuntimeError, RuntimeError]
     assert await gathered(2) == 2
     answers = await asyncio.gather(gathered(3), gathered(4), return_exceptions=True)
     assert [str(answer) for answer in answers] == ["1 results for 2 items"] * 2
+
+
+async def test_what_is_to_be_done_by_itself_holds_up_nobody_behind_it():
+    opened = threading.Event()
+
+    def act(items: Sequence[int]) -> list[int | Exception]:
+        return [Apart() if item < 0 else item for item in items]
+
+    def alone(item: int) -> int:
+        opened.wait()
+        if item == -2:
+            raise LookupError("there is no -2")
+        return -item
+
+    gathered = Gathered(act, alone)
+    slow = [asyncio.create_task(gathered(-1)), asyncio.create_task(gathered(-2))]
+    assert await gathered(1) == 1
+    assert await gathered(2) == 2
+    opened.set()
+    answers = await asyncio.gather(*slow, return_exceptions=True)
+    assert (answers[0], str(answers[1])) == (1, "there is no -2")
 
 
 def test_each_event_loop_gathers_its_own():
