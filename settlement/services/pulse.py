@@ -23,9 +23,9 @@ from settlement.services.receipt import record_receipt
 
 BEAT_S = 5
 SILENT_US = 30_000_000
-# In order, as they are locked by whoever records receipts of several of them.
+# In order, as they are locked by whoever records receipts of several of them. Whoever has one under lock is at work at it himself.
 _BEAT = """
-WITH locked AS (SELECT id FROM settlement_request WHERE id = ANY(%s::uuid[]) AND state = 'executing' ORDER BY id FOR NO KEY UPDATE)
+WITH locked AS (SELECT id FROM settlement_request WHERE id = ANY(%s::uuid[]) AND state = 'executing' ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
 UPDATE settlement_request q SET updated_at = %s FROM locked WHERE q.id = locked.id
 """
 # Work that nodes have is theirs to keep alive, by their leases, whatever their endpoint is by now; what they are still to get is offered soon.

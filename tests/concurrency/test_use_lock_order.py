@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
 from exchange.feed.record import BalanceRecord
 from exchange.services.messages import tell_balance
@@ -22,7 +23,7 @@ from settlement.services.pulse import beat
 from settlement.services.receipt import NewReceipt, record_receipts
 from settlement.services.supplier_receipt import Signed, take_receipt
 from tests.registry_desk import MINT
-from tests.seam import holding
+from tests.seam import elsewhere, holding
 from tests.using_desk import WHO, Using
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,14 +84,15 @@ def test_what_came_of_it_is_counted_before_streams_are_locked() -> None:
 
 
 def test_several_requests_are_locked_by_their_ids() -> None:
-    """Whoever records receipts of them, and whoever shows that they live, in whatever order they stand in the table."""
+    """By whoever records receipts of them, in whatever order they stand in the table; whoever shows that they live waits for none."""
     desk = Using()
     right = desk.basic()
     many = sorted((desk.running((right, 1_000)) for _ in range(2)), key=lambda request: str(request.pk))
     first, second = [str(request.pk) for request in many]
     beat(request_ids=[first], now_us=desk.now_us)  # its row stands behind the other's now
-    with holding(lambda: rows.fetch_all(REQUEST, [first]), then=lambda: rows.fetch_all(REQUEST, [second])):
-        assert beat(request_ids=[second, first], now_us=desk.now_us) == 2
+    with transaction.atomic():
+        rows.fetch_all(REQUEST, [first])
+        assert elsewhere(lambda: beat(request_ids=[second, first], now_us=desk.now_us)) == 1
     told = [NewReceipt(str(request.pk), desk.told(request, 100), PROOFS) for request in reversed(many)]
     with holding(lambda: rows.fetch_all(REQUEST, [first]), then=lambda: rows.fetch_all(REQUEST, [second])):
         found = record_receipts(receipts=told, mint=MINT, now_us=desk.now_us, **WHO)
