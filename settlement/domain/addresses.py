@@ -31,7 +31,7 @@ def _is_global(found: Address) -> bool:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inner is not None:
             return _is_global(inner)
-        if found.teredo is not None:
+        if found.teredo is not None or found.is_site_local:  # site-local is no longer meant for use, and still led through old networks
             return False
     return found.is_global and not found.is_multicast and not found.is_reserved
 

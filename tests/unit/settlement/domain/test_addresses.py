@@ -13,7 +13,7 @@ GOOD = [
 ]
 INSIDE = [
     "http://supplier.example/v1", "https://127.0.0.1/v1", "https://10.1.2.3/v1", "https://192.168.0.1", "https://169.254.169.254/latest",
-    "https://[::1]/v1", "https://[::ffff:10.0.0.1]/", "https://[fd00::1]/", "https://[64:ff9b::a00:1]/", "https://[2002:a00:1::]/",
+    "https://[::1]/v1", "https://[::ffff:10.0.0.1]/", "https://[fd00::1]/", "https://[fec0::1]/", "https://[64:ff9b::a00:1]/", "https://[2002:a00:1::]/",
     "https://localhost/v1", "https://db.localhost/", "https://printer.local/", "https://vault.internal/", "https://intranet/",
     "https://127.1/", "https://0x7f000001/", "https://2130706433/", "https://0/", "https://100.64.0.1/", "https://224.0.0.1/",
 ]  # fmt: skip
@@ -47,7 +47,7 @@ def test_what_is_no_address_is_nobodys(url):
     ("address", "expected"),
     [
         ("8.8.8.8", True), ("2606:4700::1", True), ("::ffff:8.8.8.8", True), ("127.0.0.1", False), ("::1", False), ("::ffff:127.0.0.1", False),
-        ("0.0.0.0", False), ("169.254.169.254", False), ("fe80::1%eth0", False), ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),
+        ("0.0.0.0", False), ("169.254.169.254", False), ("fe80::1%eth0", False), ("feff::1", False), ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),
         ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False), ("255.255.255.255", False), ("239.1.1.1", False), ("nonsense", False),
     ],
 )  # fmt: skip
