@@ -1,5 +1,6 @@
 """What a web process serves: order entry, requests, the gateway and the work of nodes on short paths of their own, sockets by Channels, pages and the rest of the API by Django."""
 
+import asyncio
 import os
 from typing import Any
 
@@ -15,6 +16,7 @@ from exchange.sockets import fanout  # noqa: E402
 from exchange.sockets.consumer import VenueConsumer  # noqa: E402
 from rights.kernel.memory import ANSWERING, settle  # noqa: E402
 from settlement.adapters.lines import close_lines  # noqa: E402
+from settlement.services.off_loop import give_threads  # noqa: E402
 
 SOCKET_PATH = "/ws/v1"
 _socket: Any = VenueConsumer.as_asgi()
@@ -44,6 +46,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             settle(ANSWERING)
+            give_threads(asyncio.get_running_loop())
             await fanout.fanout()
             await send({"type": "lifespan.startup.complete"})
         else:

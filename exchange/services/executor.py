@@ -16,7 +16,7 @@ from settlement.adapters.lines import close_lines
 from settlement.domain.work import Work
 from settlement.services.begin import FIRST, begin_waiting
 from settlement.services.execute import ACTOR, run_work
-from settlement.services.off_loop import in_thread
+from settlement.services.off_loop import give_threads, in_thread
 
 MOST_AT_ONCE = 200
 PAGE = 32  # so many begin with one commit
@@ -57,6 +57,7 @@ class Executor:
     def _started(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+            give_threads(self._loop)
             self._thread = threading.Thread(target=self._loop.run_forever, name="executor", daemon=True)
             self._thread.start()
         return self._loop

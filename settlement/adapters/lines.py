@@ -1,7 +1,8 @@
 """The lines on which suppliers are called: kept open per host, to addresses that are looked at before each call, without redirects.
 
 What a name resolves to is judged here, at the very moment it is connected to: a name that pointed outside when it was registered may point
-inside now. A host's lines are its own, so that no secret travels on a line that was opened for another host at the same address.
+inside now. A host's lines are its own, so that no secret travels on a line that was opened for another host at the same address. Names are looked up in
+threads of their own, one look-up per host at a time: a name server that does not answer holds up nothing but the calls to its host.
 """
 
 import asyncio
@@ -9,19 +10,23 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache, partial
 from weakref import WeakKeyDictionary
 
 import certifi
+import msgspec
 from aiohttp import ClientConnectionError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
 from settlement.domain.addresses import is_global
 
 KEEP_ADDRESS_S = 10.0
+KEEP_FAULT_S = 2.0
 CONNECT_S = 5.0
 _MOST_LINES = 256  # to one host
 _KEEP_LINE_S = 30.0
+_NAMES = ThreadPoolExecutor(16, thread_name_prefix="names")  # so many hosts are looked up at once; a thread can't be called back
 _clients: "WeakKeyDictionary[asyncio.AbstractEventLoop, Lines]" = WeakKeyDictionary()
 
 
@@ -29,12 +34,21 @@ class AddressRefused(Exception):
     """The host has an address that may not be called."""
 
 
+class _Found(msgspec.Struct, frozen=True):
+    """What a host resolved to, or why to nothing; good until then (monotonic)."""
+
+    until_s: float
+    addresses: list[str] = []
+    fault: str = ""
+
+
 class Lines:
     """Resolves, looks, and connects to what was looked at."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, ClientSession] = {}
-        self._addresses: dict[str, tuple[float, list[str]]] = {}
+        self._found: dict[str, _Found] = {}
+        self._looking: dict[str, asyncio.Task[_Found]] = {}
 
     async def post(self, url: str, raw: bytes, *, headers: Mapping[str, str], inside: bool, silence_s: float | None) -> ClientResponse:
         """The answer, as far as its head; whoever takes it closes it. Raises AddressRefused, aiohttp.ClientError, OSError.
@@ -68,24 +82,41 @@ class Lines:
         return session
 
     async def _address(self, host: str, *, is_inside: bool) -> str:
-        kept = self._addresses.get(host)
-        if kept is None or kept[0] < time.monotonic():
-            kept = self._addresses[host] = (time.monotonic() + KEEP_ADDRESS_S, await _resolved(host))
-        if not is_inside and not all(map(is_global, kept[1])):
+        found = self._found.get(host)
+        if found is None or found.until_s < time.monotonic():
+            if host not in self._looking:
+                self._looking[host] = asyncio.create_task(self._look(host))
+            found = await asyncio.shield(self._looking[host])  # whoever gives up leaves it to the others
+        if found.fault:
+            raise ClientConnectionError(found.fault)
+        if not is_inside and not all(map(is_global, found.addresses)):
             raise AddressRefused(f"{host} lies inside a network")
-        return kept[1][0]
+        return found.addresses[0]
+
+    async def _look(self, host: str) -> _Found:
+        """Kept for a while; that there is nothing, shortly."""
+        try:
+            addresses = await _resolved(host)
+        except (OSError, UnicodeError) as error:
+            found = _Found(time.monotonic() + KEEP_FAULT_S, fault=f"{host} has no address: {error}")
+        else:
+            found = _Found(time.monotonic() + KEEP_ADDRESS_S, addresses)
+        finally:
+            del self._looking[host]
+        self._found[host] = found
+        return found
 
     async def close(self) -> None:
+        for looking in list(self._looking.values()):
+            looking.cancel()
         for session in self._sessions.values():
             await session.close()
 
 
 async def _resolved(host: str) -> list[str]:
-    """Every address of the host. Raises ClientConnectionError when it has none."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise ClientConnectionError(f"{host} has no address: {error}") from error
+    """Every address of the host. Raises OSError when it has none."""
+    look_up = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_NAMES, look_up)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

@@ -2,14 +2,24 @@
 
 import asyncio
 import functools
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import close_old_connections
 
 from rights.kernel.retry import begun_again
 
 T = TypeVar("T")
+_BESIDE = 4  # threads for what needs no connection: bells, keys
+
+
+def give_threads(loop: AbstractEventLoop) -> None:
+    """Let the loop have as many as there are connections for them, whatever the number of processors."""
+    connections: int = settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"]
+    loop.set_default_executor(ThreadPoolExecutor(connections + _BESIDE, thread_name_prefix="beside"))
 
 
 async def in_thread(act: Callable[..., T], **arguments: Any) -> T:

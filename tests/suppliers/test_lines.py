@@ -2,7 +2,9 @@
 
 import asyncio
 import datetime as dt
+import socket
 import ssl
+import threading
 
 import httpx
 import pytest
@@ -86,6 +88,31 @@ async def test_an_open_line_is_not_used_for_whom_has_moved(supplier, names):
 async def test_every_address_of_a_name_has_to_be_global(names, addresses):
     names["mixed.example"] = addresses
     assert (await said("https://mixed.example/v1", inside=False)).fault == "address_refused"
+
+
+async def test_a_name_server_that_does_not_answer_holds_up_nothing_else(monkeypatch):
+    """One look-up for all who call the host, in no thread that others need; whoever gives up leaves it to the others."""
+    begun, over, asked = asyncio.Event(), threading.Event(), []
+    loop = asyncio.get_running_loop()
+
+    def look_up(host, *_args, **_more):
+        asked.append(host)
+        loop.call_soon_threadsafe(begun.set)
+        over.wait()
+        raise socket.gaierror("nobody answered")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    calls = [asyncio.create_task(said("https://silent.example/v1", max_attempts=1)) for _ in range(64)]
+    try:
+        await begun.wait()
+        assert await asyncio.to_thread(lambda: "done") == "done"
+        calls[0].cancel()
+    finally:
+        over.set()
+    reports = await asyncio.gather(*calls[1:])
+    assert {report.fault for report in reports} == {"supplier_unreachable"}
+    assert (await said("https://silent.example/v1", max_attempts=1)).fault == "supplier_unreachable"
+    assert asked == ["silent.example"]
 
 
 async def test_the_environment_names_no_proxy(supplier, monkeypatch):
