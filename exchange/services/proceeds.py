@@ -55,7 +55,7 @@ undecided AS (
     SELECT u.root FROM (SELECT DISTINCT unnest(slice_roots) AS root FROM waiting) u WHERE EXISTS (
         SELECT 1 FROM rights_right r WHERE r.root_id = u.root AND (r.remaining_units > 0 OR EXISTS (
             SELECT 1 FROM settlement_route t LEFT JOIN settlement_settlement s ON s.request_id = t.request_id
-            WHERE t.right_id = r.id AND (t.state IN ('locked', 'executing') OR (t.state = 'completed' AND s.state <> 'finalized'))))))
+            WHERE t.right_id = r.id AND t.locked_at IS NOT NULL AND (t.state IN ('locked', 'executing') OR (t.state = 'completed' AND s.state <> 'finalized'))))))
 SELECT w.id::text, w.net, w.buyer_id, 'acc_' || b.uuid, w.seller_id, 'acc_' || s.uuid, w.slice_roots::text[], w.slice_units
 FROM waiting w JOIN rights_account b ON b.id = w.buyer_id JOIN rights_account s ON s.id = w.seller_id
 WHERE NOT w.slice_roots && (SELECT coalesce(array_agg(root), '{}') FROM undecided) ORDER BY w.trade_no
@@ -70,7 +70,7 @@ WITH bought AS (
     GROUP BY 1, 2),
 used AS (
     SELECT DISTINCT r.root_id AS root, q.holder_id, s.id, t.id AS route_id, t.units FROM rights_right r
-    JOIN settlement_route t ON t.right_id = r.id AND t.state = 'completed' JOIN settlement_request q ON q.id = t.request_id
+    JOIN settlement_route t ON t.right_id = r.id AND t.locked_at IS NOT NULL AND t.state = 'completed' JOIN settlement_request q ON q.id = t.request_id
     JOIN settlement_settlement s ON s.request_id = t.request_id AND s.outcome = 'failed' JOIN settlement_receipt c ON c.id = s.receipt_id
     WHERE r.root_id = ANY(%(roots)s::uuid[])
       AND (s.rule = ANY(%(judged)s) OR NOT c.body::jsonb @> '{"legs": [{"is_callers": true}]}')),

@@ -29,10 +29,10 @@ from settlement.services.packages import REGISTRY
 CONSUMED, EXPIRED = "units:consumed", "units:expired"
 _NOT_FINAL = ", ".join(f"'{state}'" for state in SettlementState if state not in ENDED)
 # Other requests that used units of the right and are not final: some of that may come back to it. The states are named, for there is an
-# index of them, and nearly all settlements are final.
+# index of them, and nearly all settlements are final; a right's routes are found by when they were locked.
 _TENTATIVE = f"""
 SELECT DISTINCT t.right_id::text FROM settlement_route t JOIN settlement_settlement s ON s.request_id = t.request_id
-WHERE t.right_id = ANY(%s::uuid[]) AND t.state = 'completed' AND s.state IN ({_NOT_FINAL}) AND t.request_id <> ALL(%s::uuid[])
+WHERE t.right_id = ANY(%s::uuid[]) AND t.locked_at IS NOT NULL AND t.state = 'completed' AND s.state IN ({_NOT_FINAL}) AND t.request_id <> ALL(%s::uuid[])
 """
 
 Fact = tuple[int, NewEvent]  # an event and the stream it goes to
