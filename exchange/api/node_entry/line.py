@@ -1,6 +1,7 @@
 """Nodes that wait for work stand in line: a ring of the bell lets as many look as there is something to be had for (exchange/services/job_bell.py).
 
-A ring may be lost: as long as somebody stands here, all that is on offer is counted once a second.
+Who looked and found nothing for him goes to the end of the line and hands his ring on: it may be for another what it was not for him. A ring may be
+lost: as long as somebody stands here, all that is on offer is counted once a second.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from settlement.services.lease import on_offer
 from settlement.services.off_loop import in_thread
 
 LOOK_S = 1.0
+HANDS = 4  # so often a ring is handed on: what others were quicker to take is not looked for by everybody
 _LOG = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -27,17 +29,19 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 class Place:
     """Somebody's place in the line."""
 
-    def __init__(self, line: "Line") -> None:
+    def __init__(self, line: "Line", supplier: str) -> None:
+        self.supplier = supplier
         self._line = line
-        self._rung: Future[None] = asyncio.get_running_loop().create_future()
+        self._rung: Future[int] = asyncio.get_running_loop().create_future()
 
     @property
     def is_rung(self) -> bool:
         return self._rung.done()
 
-    def ring(self) -> None:
+    def ring(self, hands: int) -> None:
+        """There may be something; a ring of no use may be handed on so often."""
         if not self._rung.done():
-            self._rung.set_result(None)
+            self._rung.set_result(hands)
 
     async def rings(self, seconds: float, receive: Receive) -> AsyncGenerator[None, None]:
         """Each ring of so many seconds, as long as the caller has not hung up: nothing is leased for nobody."""
@@ -49,11 +53,14 @@ class Place:
         await self._line.open()
         try:
             while (left_s := until - loop.time()) > 0:
-                await asyncio.wait({self._rung, gone}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+                either: set[Future[Any]] = {self._rung, gone}
+                await asyncio.wait(either, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
                 if gone.done() or not self._rung.done() or self._line.is_leaving:
                     return
+                hands = self._rung.result()
                 self._rung = loop.create_future()
                 yield
+                self._line.passed(self, hands)
         finally:
             gone.cancel()
 
@@ -70,7 +77,7 @@ class Line:
     @contextmanager
     def place(self, supplier: str) -> Iterator[Place]:
         """To be taken before one looks, so that no ring comes between. A ring that was of no use goes to the next."""
-        mine = Place(self)
+        mine = Place(self, supplier)
         places = self._places.setdefault(supplier, {})
         places[mine] = None
         try:
@@ -84,11 +91,22 @@ class Line:
 
     def offered(self, supplier: str, count: int) -> None:
         """There is so much to be had of this supplier."""
+        self._ring(supplier, count, HANDS)
+
+    def passed(self, place: Place, hands: int) -> None:
+        """It looked, and there was nothing for it."""
+        places = self._places[place.supplier]
+        del places[place]
+        if hands:
+            self._ring(place.supplier, 1, hands - 1)
+        places[place] = None
+
+    def _ring(self, supplier: str, count: int, hands: int) -> None:
         for place in self._places.get(supplier, ()):
             if count <= 0:
                 return
             if not place.is_rung:
-                place.ring()
+                place.ring(hands)
                 count -= 1
 
     async def open(self) -> None:
@@ -104,7 +122,7 @@ class Line:
         self.is_leaving = True
         for places in self._places.values():
             for place in places:
-                place.ring()
+                place.ring(0)
 
     async def _look(self) -> None:
         try:

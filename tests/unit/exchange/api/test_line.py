@@ -49,11 +49,15 @@ def line(monkeypatch):
     return Line()
 
 
+async def settled():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def waiting(line: Line, *callers: Caller):
     tasks = [asyncio.create_task(caller.wait()) for caller in callers]
-    for _ in range(5):  # until each stands in line
-        await asyncio.sleep(0)
+    await settled()  # until each stands in line
     yield tasks
     line.let_go()
     await asyncio.gather(*tasks)
@@ -86,6 +90,33 @@ async def test_a_ring_of_no_use_goes_on_to_the_next(line):
         await second.rung.acquire()
         second.served.put_nowait(True)
         assert await tasks[1]
+
+
+async def test_a_ring_is_handed_on_until_somebody_has_use_for_it(line):
+    callers = [Caller(line) for _ in range(lines.HANDS + 3)]
+    async with waiting(line, *callers) as tasks:
+        line.offered("s", 1)
+        for caller in callers[: lines.HANDS + 1]:
+            await caller.rung.acquire()
+            caller.served.put_nowait(False)
+        await settled()
+        line.offered("s", 1)  # those who have looked stand behind the others
+        for caller in callers[lines.HANDS + 1 :]:
+            await caller.rung.acquire()
+            caller.served.put_nowait(caller is callers[-1])
+        assert await tasks[-1]
+        assert all(caller.rung.locked() for caller in callers)
+
+
+async def test_who_stands_alone_looks_once_for_each_ring(line):
+    caller = Caller(line)
+    async with waiting(line, caller) as (task,):
+        for is_use in (False, True):
+            line.offered("s", 1)
+            await caller.rung.acquire()
+            caller.served.put_nowait(is_use)
+        assert await task
+        assert caller.rung.locked()
 
 
 async def test_nothing_is_leased_for_who_has_hung_up(line):
