@@ -49,8 +49,8 @@ class Place:
             return
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        gone = loop.create_task(_hung_up(receive))
         await self._line.open()
+        gone = loop.create_task(_hung_up(receive))
         try:
             while (left_s := until - loop.time()) > 0:
                 either: set[Future[Any]] = {self._rung, gone}
@@ -112,8 +112,10 @@ class Line:
     async def open(self) -> None:
         """Hear the bell, and look by the clock."""
         if not self._is_open:
-            self._is_open = True
-            (await hubs.started()).on_jobs(self.offered)
+            hub = await hubs.started()
+            if not self._is_open:  # others may have been quicker
+                self._is_open = True
+                hub.on_jobs(self.offered)
         if self._looking is None:
             self._looking = asyncio.get_running_loop().create_task(self._look())
 

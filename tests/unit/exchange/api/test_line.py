@@ -137,6 +137,29 @@ async def test_who_waits_long_enough_is_answered_and_who_does_not_wait_at_once(l
     line._looking.cancel()
 
 
+async def test_a_bell_that_could_not_be_heard_is_heard_by_the_next(line, monkeypatch):
+    heard = []
+
+    class Hub:
+        on_jobs = heard.append
+
+    async def away():
+        raise OSError("the hub is away")
+
+    async def started():
+        await asyncio.sleep(0)  # several come meanwhile
+        return Hub
+
+    monkeypatch.setattr(lines.hubs, "started", away)
+    before = asyncio.all_tasks()
+    with pytest.raises(OSError, match="the hub is away"):
+        await Caller(line).wait()
+    assert asyncio.all_tasks() == before
+    monkeypatch.setattr(lines.hubs, "started", started)
+    async with waiting(line, Caller(line), Caller(line)):
+        assert heard == [line.offered]
+
+
 async def test_a_lost_ring_is_found_by_the_clock(line, monkeypatch):
     asked = []
 
