@@ -63,7 +63,11 @@ def answer_alone(submission: Submission, *, mint: Mint, now_us: int) -> Done:
                 return act()
         return idempotency.once(account_id=keyed.account_id, key=keyed.key, print_hex=keyed.print_hex, act=act, now_us=now_us)
 
-    return begun_again(once)
+    done = begun_again(once)
+    if done.replayed:
+        with transaction.atomic():
+            _checked_now(submission.who, now_us)
+    return done
 
 
 def would_be(submission: Submission, *, mint: Mint, now_us: int) -> Done:
@@ -91,16 +95,17 @@ def _those_together(submissions: Sequence[Submission]) -> list[int]:
 def _answer_together(submissions: Sequence[Submission], mint: Mint, now_us: int) -> list[Answer]:
     trip = Trip()
     claims = idempotency.ask_claims(trip, [one.keyed for one in submissions if one.keyed is not None], now_us=now_us)
-    standing = ask_standing(trip, [one.who.key_id for one in submissions if one.who.key_id is not None], now_us=now_us)
+    keys = ask_standing(trip, [one.who.key_id for one in submissions if one.who.key_id is not None], now_us=now_us)
     trip.go()
-    claimed, standings = claims.read(), standing.read()
+    claimed, standings = claims.read(), keys.read()
     answers: dict[int, Answer] = {}
     asks: dict[int, Ask] = {}
     for place, one in enumerate(submissions):
         try:
+            standing = _checked(one.who, standings)
             before = None if one.keyed is None else claimed.before(one.keyed)
             if before is None:
-                asks[place] = _ask(one, standings, mint, now_us)
+                asks[place] = _ask(one, standing, mint, now_us)
             else:
                 answers[place] = before
         except (KeyReusedError, KeyEnded, RequestBounded) as refused:
@@ -116,21 +121,32 @@ def _answer_together(submissions: Sequence[Submission], mint: Mint, now_us: int)
 
 
 def _do(submission: Submission, mint: Mint, now_us: int) -> Done:
-    trip = Trip()
-    standing = ask_standing(trip, [] if submission.who.key_id is None else [submission.who.key_id], now_us=now_us)
-    trip.go()
-    made = submit_alone(ask=_ask(submission, standing.read(), mint, now_us), mint=mint, now_us=now_us)
+    made = submit_alone(ask=_ask(submission, _checked_now(submission.who, now_us), mint, now_us), mint=mint, now_us=now_us)
     _call_worker([made])
     return _done(made)
 
 
-def _ask(submission: Submission, standings: Mapping[int, Standing], mint: Mint, now_us: int) -> Ask:
-    """The request as the caller's key may send it. Raises KeyEnded, RequestBounded."""
+def _checked_now(who: Principal, now_us: int) -> Standing | None:
+    trip = Trip()
+    keys = ask_standing(trip, [] if who.key_id is None else [who.key_id], now_us=now_us)
+    trip.go()
+    return _checked(who, keys.read())
+
+
+def _checked(who: Principal, standings: Mapping[int, Standing]) -> Standing | None:
+    """How the caller's key stands, where it has one. Raises KeyEnded: such a one is told nothing, what was answered before neither."""
+    if who.key_id is None:
+        return None
+    standing = standings[who.key_id]
+    standing.check()
+    return standing
+
+
+def _ask(submission: Submission, standing: Standing | None, mint: Mint, now_us: int) -> Ask:
+    """The request as the caller's key may send it. Raises RequestBounded."""
     who, envelope = submission.who, submission.envelope
-    if who.key_id is not None:
-        standings[who.key_id].check()
-        if standings[who.key_id].is_bounded:
-            envelope = within_bounds(key_id=who.key_id, envelope=envelope, now_us=now_us)
+    if standing is not None and standing.is_bounded:
+        envelope = within_bounds(key_id=who.key_id, envelope=envelope, now_us=now_us)
     return Ask(envelope, who.account_id, who.account_uuid, submission.payload, mint.uuid(now_us), who.actor, submission.choose)
 
 

@@ -17,6 +17,7 @@ from exchange.models import ApiKey
 from exchange.services import submissions
 from exchange.services.idempotency import KeyReusedError
 from exchange.services.identity import principal_by_bearer
+from exchange.services.key_standing import KeyEnded
 from exchange.services.rate_limit import limiter
 from exchange.services.submissions import Submission, answer_alone, answer_submissions
 from rights.kernel.clock import to_datetime
@@ -195,6 +196,18 @@ def test_a_key_that_was_revoked_a_moment_ago_submits_nothing(desk, caller, wish)
     ApiKey.objects.filter(uuid=holder.token.partition(".")[0].removeprefix("key_")).update(revoked_at=to_datetime(desk.now_us))
     answers = at_once((by(holder), wish()), (by(other), wish()))
     assert [(answer.status_code, answer.json().get("code")) for answer in answers] == [(401, "unauthenticated"), (201, None)]
+
+
+def test_a_key_that_was_revoked_a_moment_ago_is_not_told_what_it_was_answered_before(desk, caller, wish):
+    who = principal_by_bearer(caller("holder", "redeem").token, desk.now_us)
+    asked = Submission(who, *read_envelope(wish()), keyed_as("once", account_id=who.account_id, method="POST", path=PATH, body=wish()))
+    answered, again = (answer_submissions([asked], mint=MINT, now_us=desk.now_us)[0] for _ in range(2))
+    assert (again.body, again.replayed) == (answered.body, True)
+    ApiKey.objects.filter(pk=who.key_id).update(revoked_at=to_datetime(desk.now_us))
+    (refused,) = answer_submissions([asked], mint=MINT, now_us=desk.now_us)
+    assert isinstance(refused, KeyEnded)
+    with pytest.raises(KeyEnded):
+        answer_alone(asked, mint=MINT, now_us=desk.now_us)
 
 
 def test_a_member_needs_the_token_of_its_pages(member, wish):
