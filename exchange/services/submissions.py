@@ -72,10 +72,14 @@ def answer_alone(submission: Submission, *, mint: Mint, now_us: int) -> Done:
 
 def would_be(submission: Submission, *, mint: Mint, now_us: int) -> Done:
     """What it would come to, taken back. Raises as it is refused."""
-    with transaction.atomic():
-        done = _do(submission, mint, now_us)
-        transaction.set_rollback(True)
-    return done
+
+    def once() -> Done:
+        with transaction.atomic():
+            done = _do(submission, mint, now_us)
+            transaction.set_rollback(True)
+        return done
+
+    return begun_again(once)
 
 
 def _those_together(submissions: Sequence[Submission]) -> list[int]:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import OperationalError, connection, connections
+from psycopg import errors
 
 from exchange.api import base, request_entry
 from exchange.api.idempotency_key import keyed_as
@@ -19,7 +20,7 @@ from exchange.services.idempotency import KeyReusedError
 from exchange.services.identity import principal_by_bearer
 from exchange.services.key_standing import KeyEnded
 from exchange.services.rate_limit import limiter
-from exchange.services.submissions import Submission, answer_alone, answer_submissions
+from exchange.services.submissions import Submission, answer_alone, answer_submissions, would_be
 from rights.kernel.clock import to_datetime
 from settlement.models import Request
 from settlement.services.gathered import Apart
@@ -208,6 +209,22 @@ def test_a_key_that_was_revoked_a_moment_ago_is_not_told_what_it_was_answered_be
     assert isinstance(refused, KeyEnded)
     with pytest.raises(KeyEnded):
         answer_alone(asked, mint=MINT, now_us=desk.now_us)
+
+
+def test_what_only_looks_is_begun_again_where_it_lost_against_another(monkeypatch, desk, caller, wish):
+    who = principal_by_bearer(caller("holder", "redeem").token, desk.now_us)
+    submit, lost = submissions.submit_alone, []
+
+    def lose_once(**said):
+        if not lost:
+            lost.append(True)
+            raise OperationalError from errors.DeadlockDetected()
+        return submit(**said)
+
+    monkeypatch.setattr(submissions, "submit_alone", lose_once)
+    done = would_be(Submission(who, *read_envelope(wish())), mint=MINT, now_us=desk.now_us)
+    assert (done.status, done.body["state"], lost) == (201, "matched", [True])
+    assert Request.objects.count() == 0
 
 
 def test_a_member_needs_the_token_of_its_pages(member, wish):
