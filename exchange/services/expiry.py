@@ -1,6 +1,7 @@
 """Rights whose window has ended: packages let go of them, asks still resting on them are pulled, then the rights expire."""
 
 from contextlib import suppress
+from enum import Enum, auto
 
 from django.db import transaction
 
@@ -34,14 +35,25 @@ UNION ALL ({_RIGHTS} AND r.reserved_units > {_LOCKED} ORDER BY r.ends_at, r.id L
 """
 
 
+WAIT_US = 2_000_000  # so long a right is left alone at most while its asks leave their books
+
+
+class _End(Enum):
+    DONE = auto()
+    WAITS = auto()
+    FAILED = auto()
+
+
 _packages, _rights = Pauses(), Pauses()
+_waiting = Pauses(WAIT_US)
 
 
 def expire_due(*, mint: Mint, now_us: int, most: int = 200) -> int:
     """Expire rights whose time is over, each in its own transaction; how many. At most `most` of a kind are looked at.
 
     One that is still reserved waits until its asks have left the book; one that changes meanwhile waits for the next call. One that can't
-    be expired is told on the log, and keeps no other waiting: what fails again and again is looked at ever more seldom.
+    be expired is told on the log, and keeps no other waiting: what fails again and again is looked at ever more seldom, what merely waits
+    soon again.
     """
     asked = {"now": rfc3339(now_us), "most": most}
     with transaction.atomic():
@@ -54,24 +66,28 @@ def expire_due(*, mint: Mint, now_us: int, most: int = 200) -> int:
             is_done = True
         _packages.note(package_id, is_done=is_done, now_us=now_us)
     with transaction.atomic():
-        ended = rows.fetch_all(_ENDED, asked | {"resting": rows.array(_rights.resting(now_us))})
+        resting = {*_rights.resting(now_us), *_waiting.resting(now_us)}
+        ended = rows.fetch_all(_ENDED, asked | {"resting": rows.array(resting)})
     done = 0
     for right_id, reserved in ended:
-        is_done = False
+        end = _End.FAILED
         with apart(f"the end of rgt_{right_id}"):
-            is_done = _expire(right_id, reserved, mint, now_us)
-        _rights.note(right_id, is_done=is_done, now_us=now_us)
-        done += is_done
+            end = _expire(right_id, reserved, mint, now_us)
+        _rights.note(right_id, is_done=end is not _End.FAILED, now_us=now_us)
+        _waiting.note(right_id, is_done=end is not _End.WAITS, now_us=now_us)
+        done += end is _End.DONE
     return done
 
 
-def _expire(right_id: str, reserved: int, mint: Mint, now_us: int) -> bool:
+def _expire(right_id: str, reserved: int, mint: Mint, now_us: int) -> _End:
     if reserved:
         with transaction.atomic():
             pull_asks_of_right(right_id=right_id, reason=Reason.RIGHT_EXPIRED, actor=ACTOR, now_us=now_us)
-        return False
+        return _End.WAITS
     try:
         endings.expire_right(right_id=right_id, mint=mint, actor=ACTOR, now_us=now_us)
-    except (LifecycleRefusedError, LedgerRefusal):
-        return False
-    return True
+    except LifecycleRefusedError:  # it changed meanwhile
+        return _End.WAITS
+    except LedgerRefusal:
+        return _End.FAILED
+    return _End.DONE

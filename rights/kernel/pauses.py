@@ -6,7 +6,8 @@ FIRST_US, MOST_US = 1_000_000, 300_000_000
 class Pauses:
     """By its id. Of this process alone, and in no table: another one, or this one begun anew, tries each once more."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_us: int = MOST_US) -> None:
+        self._most_us = most_us
         self._failed: dict[str, tuple[int, int]] = {}  # so many times, and alone until then
 
     def resting(self, now_us: int) -> list[str]:
@@ -20,5 +21,5 @@ class Pauses:
             self._failed.pop(key, None)
             return
         times = self._failed.get(key, (0, 0))[0] + 1
-        pause_us = 0 if times == 1 else min(FIRST_US << min(times - 2, 32), MOST_US)
+        pause_us = 0 if times == 1 else min(FIRST_US << min(times - 2, 32), self._most_us)
         self._failed[key] = (times, now_us + pause_us)

@@ -4,7 +4,7 @@ import pytest
 
 from exchange.domain.command import Reason
 from exchange.models.order import OrderStatus
-from exchange.services.expiry import expire_due
+from exchange.services.expiry import WAIT_US, expire_due
 from exchange.services.freeze import freeze_right, unfreeze_right
 from exchange.services.operator_refusal import OperatorRefusal
 from rights.kernel.clock import to_us
@@ -78,3 +78,15 @@ def test_what_ended_expires_once_its_asks_are_gone(floor):
     assert set(Right.objects.values_list("status", "remaining_units")) == {("expired", 0)}
     expired = Balance.objects.filter(account__code="units:expired", asset__root_right__in=[offered, idle])
     assert sorted(expired.values_list("amount", flat=True)) == [3 * LOT, 5 * LOT]
+
+
+def test_what_waited_long_for_its_book_expires_soon_after_it(floor):
+    floor.right("seller", 5)
+    floor.place("seller", "sell", 5, 200)
+    floor.match()
+    floor.now_us = to_us(floor.series.window_end)
+    for _ in range(60):
+        assert expire_due(mint=MINT, now_us=floor.now_us) == 0
+        floor.now_us += 1_000_000
+    floor.match()
+    assert expire_due(mint=MINT, now_us=floor.now_us + WAIT_US) == 1
