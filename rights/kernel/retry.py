@@ -8,6 +8,8 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.utils import InternalError
 from psycopg import errors
 
+from rights.kernel.trip import waiting_at_most
+
 CONFLICTS = (OperationalError, InternalError, IntegrityError)
 # deadlock, serialization failure, lock not available
 _TRANSIENT = frozenset({"40P01", "40001", "55P03"})
@@ -54,9 +56,7 @@ def in_one(act: Callable[[], Answer], *, of: int) -> Answer | None:
     """
     is_acted = False
     try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
+        with waiting_at_most(PATIENCE_MS), transaction.atomic():
             answer = act()
             is_acted = True
     except Exception as error:

@@ -7,8 +7,9 @@ pipeline sends each by itself, so that the server wakes for each; and its own pr
 import re
 import select
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -26,6 +27,7 @@ MOST_PREPARED = 500  # per connection; statements are constants of ours, but for
 # Whatever is done in a transaction is done over and over, with ever other lists of ids: planning it for each costs more than running it. Single
 # reads, those of pages among them, stay with the plan that the server thinks best for what is looked for.
 _BEGIN = (b"BEGIN", b"SET LOCAL plan_cache_mode = force_generic_plan")
+_waits: ContextVar[tuple[bytes, ...]] = ContextVar("trip_waits", default=())
 _Statement = tuple[bytes, tuple[int, ...]]
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 _prepared: WeakKeyDictionary["_Link", dict[_Statement, bytes]] = WeakKeyDictionary()
@@ -145,6 +147,16 @@ def _bind(asked: _Asked, transformer: abc.Transformer) -> _Bound:
     return _Bound((text, tuple(transformer.types or ())), values, transformer.formats, Format.BINARY if binary else Format.TEXT, answer)
 
 
+@contextmanager
+def waiting_at_most(patience_ms: int) -> Iterator[None]:
+    """A transaction that begins with a trip inside waits no longer than that for any lock."""
+    token = _waits.set((b"SET LOCAL lock_timeout = %d" % patience_ms,))
+    try:
+        yield
+    finally:
+        _waits.reset(token)
+
+
 def is_lost(link: _Link) -> bool:
     """Whether an idle connection is over: the server says nothing to it but that."""
     if link.closed:
@@ -165,7 +177,7 @@ def _converse(link: _Link, asked: Sequence[_Asked]) -> abc.PQGen[None]:
         known.clear()
         before.append(b"DEALLOCATE ALL")
     if not link.autocommit and pgconn.transaction_status == TransactionStatus.IDLE:
-        before += _BEGIN
+        before += [*_BEGIN, *_waits.get()]
     fresh = [statement for statement in wanted if statement not in known]
     names = known | {statement: b"trip_%d" % number for number, statement in enumerate(fresh, len(known))}
 
