@@ -37,6 +37,8 @@ class _Calls(msgspec.Struct, Generic[Item, Result]):
 class Gathered(Generic[Item, Result]):
     """`act` takes up to `most` items in a thread and answers, in their order, a result or an exception for each.
 
+    Each has a weight, and those that go together weigh up to `heaviest`; one that weighs more by itself goes without others.
+
     What it answers with Apart is done by `alone`, a few at once beside the others, so that what one is stuck at holds up nobody behind it.
     Each event loop gathers its own. An item is done though whoever called is gone: nobody knows whether it has gone already.
     """
@@ -46,8 +48,12 @@ class Gathered(Generic[Item, Result]):
         act: Callable[[Sequence[Item]], Sequence[Result | Exception]],
         alone: Callable[[Item], Result] | None = None,
         most: int = 32,
+        *,
+        weight: Callable[[Item], int] = lambda _item: 1,
+        heaviest: int | None = None,
     ) -> None:
         self._act, self._alone, self._most = act, alone, most
+        self._weight, self._heaviest = weight, most if heaviest is None else heaviest
         self._by_loop: WeakKeyDictionary[AbstractEventLoop, _Calls[Item, Result]] = WeakKeyDictionary()
 
     async def __call__(self, item: Item) -> Result:
@@ -63,7 +69,7 @@ class Gathered(Generic[Item, Result]):
     async def _work(self, calls: _Calls[Item, Result]) -> None:
         try:
             while calls.waiting:
-                taken = [calls.waiting.popleft() for _ in range(min(self._most, len(calls.waiting)))]
+                taken = self._taken(calls.waiting)
                 items = [item for item, _ in taken]
                 for (item, answer), result in zip(taken, await self._results(items), strict=True):
                     if self._alone is not None and isinstance(result, Apart):
@@ -74,6 +80,14 @@ class Gathered(Generic[Item, Result]):
                         _give(answer, result)
         finally:
             calls.at_work = None
+
+    def _taken(self, waiting: deque[tuple[Item, "Future[Result]"]]) -> list[tuple[Item, "Future[Result]"]]:
+        """The first of those who wait, as many as go together; one at least."""
+        taken = [waiting.popleft()]
+        weight = self._weight(taken[0][0])
+        while waiting and len(taken) < self._most and (weight := weight + self._weight(waiting[0][0])) <= self._heaviest:
+            taken.append(waiting.popleft())
+        return taken
 
     async def _by_itself(self, calls: _Calls[Item, Result], alone: Callable[[Item], Result], item: Item, answer: "Future[Result]") -> None:
         async with calls.room:

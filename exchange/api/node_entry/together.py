@@ -14,9 +14,10 @@ from rights.kernel.retry import begun_again, in_one
 from settlement.services.complete import Answered, GivenBack, Handed, complete_together, fail_jobs
 from settlement.services.gather import gather
 from settlement.services.gathered import Apart, Gathered
-from settlement.services.lease import Keep, Lease, Wish, keep_leases, lease_together
+from settlement.services.lease import MOST_AT_ONCE, Keep, Lease, Wish, keep_leases, lease_together
 from settlement.services.off_loop import in_thread
 
+MOST_JOBS = 2 * MOST_AT_ONCE  # in one transaction, with the payload of each
 _LOG = logging.getLogger(__name__)
 _MINT = Mint()
 Answer = TypeVar("Answer")
@@ -59,8 +60,8 @@ def _fail(*, call: GivenBack, node: KnownNode) -> list[Answered]:
     return told
 
 
-LEASES: Gathered[Wish, list[Lease]] = Gathered(_lease, _lease_alone)
-_RESULTS: Gathered[Handed, list[Answered]] = Gathered(_complete, _complete_alone)
+LEASES: Gathered[Wish, list[Lease]] = Gathered(_lease, _lease_alone, weight=lambda wish: wish.most, heaviest=MOST_JOBS)
+_RESULTS: Gathered[Handed, list[Answered]] = Gathered(_complete, _complete_alone, weight=lambda call: len(call.results), heaviest=MOST_JOBS)
 _RECEIPTS: Gathered[frozenset[str], None] = Gathered(_receive)
 
 

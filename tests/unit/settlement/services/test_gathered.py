@@ -42,6 +42,15 @@ async def test_what_waits_goes_together_and_each_gets_its_own_answer():
     assert await gathered(6) == 60  # and it goes on afterwards
 
 
+async def test_what_goes_together_weighs_no_more_than_it_may():
+    gate = _Gate()
+    gathered = Gathered(gate.act, most=3, weight=lambda item: item, heaviest=10)
+    calls = [asyncio.create_task(gathered(item)) for item in (6, 4, 2, 2, 2, 2, 40, 8, 4)]
+    gate.open.release(6)
+    await asyncio.gather(*calls)
+    assert gate.batches == [[6, 4], [2, 2, 2], [2], [40], [8], [4]]
+
+
 async def test_whoever_fails_fails_for_all_of_them_and_not_for_those_that_follow():
     def act(items: Sequence[int]) -> list[int | Exception]:
         if 0 in items:
