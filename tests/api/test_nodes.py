@@ -90,7 +90,9 @@ def test_only_what_the_node_signed_just_now_and_once(network):
     hand, body = network.node(), b'{"max_jobs": 1}'
     target = "/api/v1/nodes/lease"
     good = hand.headers("POST", target, body)
-    assert hand.post("nodes/lease", body, good).status_code == 200
+    taken, again = (hand.post("nodes/lease", body, good) for _ in range(2))
+    assert taken.status_code == 200
+    assert ("ratelimit" in taken.headers, "ratelimit" in again.headers) == (True, False)  # whoever repeats it draws from nobody's rate
     late, ahead = str(now_us() // 1000 - 5_500), str(now_us() // 1000 + 60_000)
     wrong = {
         "again": good,

@@ -2,15 +2,17 @@
 
 from typing import Any
 
+from exchange.api.node_entry.heard import Heard
 from exchange.api.order_entry.access import header, need, principal_of
 from exchange.api.problems import Problem
-from exchange.services.signed_requests import NODE_SCOPE, KnownNode, Signed, has_signed, known_node, node_named
+from exchange.services.signed_requests import MOST_WINDOW_MS, NODE_SCOPE, KnownNode, Signed, has_signed, known_node, node_named
 from rights.kernel.clock import now_us
 from settlement.services.off_loop import in_thread
 
 MOST = 10_000
 _HEADERS = (b"x-key", b"x-timestamp", b"x-nonce", b"x-signature", b"x-recv-window")
 _known: dict[str, KnownNode] = {}
+_heard = Heard(MOST_WINDOW_MS // 1000 + 1)
 
 
 async def node_of(scope: dict[str, Any], body: bytes) -> tuple[KnownNode, str]:
@@ -23,6 +25,8 @@ async def node_of(scope: dict[str, Any], body: bytes) -> tuple[KnownNode, str]:
     query = scope["query_string"].decode("latin-1")
     target = scope["path"] + (f"?{query}" if query else "")
     if node is None or not has_signed(node, signed, method=scope["method"], target=target, body=body):
+        raise Problem("unauthenticated")
+    if not _heard.is_new(node.node_id, signed.nonce, signed_s=int(signed.timestamp) // 1000, now_s=now_us() // 1_000_000):
         raise Problem("unauthenticated")
     return node, signed.nonce
 
