@@ -4,6 +4,7 @@ Whoever hears it takes all that wait, so that many requests cost one ring. A los
 """
 
 import contextlib
+from time import monotonic_ns
 from typing import cast
 
 import redis
@@ -18,16 +19,22 @@ from settlement.services.begin import WAITING
 
 QUEUE = "redeem"
 WAITED_US = 2_000_000
+AWAY_NS = 1_000_000_000  # so long a bell that was out of order is left alone: each try may take seconds
 _FLAG = "bell:redeem"
 _WAITED = f"SELECT 1 {WAITING} AND q.updated_at <= %s LIMIT 1"
+_away_until_ns = 0
 
 
 def ring() -> bool:
-    """Ask a worker to look, unless that is asked already. False when the doorbell is out of order."""
+    """Ask a worker to look, unless that is asked already. False when the doorbell is out of order, or was a moment ago."""
+    global _away_until_ns  # noqa: PLW0603 - what this process has seen of it
+    if monotonic_ns() < _away_until_ns:
+        return False
     try:
         if bell.client().set(_FLAG, 1, nx=True, px=bell.FLAG_MS):
             app.send_task("exchange.tasks.run_requests", queue=QUEUE, retry=False)
     except (redis.RedisError, OperationalError, OSError):
+        _away_until_ns = monotonic_ns() + AWAY_NS
         return False
     return True
 
