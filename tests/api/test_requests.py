@@ -154,6 +154,8 @@ def test_others_learn_nothing(caller, holder, wish):
         ({"rights": []}, "rights"),
         ({"rights": [{"right_id": "rgt_1"}]}, "rights.0.right_id"),
         ({"payload": "[]"}, "payload"),
+        ({"payload": r'{"messages": "\ud800"}'}, "payload"),
+        ({"payload": '{"temperature": 1e999}'}, "payload"),
         ({"payload": '{"n": NaN}'}, "payload"),
         ({"payload": None}, "payload"),
         ({"payload_hash": "0" * 64}, "payload_hash"),

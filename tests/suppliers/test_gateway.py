@@ -222,6 +222,8 @@ def test_somebody_elses_right_is_no_right(desk, holder):
     ("body", "param"),
     [
         ({"messages": []}, "messages"),
+        ({"messages": [{"role": "zzz", "content": "no such role"}]}, "messages"),
+        ({"messages": [{"role": "user", "content": {"a": 1}}]}, "messages"),
         ({"messages": SAY, "max_tokens": 0}, "max_tokens"),
         ({"messages": SAY, "n": 1000}, "n"),
         ({"messages": SAY, "model": ""}, "model"),

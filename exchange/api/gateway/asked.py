@@ -12,6 +12,7 @@ MOST_BODY = 4 * 1024 * 1024
 MOST_INPUTS = 2048
 MOST_CHOICES = 16
 MOST_TOKENS = 1_000_000
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 OPERATIONS = {"/v1/chat/completions": "chat.completions", "/v1/completions": "completions", "/v1/embeddings": "embeddings"}
 
 
@@ -58,8 +59,8 @@ def _errors(operation: str, body: dict[str, Any]) -> list[FieldError | None]:
     found += [_bounded(body, "n", MOST_CHOICES), *(_bounded(body, name, MOST_TOKENS) for name in ("max_tokens", "max_completion_tokens"))]
     if operation == "chat.completions":
         messages = body.get("messages")
-        is_list = isinstance(messages, list) and bool(messages) and all(isinstance(message, dict) for message in messages)
-        return [*found, _check(is_list, "messages", "must be a list of messages")]
+        is_list = isinstance(messages, list) and bool(messages) and all(map(_is_message, messages))
+        return [*found, _check(is_list, "messages", f"must be a list of messages, each with a role of {', '.join(ROLES)} and its content")]
     prompt = body.get("prompt")
     return [*found, _check(_is_input(prompt), "prompt", f"must be a text, or a list of at most {MOST_INPUTS}, none empty")]
 
@@ -71,6 +72,14 @@ def _check(holds: bool, field: str, rule: str) -> FieldError | None:  # noqa: FB
 def _bounded(body: dict[str, Any], name: str, most: int) -> FieldError | None:
     value = body.get(name)
     return _check(value is None or (type(value) is int and 1 <= value <= most), name, f"must be a whole number from 1 to {most}")
+
+
+def _is_message(value: Any) -> bool:
+    """A role of the protocol, and a text, a list of parts, or nothing (of an answer that calls tools)."""
+    if not isinstance(value, dict) or value.get("role") not in ROLES:
+        return False
+    content = value.get("content")
+    return content is None or isinstance(content, str) or (isinstance(content, list) and all(isinstance(part, dict) for part in content))
 
 
 def _is_input(value: Any) -> bool:

@@ -61,8 +61,10 @@ def refusal_of(error: Exception) -> Problem:
 
 
 def _of_request(refused: RequestRefused) -> Problem:
-    """Every reason of every right and supplier. What passes by itself is 429, so that clients come again; the rest is final."""
-    passes = bool(refused.refusals) and all(one.reason.temporary for one in refused.refusals)
+    """Every reason of every right and supplier. What passes by itself soon is 429, so that clients come again; the rest is final, also a
+    window that may begin in hours.
+    """
+    passes = bool(refused.refusals) and all(one.reason.temporary and one.reason.code != "window_not_open" for one in refused.refusals)
     if passes:
         return Problem("right_busy", str(refused), headers={"Retry-After": "1"})
     return Problem("right_refused", str(refused))

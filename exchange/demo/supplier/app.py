@@ -29,6 +29,15 @@ class Refused(Exception):
         self.status, self.message = status, message
 
 
+def _is_message(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    content = value.get("content")
+    if isinstance(content, list):
+        return all(isinstance(part, dict) and isinstance(part.get("text", ""), str) for part in content)
+    return content is None or isinstance(content, str)
+
+
 class Meter:
     """What was done since the start, by operation: calls, items, tokens."""
 
@@ -87,12 +96,17 @@ class Supplier:
     async def chat(self, body: Mapping[str, Any], send: Send) -> None:
         if not isinstance(body.get("messages"), list) or not body["messages"]:
             raise Refused(400, "messages is required")
+        if not all(map(_is_message, body["messages"])):
+            raise Refused(400, "a message is an object whose content is a text or a list of parts")
         await self._text("chat.completion", body, send)
 
     async def complete(self, body: Mapping[str, Any], send: Send) -> None:
         await self._text("text_completion", body, send)
 
     async def _text(self, kind: str, body: Mapping[str, Any], send: Send) -> None:
+        for name in ("max_tokens", "max_completion_tokens", "n"):
+            if body.get(name) is not None and (type(body[name]) is not int or body[name] < 1):
+                raise Refused(400, f"{name} is a whole number from 1")
         prompt, most, choices = text.prompt_of(body), text.limit_of(body), body.get("n") or 1
         answers = [list(text.answer(prompt, most, choice)) for choice in range(choices)]
         head = {"id": f"cmpl-{secrets.token_hex(8)}", "created": int(time.time()), "model": body.get("model", MODELS[0])}
