@@ -6,8 +6,8 @@ from django.conf import settings
 
 from exchange.services.venue_key import current_signer
 from rights.kernel import rows
-from rights.kernel.clock import rfc3339
-from rights.models import Anchor
+from rights.kernel.clock import rfc3339, to_us
+from rights.models import Anchor, VenueKey
 from rights.services.anchor import MOST_LEAVES, JournalBroken, make_anchor
 from rights.services.venue_keys import VenueKeyRefusal
 
@@ -23,6 +23,8 @@ SELECT coalesce((SELECT at <= %s::timestamptz - make_interval(secs => %s) OR lea
 def anchor_now(*, actor: str, now_us: int) -> list[Anchor]:
     """Anchor what is new, in at most MOST_AT_ONCE anchors; empty when nothing is. Raises VenueKeyRefusal."""
     signer = current_signer(actor=actor, now_us=now_us)
+    # Another process may have published the key a moment later by its own clock: nothing is signed before that.
+    now_us = max(now_us, *(to_us(key.created_at) for key in VenueKey.objects.filter(key_id=signer.key_id)))
     made: list[Anchor] = []
     while len(made) < MOST_AT_ONCE:
         anchor = make_anchor(signer=signer, actor=actor, now_us=now_us)

@@ -7,11 +7,11 @@ from django.db import IntegrityError, OperationalError
 from psycopg import errors
 
 from rights.kernel import rows
-from rights.kernel.ids import bare
+from rights.kernel.ids import Mint, bare
 from rights.kernel.retry import ATTEMPTS, begun_again
 from rights.models import Right
 from settlement.domain.venue_proofs import venue_proofs
-from settlement.services.execute import NOT_CALLED, Executed, record
+from settlement.services.receipt import NewReceipt, record_alone
 from tests.registry_desk import NOW_US
 from tests.seam import holding
 from tests.unit.rights.domain.manifests import chat_day
@@ -89,7 +89,7 @@ def test_a_receipt_that_meets_another_in_a_ring_is_recorded_all_the_same():
     request = desk.running((right, 1_000))
     told = desk.told(request, 400)
     proofs = venue_proofs(request_id=str(request.pk), told=told, envelope_hash=request.envelope_hash)
-    executed = Executed(told, tuple(proofs), {"said": "so"}, NOT_CALLED)
+    new = NewReceipt(str(request.pk), told, tuple(proofs), None, '{"said": "so"}')
     with holding(lambda: lock(str(right.pk)), then=lambda: close_ring_of(request)):
-        settlement = record(request_id=str(request.pk), executed=executed, is_kept=True)
+        settlement = record_alone(new=new, mint=Mint(), actor="executor", now_us=desk.now_us)
     assert (settlement.state, settlement.outcome, settlement.units) == ("finalized", "full", 400)

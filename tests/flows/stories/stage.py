@@ -39,7 +39,7 @@ from tests.suppliers.process import SupplierProcess
 from tests.suppliers.redeeming import Redeeming
 from tests.suppliers.serving import web
 
-CLOCKS = ("exchange.api.base", "exchange.api.gateway.application", "exchange.api.gateway.nodes")
+CLOCKS = ("exchange.api.base", "exchange.api.request_entry", "exchange.api.gateway.application", "exchange.api.gateway.nodes")
 PATIENCE_S = 30.0
 TOKEN = "sk-of-stories"
 SIGNER = Signer("33" * 32)  # boreal's
