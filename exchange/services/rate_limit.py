@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 import redis
@@ -118,10 +119,8 @@ class Limiter:
         self.ahead = Ahead()
         self._away_until = 0.0
         self._sync: redis.Redis | None = None
-        self._async: redis.asyncio.Redis | None = None
-        self._async_loop: object = None
         self._script: Any = None
-        self._async_script: Any = None
+        self._by_loop: WeakKeyDictionary[Any, tuple[redis.asyncio.Redis, Any]] = WeakKeyDictionary()
 
     def take(self, account_id: int, *draws: Draw) -> Decision:
         """Draw `(action, cost)` pairs of the account, all or none."""
@@ -164,9 +163,11 @@ class Limiter:
 
     async def close_async(self) -> None:
         """Let go of the present loop's connections, before the loop ends."""
-        if self._async is not None:
-            await self._async.aclose()
-            self._async = self._async_loop = None
+        import asyncio  # noqa: PLC0415 - only rooms with a loop come here
+
+        found = self._by_loop.pop(asyncio.get_running_loop(), None)
+        if found is not None:
+            await found[0].aclose()
 
     def _wanted(self, draws: Sequence[Draw]) -> list[Draw]:
         return [(action, cost) for action, cost in draws if action not in FREE and cost > 0]
@@ -192,13 +193,11 @@ class Limiter:
         import asyncio  # noqa: PLC0415 - only rooms with a loop come here
 
         loop = asyncio.get_running_loop()
-        if self._async_loop is not loop:
-            self._async = redis.asyncio.Redis.from_url(
-                settings.REDIS_URL, socket_timeout=DRAW_TIMEOUT_S, socket_connect_timeout=DRAW_TIMEOUT_S
-            )
-            self._async_script = self._async.register_script(_SCRIPT)
-            self._async_loop = loop
-        return self._async_script
+        found = self._by_loop.get(loop)
+        if found is None:
+            client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=DRAW_TIMEOUT_S, socket_connect_timeout=DRAW_TIMEOUT_S)
+            found = self._by_loop[loop] = (client, client.register_script(_SCRIPT))
+        return found[1]
 
     def _judge(self, account_id: int, wanted: Sequence[Draw], answer: Sequence[bytes]) -> Decision:
         """What the script has answered; what was drawn ahead is kept, and counts as left."""

@@ -74,10 +74,10 @@ BREAKAGES = (
         "INSERT INTO rights_unitlock (right_id, kind, ref, units, created_at, released_at) "
         f"SELECT {ROOT}, 'route_lock', 'rte_none', 1, now(), NULL",
     ),
-    breakage("route_locks", "L3", ROUTE),
-    breakage("route_escrow", "L3", ROUTE),
-    breakage("route_states", "L3", ROUTE),
-    breakage("route_states", "L3", ROUTE.replace("'locked'", "'executing'")),
+    breakage("route_locks", "L3 S3", ROUTE),
+    breakage("route_escrow", "L3 S3", ROUTE),
+    breakage("route_states", "L3 S3", ROUTE),
+    breakage("route_states", "L3 S3", ROUTE.replace("'locked'", "'executing'")),
     breakage(
         "links",
         "G3",
