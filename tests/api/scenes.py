@@ -369,6 +369,7 @@ _SCENES: dict[str, Callable[[Scenes], Scene]] = {
     "POST rights/{right_id}/amend": lambda s: Scene(
         s._issuer, s._own(activate=False), {"amendment": "metadata-only", **_WHY, "manifest": s._terms(metadata={"label": "another"})}
     ),
+    "POST rights": lambda s: Scene(s._issuer, {}, {"manifest": s._terms(), "holder": "me", "activate": True}),
     "POST rights/{right_id}/replace": lambda s: Scene(s._issuer, s._own(), {"manifest": s._terms(metadata={"label": "another"}), **_WHY}),
     "POST consents": _by("issuer", "", "wish_for_consent"),
     "GET consents/{consent_id}": _by("issuer", "asked"),
