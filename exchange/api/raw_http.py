@@ -42,8 +42,14 @@ def _problem_of(error: Exception) -> Problem:
     return problem
 
 
-async def read_bytes(receive: Receive) -> bytes:
-    """The whole body. Raises Problem when the caller hung up, Malformed when it is too large."""
+def check_is_json(content_type: str | None) -> None:
+    """Raises Problem `unsupported_media_type` for a body of another kind."""
+    if (content_type or "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem("unsupported_media_type")
+
+
+async def read_bytes(receive: Receive, most: int = MAX_BYTES) -> bytes:
+    """The whole body, of so many bytes at most. Raises Problem when the caller hung up, Malformed when it is too large."""
     parts: list[bytes] = []
     size = 0
     while True:
@@ -52,8 +58,8 @@ async def read_bytes(receive: Receive) -> bytes:
             raise Problem("malformed_request", "the caller hung up")
         part = message.get("body", b"")
         size += len(part)
-        if size > MAX_BYTES:
-            raise Malformed(f"larger than {MAX_BYTES} bytes")
+        if size > most:
+            raise Malformed(f"larger than {most} bytes")
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from exchange.api.idempotency_key import keyed_as
 from exchange.api.order_entry.access import header, principal_of
 from exchange.api.permissions import check_scope
-from exchange.api.problems import Problem
-from exchange.api.raw_http import Answer, Receive, Scope, Send, read_bytes, refused, send_answer
+from exchange.api.raw_http import Answer, Receive, Scope, Send, check_is_json, read_bytes, refused, send_answer
 from exchange.api.request_id import request_id
 from exchange.api.request_refusals import request_problems
 from exchange.api.strict_json import parse_object
@@ -26,7 +25,6 @@ from settlement.services.submit import goes_together
 
 PATH = "/api/v1/requests"
 MINT = Mint()
-JSON = "application/json"
 
 
 def _together(submissions: Sequence[Submission]) -> list[Outcome]:
@@ -62,8 +60,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _answer(scope: Scope, receive: Receive, limits: dict[str, str]) -> Answer:
     raw = await read_bytes(receive)
-    if raw and (header(scope, b"content-type") or "").partition(";")[0].strip().lower() != JSON:
-        raise Problem("unsupported_media_type")
+    if raw:
+        check_is_json(header(scope, b"content-type"))
     who = await principal_of(scope)
     check_scope(who, "redeem")
     limits |= await check_async(who.account_id, "write")

@@ -155,7 +155,7 @@ CHECKS = (
         WHERE NOT coalesce(approved_by LIKE 'user:%%' AND approved_by <> actor AND {_operates("approved_by", "at")}, false)
         UNION ALL
         SELECT 'proposal', 'prp_' || id, decided_at, proposed_by, decided_by FROM exchange_proposal
-        WHERE status = 'approved' AND decided_by = proposed_by
+        WHERE status = 'approved' AND decided_by = proposed_by ORDER BY at, type, "object"
         """,
     ),
 )

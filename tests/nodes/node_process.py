@@ -58,15 +58,17 @@ def words(lease: dict[str, Any]) -> Done:
     return Done(" ".join(["word"] * count), count)
 
 
-async def honest(client: TimedClient, log: Log, said: argparse.Namespace) -> None:
-    async def work(lease: dict[str, Any]) -> Done:
-        began = time.perf_counter_ns()
-        await asyncio.sleep(said.work_ms / 1000)  # as long as a machine would be at it that is not this one
-        done = words(lease)
-        client.worked[lease["job_id"]] = time.perf_counter_ns() - began
-        return done
+async def work(client: TimedClient, lease: dict[str, Any], said: argparse.Namespace) -> Done:
+    """A job done, in as long as a machine would be at it that is not this one."""
+    began = time.perf_counter_ns()
+    await asyncio.sleep(said.work_ms / 1000)
+    done = words(lease)
+    client.worked[lease["job_id"]] = time.perf_counter_ns() - began
+    return done
 
-    agent = Agent(client, work)
+
+async def honest(client: TimedClient, log: Log, said: argparse.Namespace) -> None:
+    agent = Agent(client, lambda lease: work(client, lease, said))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, agent.stop)
     await agent.run()
 
@@ -75,18 +77,19 @@ async def crashing(client: TimedClient, log: Log, said: argparse.Namespace) -> N
     taken = 0
     async for lease in _leases(client):
         taken += 1
+        done = await work(client, lease, said)
         if taken == said.crash_at:
             log.say(crashed=lease["job_id"])
             os.kill(os.getpid(), signal.SIGKILL)
-        await answered(client, [client.result(lease["job_id"], words(lease))])
+        await answered(client, [client.result(lease["job_id"], done)])
 
 
-async def lying(client: TimedClient, log: Log, _said: argparse.Namespace) -> None:
+async def lying(client: TimedClient, log: Log, said: argparse.Namespace) -> None:
     """Every second result: more than reserved, more than there is, or an output of another hash."""
     lies = itertools.cycle(["above_reserved", "recount", "output_hash"])
     count = itertools.count()
     async for lease in _leases(client):
-        done = words(lease)
+        done = await work(client, lease, said)
         told = client.result(lease["job_id"], done)
         if next(count) % 2 == 0:
             kind = next(lies)
@@ -99,13 +102,13 @@ async def lying(client: TimedClient, log: Log, _said: argparse.Namespace) -> Non
         await answered(client, [told])
 
 
-async def doubling(client: TimedClient, log: Log, _said: argparse.Namespace) -> None:
+async def doubling(client: TimedClient, log: Log, said: argparse.Namespace) -> None:
     """Each answer twice at once and again later; every fourth one only when its lease is long over."""
     before: dict[str, Any] | None = None
     late: list[tuple[str, dict[str, Any]]] = []
     count = itertools.count()
     async for lease in _leases(client):
-        told = client.result(lease["job_id"], words(lease))
+        told = client.result(lease["job_id"], await work(client, lease, said))
         if next(count) % EVERY_LATE == 0:
             late.append((lease["lease_expires_at"], told))
             client.leased.pop(lease["job_id"])  # how long this one takes says nothing of the exchange

@@ -1,6 +1,6 @@
 """A network of node processes, of which some crash, lie, answer twice or late (TRUST.md, C): no job lost, none paid twice, liars marked.
 
-`TORTURE=1` takes twenty nodes and ten thousand jobs (`JOBS`) of 300 ms (`WORK_MS`) each, and prints how long it took from a lease to the
+`TORTURE=1` takes twenty nodes and ten thousand jobs (`JOBS`) of 500 ms (`WORK_MS`) each, and prints how long it took from a lease to the
 receipt beside the work itself.
 """
 
@@ -26,7 +26,7 @@ LEASE_MS = 5_000 if TORTURE else 1_500
 PATIENCE_S = 3_600.0 if TORTURE else 120.0
 TARIFF_MINOR = 10
 MORE = 20
-WORK_MS = int(os.environ.get("WORK_MS", "300" if TORTURE else "50"))  # what a job takes an honest node, beside what it costs the exchange
+WORK_MS = int(os.environ.get("WORK_MS", "500" if TORTURE else "50"))  # what a job takes an honest node, beside what it costs the exchange
 CRASH_AT = 25 if TORTURE else 5
 LOOK_S = 1.0 if TORTURE else 0.02  # how often the database is asked how far they are, which costs it something too
 # Others may have had nodes at work in this exchange before.

@@ -4,7 +4,6 @@ No transaction and no connection is held while a supplier works. A stream is rea
 did for somebody is charged, whether he listens or not.
 """
 
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -17,8 +16,8 @@ from exchange.api.gateway.nodes import events_in, nodes_answer
 from exchange.api.gateway.refusals import error_body, failure_of, refusal_of
 from exchange.api.order_entry.access import header, need, principal_of
 from exchange.api.problems import Problem
+from exchange.api.raw_http import Receive, Scope, Send, check_is_json, read_bytes
 from exchange.api.request_id import request_id
-from exchange.api.strict_json import Malformed
 from exchange.services.identity import Principal
 from exchange.services.rate_limit import check_async
 from rights.kernel.clock import now_us
@@ -29,9 +28,6 @@ from settlement.services.gathered import Gathered
 from settlement.services.off_loop import in_thread
 from settlement.services.pulse import alive
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 ROOT = "/v1/"
 _encode = msgspec.json.Encoder().encode
 _entered: Gathered[Coming, Work] = Gathered(lambda calls: enter(calls, now_us=now_us()), lambda call: enter_alone(call, now_us=now_us()))
@@ -90,25 +86,8 @@ async def _serve(scope: Scope, receive: Receive, send: Sender, headers: dict[str
     if is_read:
         await _models(call, path)
     else:
-        await _redeem(call, OPERATIONS[path], await _body(scope, receive))
-
-
-async def _body(scope: Scope, receive: Receive) -> bytes:
-    """The body, which is JSON whatever its length."""
-    if (header(scope, b"content-type") or "").partition(";")[0].strip().lower() != "application/json":
-        raise Problem("unsupported_media_type")
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Problem("malformed_request", "the caller hung up")
-        size += len(part := message.get("body", b""))
-        if size > MOST_BODY:
-            raise Malformed(f"larger than {MOST_BODY} bytes")
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
+        check_is_json(header(scope, b"content-type"))
+        await _redeem(call, OPERATIONS[path], await read_bytes(receive, MOST_BODY))
 
 
 async def _models(call: Call, path: str) -> None:

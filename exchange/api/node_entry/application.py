@@ -19,9 +19,10 @@ from exchange.api.node_entry.together import LEASES, complete, fail, keep
 from exchange.api.order_entry.access import header
 from exchange.api.problems import Problem, problem_body, problem_of
 from exchange.api.query import Query
+from exchange.api.raw_http import Receive, Scope, Send, check_is_json, read_bytes
 from exchange.api.refusals import as_problems
 from exchange.api.request_id import request_id
-from exchange.api.strict_json import MAX_BYTES, Malformed, parse_object
+from exchange.api.strict_json import parse_object
 from exchange.services.rate_limit import check_async
 from exchange.services.signed_requests import KnownNode
 from rights.kernel.ids import bare
@@ -29,9 +30,6 @@ from settlement.services.complete import Answered, GivenBack, Handed
 from settlement.services.lease import Keep, Wish
 from settlement.services.node_calls import NodeBarred, NonceUsed
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 ROOT = "/api/v1/nodes"
 MOST_WAIT_S = 30
 _PATH = re.compile(re.escape(ROOT) + "/(lease|heartbeat|complete|leases/([^/]*)/(heartbeat|complete|fail))")
@@ -71,7 +69,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _answer(scope: Scope, receive: Receive, limits: dict[str, str]) -> Any:
     """The body of the answer; `limits` gets the headers of the rate."""
-    raw = await _body(scope, receive)
+    check_is_json(header(scope, b"content-type"))
+    raw = await read_bytes(receive)
     node, nonce = await node_of(scope, raw)
     Query.read(scope["query_string"].decode("latin-1"), ())
     limits.update(await check_async(node.account_id, "node"))
@@ -91,24 +90,6 @@ def _problem_of(error: Exception) -> Problem:
     if problem.code == "internal_error":
         _LOG.error("unforeseen error in what a node asked for", exc_info=error)
     return problem
-
-
-async def _body(scope: Scope, receive: Receive) -> bytes:
-    """The body's bytes, which are JSON."""
-    if (header(scope, b"content-type") or "").partition(";")[0].strip().lower() != "application/json":
-        raise Problem("unsupported_media_type")
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Problem("malformed_request", "the caller hung up")
-        size += len(part := message.get("body", b""))
-        if size > MAX_BYTES:
-            raise Malformed(f"larger than {MAX_BYTES} bytes")
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 def _wait_s(scope: Scope) -> int:

@@ -16,7 +16,7 @@ from exchange.api.order_entry.parse import CANCEL_FILTERS
 from exchange.api.order_entry.preview import TOLD_BY_GATES, preview
 from exchange.api.problems import CONTENT_TYPE, Problem, problem_body
 from exchange.api.query import Query
-from exchange.api.raw_http import Answer, Receive, Scope, Send, read_bytes, refused, send_answer
+from exchange.api.raw_http import Answer, Receive, Scope, Send, check_is_json, read_bytes, refused, send_answer
 from exchange.api.request_id import request_id
 from exchange.api.strict_json import Malformed, parse_object
 from exchange.services.identity import Principal
@@ -128,9 +128,7 @@ async def _body(scope: Scope, receive: Receive) -> dict[str, Any]:
         if scope["method"] == "DELETE":
             return {}
         raise Malformed("the body must be a JSON object")
-    kind = (header(scope, b"content-type") or "").split(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Problem("unsupported_media_type")
+    check_is_json(header(scope, b"content-type"))
     if scope["method"] == "DELETE":
         raise Problem("malformed_request", "a cancel has no body")
     return parse_object(raw)
