@@ -16,7 +16,7 @@ class Window(msgspec.Struct, frozen=True, order=True):
 
 
 def windows_at(*, ware: Ware, now_us: int) -> list[Window]:
-    """The hour that is running (while it is worth it), the next `hours`, and tomorrow as a whole.
+    """The hour that is running (while it is worth it), the next `hours`, and today and tomorrow as a whole: what is bought of today can be used at once.
 
     The farthest hour opens only when the next one comes into sight, so that one book always waits in `pre_open`.
     """
@@ -26,6 +26,7 @@ def windows_at(*, ware: Ware, now_us: int) -> list[Window]:
         Window(start, start + HOUR_US, min(start, max(hour, start - ahead_us)))
         for start in range(hour, hour + (ware.hours + 1) * HOUR_US, HOUR_US)
     ]
-    tomorrow = now_us // DAY_US * DAY_US + DAY_US
-    wanted = [*hourly, Window(tomorrow, tomorrow + DAY_US, now_us // DAY_US * DAY_US)]
+    today = now_us // DAY_US * DAY_US
+    daily = [Window(start, start + DAY_US, start - DAY_US) for start in (today, today + DAY_US)]
+    wanted = [*hourly, *daily]
     return [window for window in wanted if window.end_us - GATE_BEFORE_END_US - now_us >= LEAST_LIFE_US]

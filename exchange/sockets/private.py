@@ -53,6 +53,7 @@ LEFT JOIN settlement_request q ON q.ended_at IS NULL AND me.id IN (q.account_id,
 _NOT_FINAL = ", ".join(f"'{state}'" for state in SettlementState if state is not SettlementState.FINALIZED)
 _STAKES = ", ".join(f"'{state}'" for state in STAKES)
 # Each branch begins with what is the account's own and finds the settlements by it: a new account's present costs nothing, however many others wait.
+# OFFSET keeps the server from reading every route there ever was, where it takes an issuer to have as many rights.
 _SETTLEMENTS = f"""
 WITH me AS (SELECT a.id, a.participant_id, p.slug FROM rights_account a JOIN rights_participant p ON p.id = a.participant_id WHERE a.id = %s),
 open_settlement AS NOT MATERIALIZED (
@@ -63,7 +64,8 @@ open_settlement AS NOT MATERIALIZED (
     UNION SELECT s.* FROM me JOIN rights_supplier y ON y.participant_id = me.participant_id
         JOIN settlement_route t ON t.supplier_id = y.id AND t.state IN ({_STAKES}) JOIN open_settlement s ON s.request_id = t.request_id
     UNION SELECT s.* FROM me JOIN rights_issuer i ON i.participant_id = me.participant_id JOIN rights_right r ON r.issuer_id = i.id
-        JOIN settlement_route t ON t.right_id = r.id AND t.locked_at IS NOT NULL AND t.state IN ({_STAKES})
+        CROSS JOIN LATERAL (SELECT t.request_id FROM settlement_route t
+            WHERE t.right_id = r.id AND t.locked_at IS NOT NULL AND t.state IN ({_STAKES}) OFFSET 0) t
         JOIN open_settlement s ON s.request_id = t.request_id
     UNION SELECT s.* FROM me JOIN settlement_dispute d ON d.reviewer = me.slug AND d.reviewer <> '' JOIN open_settlement s ON s.id = d.settlement_id
 )

@@ -15,8 +15,8 @@ from exchange.demo.bots.crowd import _remember
 from exchange.demo.bots.demand import COMPRESSION, Demand, units_of
 from exchange.demo.bots.fair_value import PERISH_BPS, PERISH_US, fair_ticks, perish_bps, wander_bps
 from exchange.demo.bots.market import Market, market_of, with_prices
-from exchange.demo.catalog import HOUR_US, WARES, manifest
-from exchange.demo.windows import GATE_BEFORE_END_US, windows_at
+from exchange.demo.catalog import DAY_US, HOUR_US, WARES, manifest
+from exchange.demo.windows import GATE_BEFORE_END_US, LEAST_LIFE_US, windows_at
 from rights.domain.manifest import read_manifest
 
 GATE_US = 10 * HOUR_US
@@ -253,6 +253,8 @@ class TestWindows:
             assert len(trading) >= ware.hours
             assert all(w.opens_us < w.end_us - GATE_BEFORE_END_US for w in windows)
             assert any(w.opens_us > now for w in windows), "one book waits in pre_open"
+            usable = [w for w in trading if w.start_us <= now]
+            assert usable or now % DAY_US >= DAY_US - GATE_BEFORE_END_US - LEAST_LIFE_US, "what is bought can be used at once"
 
     @given(st.integers(1_700_000_000, 1_900_000_000))
     def test_a_window_keeps_its_opening(self, second):
