@@ -23,10 +23,11 @@ AT_ONCE = {"Prefer": "respond-async"}
 
 
 @pytest.fixture(scope="module")
-def venue(start_exchange) -> LiveExchange:
+def venue(start_exchange) -> Iterator[LiveExchange]:
     exchange = start_exchange(PENDING_PER_BOOK=str(BOUND))
     exchange.manage("seed_demo")
-    return exchange
+    yield exchange
+    exchange.close()
 
 
 @pytest.fixture(scope="module")

@@ -174,7 +174,9 @@ def live_exchange(start_exchange: Callable[..., LiveExchange]) -> LiveExchange:
     return start_exchange()
 
 
-@pytest.fixture(scope="session")
-def demo_exchange(start_exchange: Callable[..., LiveExchange]) -> LiveExchange:
-    """One exchange with demo data and bots, shared by the session's tests."""
-    return start_exchange("--demo")
+@pytest.fixture(scope="module")
+def demo_exchange(start_exchange: Callable[..., LiveExchange]) -> Iterator[LiveExchange]:
+    """One exchange with demo data and bots, shared by the module's tests; the bots stop with the last of them."""
+    exchange = start_exchange("--demo")
+    yield exchange
+    exchange.close()
