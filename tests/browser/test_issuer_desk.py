@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import ROOT, Venue, log_in
-from tests.browser.test_access import broken_rules
+from tests.browser.test_access import broken_in_both, broken_rules
 
 Open = Callable[..., Page]
 GUIDE = (ROOT / "docs" / "issuer-guide.md").read_text(encoding="utf-8")
@@ -145,26 +145,25 @@ def test_the_guide_leads_an_issuer_from_nothing_to_a_market(open_page: Open, ven
     assert not wrong, wrong
 
 
-def rules_broken_by_the_desk(page: Page, *, dialogs: bool) -> dict[str, list[str]]:
+def rules_broken_by_the_desk(page: Page) -> dict[str, list[str]]:
     wrong: dict[str, list[str]] = {}
     for sheet in SHEETS:
         page.goto(f"/desk{sheet}")
         expect(page.locator(".loading")).to_have_count(0)
-        wrong[f"/desk{sheet}"] = broken_rules(page)
+        wrong[f"/desk{sheet}"] = broken_in_both(page)
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), sheet
-        if dialogs and sheet in DIALOGS:
+        if sheet in DIALOGS:
             page.get_by_role("button", name=DIALOGS[sheet], exact=True).click()
             expect(page.get_by_role("dialog")).to_be_visible()
             expect(page.locator(".loading")).to_have_count(0)
-            wrong[f"/desk{sheet}, {DIALOGS[sheet]}"] = broken_rules(page)
+            wrong[f"/desk{sheet}, {DIALOGS[sheet]}"] = broken_in_both(page)
     return wrong
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [1440, 390])
-def test_no_page_of_the_desk_breaks_a_rule_of_axe(open_page: Open, scheme: str, width: int) -> None:
-    page = open_page("/desk", user="issuer", width=width, color_scheme=scheme, reduced_motion="reduce")
-    wrong = rules_broken_by_the_desk(page, dialogs=(width, scheme) in {(1440, "light"), (390, "dark")})
+def test_no_page_of_the_desk_breaks_a_rule_of_axe(open_page: Open, width: int) -> None:
+    page = open_page("/desk", user="issuer", width=width, reduced_motion="reduce")
+    wrong = rules_broken_by_the_desk(page)
     assert not any(wrong.values()), {path: found for path, found in wrong.items() if found}
 
 
@@ -176,14 +175,13 @@ def test_whoever_issues_nothing_is_told_what_an_issuer_is(open_page: Open, width
     assert not broken_rules(page)
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_the_operators_desks_break_no_rule_of_axe_on_a_phone(open_page: Open, scheme: str) -> None:
-    page = open_page("/admin/", user="operator", width=390, color_scheme=scheme, reduced_motion="reduce")
+def test_the_operators_desks_break_no_rule_of_axe_on_a_phone(open_page: Open) -> None:
+    page = open_page("/admin/", user="operator", width=390, reduced_motion="reduce")
     wrong: dict[str, list[str]] = {}
     for path in CONSOLE:
         page.goto(f"/admin/{path}")
         page.wait_for_load_state("networkidle")
-        wrong[path] = broken_rules(page)
+        wrong[path] = broken_in_both(page)
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), path
     assert not any(wrong.values()), {path: found for path, found in wrong.items() if found}
 
