@@ -22,10 +22,10 @@ def empty_books(venue: Venue) -> Iterator[None]:
 
 
 def held(venue: Venue, symbol: str = "", who: str = "seller") -> dict[str, Any]:
-    """A right of the seller's that may be sold in the market."""
+    """A right of the seller's that may be sold in the market, and that nothing of is locked as long as there is one."""
     rights = venue.call(who, "GET", "/rights?holder=me&status=active&limit=200")["data"]
-    found = [right for right in rights if (symbol or venue.symbol) in right["instruments"] and right["reserved_amount"] == "0"]
-    return max(found, key=lambda right: int(right["remaining_amount"]))
+    found = [right for right in rights if (symbol or venue.symbol) in right["instruments"]]
+    return max(found, key=lambda right: (right["reserved_amount"] == "0", int(right["remaining_amount"]) - int(right["reserved_amount"])))
 
 
 def account(page: Page) -> str:
