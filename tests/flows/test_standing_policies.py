@@ -1,6 +1,7 @@
 """A holder's standing policy on a running venue: tried, made, run by the scheduler and woken by fills; a revoked key ends it."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -33,7 +34,12 @@ def test_a_buyer_keeps_its_coverage_and_a_revoked_key_stops(venue: LiveExchange)
         for one in (buyer, seller):  # nobody is kept from trading by an order of his own that others left here
             one.delete(f"{API}/orders")
         listed = buyer.get(f"{API}/instruments", params={"phase": "continuous", "limit": "100"}).json()["data"]
-        book = max((row for row in listed if row["symbol"].startswith("EMB")), key=lambda row: row["symbol"])
+        starts = Counter(row["window"]["start"] for row in listed if row["symbol"].startswith("EMB"))
+        # The only one of its start: before midnight, tomorrow's first hour begins with tomorrow.
+        book = max(
+            (row for row in listed if row["symbol"].startswith("EMB") and starts[row["window"]["start"]] == 1),
+            key=lambda row: row["symbol"],
+        )
         symbol, start = book["symbol"], book["window"]["start"]
         held = next((int(row["units"]) for row in buyer.get(f"{API}/positions").json()["data"] if row["instrument"] == symbol), 0)
         wanted = held + 3 * int(book["lot_size"])
