@@ -15,7 +15,11 @@ from tests.registry_desk import MINT
 from tests.using_desk import WHO, Using
 
 pytestmark = pytest.mark.django_db
-_TELL = "SELECT pg_restore_relation_stats('schemaname', 'public', 'relname', %s::text, 'relpages', 1, 'reltuples', 1000000::real)"
+# As many rows as this whatever its size, which other tests' rows may have left it.
+_TELL = """
+SELECT pg_restore_relation_stats('schemaname', 'public', 'relname', %(table)s::text, 'relpages',
+    greatest(1, pg_relation_size(%(table)s::regclass) / 8192)::integer, 'reltuples', 1000000::real)
+"""
 _FORGET = "SELECT pg_clear_attribute_stats(schemaname, tablename, attname, inherited) FROM pg_stats WHERE schemaname = 'public' AND tablename = ANY(%s)"
 # By which column of each table its rows are found: the account's own, or what has been found by it.
 OWN = {
@@ -58,7 +62,7 @@ def test_settlements_are_found_by_what_is_the_accounts_own() -> None:
     judged()
     rows.fetch_all(_FORGET, [[*OWN]])  # what the server has learnt of other tests' rows
     for table in OWN:
-        assert rows.fetch_one(_TELL, [table])[0]
+        assert rows.fetch_one(_TELL, {"table": table})[0]
     with connection.cursor() as cursor:
         for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):  # what would be had of a table that is small after all
             cursor.execute(f"SET LOCAL enable_{way} = off")
