@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import urllib.request
 import uuid
 
@@ -16,8 +17,14 @@ def call(method: str, path: str, body: dict[str, str] | None = None) -> dict:
         return json.load(answer)
 
 
-tickers = [t for t in call("GET", "/tickers")["data"] if t["instrument"].startswith("TXT.CHAT.")]
-offers = [t for t in tickers if t["phase"] == "continuous" and t["best_ask"]]
+def offered() -> list[dict]:
+    tickers = [t for t in call("GET", "/tickers")["data"] if t["instrument"].startswith("TXT.CHAT.")]
+    return [t for t in tickers if t["phase"] == "continuous" and t["best_ask"]]
+
+
+while not (offers := offered()):
+    print("nobody offers yet, looking again in a second")
+    time.sleep(1)
 symbol = offers[0]["instrument"]
 print(f"{symbol}: {offers[0]['best_ask_quantity']} lots at {offers[0]['best_ask']}")
 # The same client_order_id sent again never places a second order, so a lost answer is asked for by sending it again.
